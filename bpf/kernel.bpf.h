@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SG_KERNEL_BPF_H
+#define SG_KERNEL_BPF_H
+
+/*
+ * The few kernel structures that the programs read, declared by hand with only the members in use. CO-RE finds each
+ * member's place in the running kernel by its name. supervisor/bpf_btf.c copies just these structures out of the
+ * kernel's type information, so whatever is added here is picked up there by itself.
+ */
+#define SG_CORE __attribute__((preserve_access_index))
+
+struct pid {
+	unsigned int level;
+} SG_CORE;
+
+struct sigaction {
+	unsigned long sa_flags;
+} SG_CORE;
+
+struct k_sigaction {
+	struct sigaction sa;
+} SG_CORE;
+
+struct sighand_struct {
+	struct k_sigaction action[64];
+} SG_CORE;
+
+struct thread_info {
+	__u32 status; /* x86: TS_COMPAT */
+} SG_CORE;
+
+struct task_struct {
+	struct thread_info thread_info;
+	void *stack;
+	int exit_code;
+	int pid;
+	int tgid;
+	struct task_struct *real_parent;
+	struct pid *thread_pid;
+	struct sighand_struct *sighand;
+} SG_CORE;
+
+struct linux_binprm {
+	const char *filename;
+} SG_CORE;
+
+/* The head of struct kernel_siginfo for SIGSYS: the same bytes as in user space, so no relocation is needed. */
+struct sg_siginfo_sys {
+	__s32 signo;
+	__s32 err;
+	__s32 code;
+	__s32 pad;
+	__u64 call_addr;
+	__s32 nr;
+	__u32 arch;
+};
+
+#define SG_SIGKILL 9
+#define SG_SIGSYS 31
+#define SG_SYS_SECCOMP 1	   /* si_code of a seccomp SIGSYS */
+#define SG_SA_IMMUTABLE 0x00800000UL /* kernel-internal: the signal may be neither caught nor blocked (5.16) */
+#define SG_ENOSYS 38
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SG_ERR_H
+#define SG_ERR_H
+
+#include <stdarg.h>
+
+/*
+ * An error for people: what failed, on what, why, what to do next.
+ *
+ * Owned by the caller, fixed in size, never allocated, always the last argument of a function that can fail.
+ * The first error wins: sg_err_set() on an error that is already set only fills in what is missing.
+ * A function that returns a negative errno has set it; one that returns 0 has left it untouched.
+ */
+struct sg_err {
+	int code;	   /* positive errno, 0 when unset */
+	unsigned line;	   /* 1-based position in source; 0: none */
+	unsigned column;   /* 1-based, in bytes */
+	char source[256];  /* file or "builtin:NAME"; "" when the error has no source text */
+	char message[768]; /* one sentence, no trailing newline, no control characters */
+};
+
+/* Clears an error so that it can be used again. */
+void sg_err_reset(struct sg_err *err);
+
+/* Sets the error unless it is set already. code: positive errno. Returns -code, so `return sg_err_set(...)` reads well. */
+int sg_err_set(struct sg_err *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* The same with a position in a source text. */
+int sg_err_at(struct sg_err *err, int code, const char *source, unsigned line, unsigned column, const char *fmt, ...)
+	__attribute__((format(printf, 6, 7)));
+
+/* Puts context in front of the message on the way up: "<context>: <message>". Returns -err->code. */
+int sg_err_context(struct sg_err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Writes "source:line:column: message" (without the parts that are not set) into buf, always terminated. */
+void sg_err_format(const struct sg_err *err, char *buf, unsigned long size);
+
+#endif

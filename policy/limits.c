@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/model.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+struct unit {
+	const char *name;
+	uint64_t factor;
+};
+
+static int parse(const char *text, const struct unit *units, uint64_t *out)
+{
+	uint64_t v = 0;
+
+	if (!isdigit((unsigned char)*text))
+		return -EINVAL;
+	for (; isdigit((unsigned char)*text); text++) {
+		unsigned d = (unsigned)(*text - '0');
+
+		if (v > (UINT64_MAX - d) / 10)
+			return -ERANGE;
+		v = v * 10 + d;
+	}
+	for (; units->name; units++) {
+		if (strcmp(units->name, text))
+			continue;
+		/* Half of the range: these numbers go through signed interfaces later. */
+		if (v > (UINT64_MAX / 2) / units->factor)
+			return -ERANGE;
+		*out = v * units->factor;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+int sg_parse_size(const char *text, uint64_t *bytes)
+{
+	static const struct unit units[] = {{"", 1},	     {"K", 1 << 10}, {"M", 1 << 20},   {"G", 1 << 30},
+					    {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"T", 1ULL << 40},
+					    {NULL, 0}};
+
+	return parse(text, units, bytes);
+}
+
+int sg_parse_time(const char *text, uint64_t *ms)
+{
+	static const struct unit units[] = {{"", 1000},	  {"ms", 1},	   {"s", 1000},
+					    {"m", 60000}, {"h", 3600000}, {NULL, 0}};
+
+	return parse(text, units, ms);
+}

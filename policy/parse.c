@@ -1,0 +1,570 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/model.h"
+#include "policy/names.h"
+#include "policy/seccomp.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_MAX_LEN 32
+#define KEYS_MAX 1024 /* keys are compared pairwise */
+
+const char *sg_list_name(enum sg_list list)
+{
+	static const char *const names[] = {"kill", "audit", "allow", "errno", "denied", "unlisted"};
+
+	return names[list];
+}
+
+enum sg_action sg_list_action(enum sg_list list)
+{
+	static const enum sg_action actions[] = {SG_ACTION_KILL,  SG_ACTION_AUDIT, SG_ACTION_ALLOW,
+						 SG_ACTION_ERRNO, SG_ACTION_KILL,  SG_ACTION_KILL};
+
+	return actions[list];
+}
+
+int sg_perr(struct sg_parser *p, struct sg_pos pos, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return sg_err_at(p->err, EINVAL, p->name, pos.line, pos.column, "%s", text);
+}
+
+int sg_pnomem(struct sg_parser *p)
+{
+	return sg_err_set(p->err, ENOMEM, "out of memory while reading %s", p->name);
+}
+
+static const char *node_kind(const struct sg_node *n)
+{
+	switch (n->type) {
+	case SG_NODE_SEQUENCE:
+		return "a list";
+	case SG_NODE_MAPPING:
+		return "a mapping";
+	default:
+		return n->len ? "a single value" : "empty";
+	}
+}
+
+static int wrong_type(struct sg_parser *p, const struct sg_node *n, const char *what, const char *wanted)
+{
+	return sg_perr(p, n->pos, "\"%.64s\" must be %s, but is %s", what, wanted, node_kind(n));
+}
+
+static int check_name(struct sg_parser *p, const struct sg_node *n, const char *what)
+{
+	static const char ok[] = "abcdefghijklmnopqrstuvwxyz0123456789+_.-";
+
+	if (!n->len)
+		return sg_perr(p, n->pos, "the name of %s is empty", what);
+	if (n->len > NAME_MAX_LEN)
+		return sg_perr(p, n->pos, "the name of %s is longer than %d characters", what, NAME_MAX_LEN);
+	if (strspn(n->value, ok) != n->len)
+		return sg_perr(p, n->pos, "\"%.64s\" cannot be the name of %s: use a-z, 0-9 and + _ . -", n->value, what);
+	return 0;
+}
+
+static bool is_reserved(const char *name)
+{
+	return !strcmp(name, "default") || !strcmp(name, "denied") || !strcmp(name, "version");
+}
+
+static int check_duplicate_keys(struct sg_parser *p, const struct sg_node *map)
+{
+	const struct sg_node *k, *other;
+
+	if (map->n / 2 > KEYS_MAX)
+		return sg_err_at(p->err, E2BIG, p->name, map->pos.line, map->pos.column, "more than %d keys in one mapping",
+				 KEYS_MAX);
+	for (k = map->first; k; k = k->next->next)
+		for (other = map->first; other != k; other = other->next->next)
+			if (!strcmp(k->value, other->value))
+				return sg_perr(p, k->pos, "\"%.64s\" is here twice; the first one is at line %u", k->value,
+					       other->pos.line);
+	return 0;
+}
+
+/* The condition on one line, for people. */
+static const char *item_text(struct sg_parser *p, const char *name, const struct sg_node *cond)
+{
+	char *text, *to;
+	const char *s;
+	bool space = false;
+
+	if (!cond)
+		return name;
+	text = sg_arena_alloc(p->arena, strlen(name) + cond->len + 3);
+	if (!text)
+		return NULL;
+	to = text + sprintf(text, "%s: ", name);
+	for (s = cond->value; *s; s++) {
+		if (strchr(" \t\r\n", *s)) {
+			space = true;
+			continue;
+		}
+		if (space && to[-1] != ' ')
+			*to++ = ' ';
+		space = false;
+		*to++ = *s;
+	}
+	*to = '\0';
+	return text;
+}
+
+struct list_ctx {
+	struct sg_lang *lang;
+	enum sg_list list;
+	unsigned err;
+};
+
+static int add_item(struct sg_parser *p, const struct list_ctx *ctx, const struct sg_node *name, const struct sg_node *cond)
+{
+	struct sg_item *item;
+	char hint[80];
+	int rc, nr;
+
+	if (sg_syscall_resolve(name->value, &nr))
+		return sg_perr(p, name->pos, "unknown system call \"%.64s\"%s", name->value,
+			       sg_suggest_syscall(name->value, hint, sizeof(hint)));
+	item = sg_arena_alloc(p->arena, sizeof(*item));
+	if (!item)
+		return sg_pnomem(p);
+	item->name = name->value;
+	item->nr = nr;
+	item->list = ctx->list;
+	item->err = ctx->err;
+	item->pos = cond && cond->raw ? cond->pos : name->pos;
+	item->pos = name->pos.line == item->pos.line ? name->pos : item->pos;
+	item->text = item_text(p, name->value, cond);
+	if (!item->text)
+		return sg_pnomem(p);
+	if (cond) {
+		rc = sg_cond_parse(p, item, cond);
+		if (rc)
+			return rc;
+	}
+	item->order = ctx->lang->n_items++;
+	/* Kept in reverse; turned round when the language is complete. */
+	item->next = ctx->lang->items;
+	ctx->lang->items = item;
+	return 0;
+}
+
+static int parse_conditional(struct sg_parser *p, const struct list_ctx *ctx, const struct sg_node *map)
+{
+	const struct sg_node *key, *val, *c;
+	int rc;
+
+	rc = check_duplicate_keys(p, map);
+	for (key = map->first; key && !rc; key = val->next) {
+		val = key->next;
+		if (val->type == SG_NODE_MAPPING)
+			return sg_perr(p, val->pos, "the condition of \"%.64s\" must be text or a list of texts", key->value);
+		if (val->type == SG_NODE_SCALAR) {
+			rc = add_item(p, ctx, key, val);
+			continue;
+		}
+		if (!val->n)
+			return sg_perr(p, val->pos, "the list of conditions of \"%.64s\" is empty", key->value);
+		for (c = val->first; c && !rc; c = c->next) {
+			if (c->type != SG_NODE_SCALAR)
+				return sg_perr(p, c->pos, "the condition of \"%.64s\" must be text", key->value);
+			rc = add_item(p, ctx, key, c);
+		}
+	}
+	return rc;
+}
+
+static int parse_items(struct sg_parser *p, const struct list_ctx *ctx, const struct sg_node *list, const char *what)
+{
+	const struct sg_node *n;
+	int rc = 0;
+
+	if (list->type != SG_NODE_SEQUENCE)
+		return wrong_type(p, list, what, "a list of system calls");
+	for (n = list->first; n && !rc; n = n->next) {
+		if (n->type == SG_NODE_SEQUENCE)
+			return sg_perr(p, n->pos, "a system call or \"system call: condition\" is expected, not a list");
+		if (n->type == SG_NODE_MAPPING)
+			rc = parse_conditional(p, ctx, n);
+		else if (!n->len)
+			return sg_perr(p, n->pos, "the name of a system call is missing");
+		else
+			rc = add_item(p, ctx, n, NULL);
+	}
+	return rc;
+}
+
+static int parse_errno_name(struct sg_parser *p, const struct sg_node *at, const char *name, unsigned *err)
+{
+	char hint[80];
+	int e = sg_errno_resolve(name);
+
+	if (!e)
+		return sg_perr(p, at->pos, "unknown error name \"%.64s\"%s", name, sg_suggest_errno(name, hint, sizeof(hint)));
+	*err = (unsigned)e;
+	return 0;
+}
+
+static int parse_errno(struct sg_parser *p, struct sg_lang *lang, const struct sg_node *map)
+{
+	const struct sg_node *key;
+	int rc;
+
+	if (map->type != SG_NODE_MAPPING)
+		return wrong_type(p, map, "errno", "a mapping of error names to lists of system calls");
+	rc = check_duplicate_keys(p, map);
+	for (key = map->first; key && !rc; key = key->next->next) {
+		struct list_ctx ctx = {lang, SG_LIST_ERRNO, 0};
+
+		rc = parse_errno_name(p, key, key->value, &ctx.err);
+		if (!rc)
+			rc = parse_items(p, &ctx, key->next, key->value);
+	}
+	return rc;
+}
+
+static int add_word(struct sg_parser *p, struct sg_word **list, const struct sg_node *n)
+{
+	struct sg_word *w = sg_arena_alloc(p->arena, sizeof(*w));
+
+	if (!w)
+		return sg_pnomem(p);
+	w->text = n->value;
+	w->pos = n->pos;
+	while (*list)
+		list = &(*list)->next;
+	*list = w;
+	return 0;
+}
+
+#define WORDS_MAX 16
+
+static int parse_words(struct sg_parser *p, struct sg_word **list, const struct sg_node *n, const char *what, bool inherit)
+{
+	const struct sg_node *w = n->type == SG_NODE_SEQUENCE ? n->first : n;
+	int rc = 0;
+
+	if (n->type == SG_NODE_MAPPING || (n->type == SG_NODE_SCALAR && (!inherit || !n->len)))
+		return wrong_type(p, n, what, inherit ? "a name or a list of names" : "a list of names");
+	if (n->type == SG_NODE_SEQUENCE && n->n > WORDS_MAX)
+		return sg_err_at(p->err, E2BIG, p->name, n->pos.line, n->pos.column, "\"%s\" has more than %d names", what,
+				 WORDS_MAX);
+	for (; w && !rc; w = w->next) {
+		struct sg_node bare = *w;
+
+		if (w->type != SG_NODE_SCALAR)
+			return wrong_type(p, w, what, "a list of names");
+		if (inherit && !strncmp(w->value, "builtin:", 8)) {
+			bare.value += 8;
+			bare.len -= 8;
+		}
+		rc = check_name(p, &bare, inherit ? "a parent" : "an alias");
+		if (!rc && !inherit && is_reserved(w->value))
+			rc = sg_perr(p, w->pos, "\"%s\" cannot be an alias", w->value);
+		if (!rc)
+			rc = add_word(p, list, w);
+		if (n->type == SG_NODE_SCALAR)
+			break;
+	}
+	return rc;
+}
+
+static int parse_unlisted(struct sg_parser *p, struct sg_lang *lang, const struct sg_node *n)
+{
+	if (n->type != SG_NODE_SCALAR || !n->len)
+		return wrong_type(p, n, "unlisted", "kill, allow, audit or \"errno NAME\"");
+	lang->unlisted = item_text(p, "unlisted", n);
+	if (!lang->unlisted)
+		return sg_pnomem(p);
+	lang->unlisted_pos = n->pos;
+	if (!strcmp(n->value, "kill"))
+		lang->unlisted_action = SG_ACTION_KILL;
+	else if (!strcmp(n->value, "allow"))
+		lang->unlisted_action = SG_ACTION_ALLOW;
+	else if (!strcmp(n->value, "audit"))
+		lang->unlisted_action = SG_ACTION_AUDIT;
+	else if (!strncmp(n->value, "errno ", 6)) {
+		lang->unlisted_action = SG_ACTION_ERRNO;
+		return parse_errno_name(p, n, n->value + 6 + strspn(n->value + 6, " "), &lang->unlisted_err);
+	} else {
+		return sg_perr(p, n->pos, "\"unlisted\" must be kill, allow, audit or \"errno NAME\", not \"%.64s\"", n->value);
+	}
+	return 0;
+}
+
+static int parse_limits(struct sg_parser *p, struct sg_lang *lang, const struct sg_node *map)
+{
+	struct sg_limits *l = &lang->limits;
+	const struct {
+		const char *name;
+		uint64_t *to;
+		char kind;
+	} keys[] = {{"pids", &l->pids, 'n'},	       {"open_files", &l->open_files, 'n'}, {"file_size", &l->file_size, 's'},
+		    {"stack", &l->stack, 's'},	       {"cpu_time", &l->cpu_time, 't'},	    {"wall_time", &l->wall_time, 't'},
+		    {"memory", &l->memory, 's'},       {"output", &l->output, 's'}};
+	const size_t n_keys = sizeof(keys) / sizeof(keys[0]);
+	const struct sg_node *key, *val;
+	struct sg_suggest s;
+	char hint[80];
+	size_t i;
+	int rc;
+
+	if (map->type != SG_NODE_MAPPING)
+		return wrong_type(p, map, "limits", "a mapping of limits to values");
+	rc = check_duplicate_keys(p, map);
+	for (key = map->first; key && !rc; key = val->next) {
+		val = key->next;
+		for (i = 0; i < n_keys && strcmp(keys[i].name, key->value); i++)
+			;
+		if (i == n_keys) {
+			sg_suggest_init(&s, key->value);
+			for (i = 0; i < n_keys; i++)
+				sg_suggest_offer(&s, keys[i].name);
+			return sg_perr(p, key->pos, "unknown limit \"%.64s\"%s", key->value,
+				       sg_suggest_text(&s, hint, sizeof(hint)));
+		}
+		if (val->type != SG_NODE_SCALAR)
+			return wrong_type(p, val, key->value, "a single value");
+		rc = keys[i].kind == 't' ? sg_parse_time(val->value, keys[i].to) : sg_parse_size(val->value, keys[i].to);
+		if (!rc && keys[i].kind == 'n' && strspn(val->value, "0123456789") != val->len)
+			rc = -EINVAL;
+		if (rc == -ERANGE)
+			return sg_perr(p, val->pos, "the limit \"%s\" is out of range: \"%.64s\"", key->value, val->value);
+		if (rc)
+			return sg_perr(p, val->pos, "the limit \"%s\" must be %s, not \"%.64s\"", key->value,
+				       keys[i].kind == 'n'   ? "a number"
+				       : keys[i].kind == 's' ? "a size like 4096, 64K, 16M or 1G"
+							     : "a time like 500ms, 10s, 2m or 1h",
+				       val->value);
+		if (!*keys[i].to)
+			return sg_perr(p, val->pos, "the limit \"%s\" must not be 0; leave it out to set none", key->value);
+	}
+	return rc;
+}
+
+static int by_name_and_order(const void *a, const void *b)
+{
+	const struct sg_item *x = *(const struct sg_item *const *)a, *y = *(const struct sg_item *const *)b;
+	int c = strcmp(x->name, y->name);
+
+	return c ? c : x->order < y->order ? -1 : x->order > y->order;
+}
+
+static bool same_conditions(const struct sg_item *a, const struct sg_item *b)
+{
+	const struct sg_alt *x = a->alts, *y = b->alts;
+
+	for (; x && y; x = x->next, y = y->next)
+		if (x->n != y->n || memcmp(x->cond, y->cond, sizeof(x->cond)))
+			return false;
+	return !x && !y;
+}
+
+/* All the rules of one system call in one language, in file order. */
+static int check_group(struct sg_parser *p, struct sg_item **items, size_t n)
+{
+	size_t i, j, conditional = 0;
+
+	for (i = 0; i < n; i++) {
+		const struct sg_item *b = items[i];
+
+		if (b->alts && ++conditional > SG_RULES_PER_NR)
+			return sg_err_at(p->err, E2BIG, p->name, b->pos.line, b->pos.column,
+					 "more than %d conditional rules for \"%s\"", SG_RULES_PER_NR, b->name);
+		for (j = i; j-- > 0;) {
+			const struct sg_item *a = items[j];
+
+			if (!same_conditions(a, b)) {
+				/* At most one unconditional item gets past this loop: no more than a screenful is compared. */
+				continue;
+			}
+			if (a->list == b->list && a->err == b->err)
+				return sg_perr(p, b->pos, "\"%s\" is here twice; the first one is at line %u", b->text, a->pos.line);
+			return sg_perr(p, b->pos, "\"%s\" is under \"%s\" here and under \"%s\" at line %u: which one is it?", b->text,
+				       sg_list_name(b->list), sg_list_name(a->list), a->pos.line);
+		}
+	}
+	return 0;
+}
+
+static int finish_items(struct sg_parser *p, struct sg_lang *lang)
+{
+	struct sg_item *i, *next, *reversed = NULL, **sorted;
+	size_t n = 0, start, end;
+	int rc = 0;
+
+	for (i = lang->items; i; i = next) {
+		next = i->next;
+		i->next = reversed;
+		reversed = i;
+	}
+	lang->items = reversed;
+	if (!lang->n_items)
+		return 0;
+	sorted = calloc(lang->n_items, sizeof(struct sg_item *));
+	if (!sorted)
+		return sg_pnomem(p);
+	for (i = lang->items; i; i = i->next)
+		sorted[n++] = i;
+	qsort(sorted, n, sizeof(struct sg_item *), by_name_and_order);
+	for (start = 0; start < n && !rc; start = end) {
+		for (end = start + 1; end < n && !strcmp(sorted[start]->name, sorted[end]->name); end++)
+			;
+		rc = check_group(p, sorted + start, end - start);
+	}
+	free(sorted);
+	return rc;
+}
+
+static int parse_language_key(struct sg_parser *p, struct sg_lang *lang, const struct sg_node *key, const struct sg_node *val)
+{
+	static const char *const keys[] = {"inherit", "aliases",  "allow", "audit", "kill",
+					   "errno",   "unlisted", "limits"};
+	struct list_ctx ctx = {lang, SG_LIST_ALLOW, 0};
+	struct sg_suggest s;
+	char hint[80];
+	size_t i;
+
+	if (!strcmp(key->value, "allow") || !strcmp(key->value, "audit") || !strcmp(key->value, "kill")) {
+		ctx.list = key->value[0] == 'k' ? SG_LIST_KILL : key->value[1] == 'u' ? SG_LIST_AUDIT : SG_LIST_ALLOW;
+		return parse_items(p, &ctx, val, key->value);
+	}
+	if (!strcmp(key->value, "errno"))
+		return parse_errno(p, lang, val);
+	if (!strcmp(key->value, "inherit"))
+		return parse_words(p, &lang->parents, val, "inherit", true);
+	if (!strcmp(key->value, "aliases"))
+		return parse_words(p, &lang->aliases, val, "aliases", false);
+	if (!strcmp(key->value, "unlisted"))
+		return parse_unlisted(p, lang, val);
+	if (!strcmp(key->value, "limits"))
+		return parse_limits(p, lang, val);
+	sg_suggest_init(&s, key->value);
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		sg_suggest_offer(&s, keys[i]);
+	return sg_perr(p, key->pos, "unknown key \"%.64s\"%s", key->value, sg_suggest_text(&s, hint, sizeof(hint)));
+}
+
+static int parse_language(struct sg_parser *p, struct sg_doc *doc, const struct sg_node *key, const struct sg_node *val)
+{
+	struct list_ctx ctx = {NULL, SG_LIST_ALLOW, 0};
+	const struct sg_node *k;
+	struct sg_lang *lang;
+	struct sg_suggest s;
+	char hint[80];
+	int rc;
+
+	rc = check_name(p, key, "a language");
+	if (rc)
+		return rc;
+	if (val->type != SG_NODE_MAPPING && strcmp(key->value, "default")) {
+		sg_suggest_init(&s, key->value);
+		sg_suggest_offer(&s, "default");
+		sg_suggest_offer(&s, "denied");
+		sg_suggest_offer(&s, "version");
+		return sg_perr(p, val->pos, "the language \"%s\" must be a mapping (inherit, allow, …), but is %s%s", key->value,
+			       node_kind(val), sg_suggest_text(&s, hint, sizeof(hint)));
+	}
+	if (doc->n_langs == SG_POLICY_MAX_LANGUAGES)
+		return sg_err_at(p->err, E2BIG, p->name, key->pos.line, key->pos.column, "more than %d languages in one file",
+				 SG_POLICY_MAX_LANGUAGES);
+	lang = sg_arena_alloc(p->arena, sizeof(*lang));
+	if (!lang)
+		return sg_pnomem(p);
+	lang->name = key->value;
+	lang->pos = key->pos;
+	if (doc->last)
+		doc->last->next = lang;
+	else
+		doc->langs = lang;
+	doc->last = lang;
+	doc->n_langs++;
+	if (val->type != SG_NODE_MAPPING) {
+		ctx.lang = lang;
+		rc = parse_items(p, &ctx, val, "default");
+	} else {
+		rc = check_duplicate_keys(p, val);
+		for (k = val->first; k && !rc; k = k->next->next)
+			rc = parse_language_key(p, lang, k, k->next);
+	}
+	return rc ? rc : finish_items(p, lang);
+}
+
+static int parse_top(struct sg_parser *p, struct sg_doc *doc, const struct sg_node *root)
+{
+	const struct sg_node *key, *val;
+	struct list_ctx denied = {&doc->denied, SG_LIST_DENIED, 0};
+	int rc;
+
+	if (root->type != SG_NODE_MAPPING)
+		return sg_perr(p, root->pos, "a policy file is a mapping of languages to their rules, but this is %s",
+			       node_kind(root));
+	if (root->n / 2 > SG_POLICY_MAX_LANGUAGES + 2)
+		return sg_err_at(p->err, E2BIG, p->name, root->pos.line, root->pos.column, "more than %d languages in one file",
+				 SG_POLICY_MAX_LANGUAGES);
+	rc = check_duplicate_keys(p, root);
+	for (key = root->first; key && !rc; key = val->next) {
+		val = key->next;
+		if (!strcmp(key->value, "denied")) {
+			rc = parse_items(p, &denied, val, "denied");
+			if (!rc)
+				rc = finish_items(p, &doc->denied);
+		} else if (!strcmp(key->value, "version")) {
+			if (val->type != SG_NODE_SCALAR || strcmp(val->value, "1"))
+				return sg_perr(p, val->pos, "\"version\" must be 1: this program knows no other format");
+		} else {
+			rc = parse_language(p, doc, key, val);
+		}
+	}
+	if (!rc && !doc->langs && !doc->denied.items)
+		return sg_perr(p, root->pos, "the file defines no language");
+	return rc;
+}
+
+int sg_doc_parse(const char *name, const char *text, size_t len, struct sg_doc **out, struct sg_err *err)
+{
+	struct sg_parser p = {.text = text, .len = len, .err = err, .name = name};
+	struct sg_node *root = NULL;
+	struct sg_doc *doc;
+	int rc;
+
+	if (len > SG_POLICY_MAX_BYTES)
+		return sg_err_at(err, E2BIG, name, 0, 0, "the file is larger than %u bytes", SG_POLICY_MAX_BYTES);
+	doc = calloc(1, sizeof(*doc));
+	if (!doc)
+		return sg_pnomem(&p);
+	p.arena = &doc->arena;
+	doc->denied.name = "denied";
+	doc->name = sg_arena_strndup(&doc->arena, name, strlen(name));
+	rc = doc->name ? sg_yaml_read(&p, &root) : sg_pnomem(&p);
+	if (!rc && !root)
+		rc = sg_perr(&p, (struct sg_pos){1, 1}, "the file is empty: it defines no language");
+	if (!rc)
+		rc = parse_top(&p, doc, root);
+	if (!rc)
+		rc = sg_doc_check(&p, doc);
+	if (rc) {
+		sg_doc_free(doc);
+		return rc;
+	}
+	*out = doc;
+	return 0;
+}
+
+void sg_doc_free(struct sg_doc *doc)
+{
+	if (!doc)
+		return;
+	sg_arena_free(&doc->arena);
+	free(doc);
+}

@@ -1,0 +1,482 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/seccomp.h"
+#include "policy/names.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+#include <seccomp.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/*
+ * The frame (architecture, x32, tree over numbers) is libseccomp's. It takes real actions only, so every outcome is
+ * asked for as SCMP_ACT_TRACE(token) and the returns are rewritten afterwards: into what they stand for, or into jumps
+ * to the blocks appended behind the frame, one per call whose outcome depends on its arguments.
+ */
+#define TOKEN_KILL 1
+#define TOKEN_AUDIT 2
+#define TOKEN_FORK 3
+#define TOKEN_ALLOW 4
+#define TOKEN_ERRNO 0x1000 /* + errno */
+#define TOKEN_BLOCK 0x2000 /* + system call number */
+
+#define ARG_LO(i) (offsetof(struct seccomp_data, args) + 8 * (i) + (__BYTE_ORDER == __BIG_ENDIAN ? 4 : 0))
+#define ARG_HI(i) (offsetof(struct seccomp_data, args) + 8 * (i) + (__BYTE_ORDER == __BIG_ENDIAN ? 0 : 4))
+#define X32_BIT 0x40000000U
+
+#define PATCHES_MAX (SG_RULES_MAX * SG_CONDS_MAX + 8)
+
+struct builder {
+	struct sock_filter insns[BPF_MAXINSNS];
+	struct sg_patch patches[PATCHES_MAX];
+	unsigned n, n_patches;
+	bool overflow, has_supervised, has_audit;
+};
+
+/* A conditional jump whose target is not known yet carries one of these in jt or jf; real offsets stay below. */
+#define TO_FAIL 0xff /* the next rule */
+#define TO_HOLD 0xfe /* the end of this condition: it holds */
+#define TO_LIMIT 0xfd
+
+static void emit(struct builder *b, unsigned code, uint32_t k, unsigned jt, unsigned jf)
+{
+	if (b->n == BPF_MAXINSNS) {
+		b->overflow = true;
+		return;
+	}
+	b->insns[b->n++] = (struct sock_filter){.code = (__u16)code, .jt = (__u8)jt, .jf = (__u8)jf, .k = k};
+}
+
+static void emit_load(struct builder *b, unsigned offset, uint32_t mask)
+{
+	if (!mask) {
+		emit(b, BPF_LD | BPF_IMM, 0, 0, 0);
+		return;
+	}
+	emit(b, BPF_LD | BPF_W | BPF_ABS, offset, 0, 0);
+	if (mask != 0xffffffffU)
+		emit(b, BPF_ALU | BPF_AND | BPF_K, mask, 0, 0);
+}
+
+static void emit_patch(struct builder *b, enum sg_patch_kind kind, unsigned jt, unsigned jf)
+{
+	if (b->n_patches == PATCHES_MAX) {
+		b->overflow = true;
+		return;
+	}
+	b->patches[b->n_patches++] = (struct sg_patch){.pc = (uint16_t)b->n, .kind = (uint16_t)kind};
+	emit(b, BPF_JMP | BPF_JEQ | BPF_K, 0, jt, jf);
+}
+
+/* Falls through when the condition holds. */
+static void emit_cond(struct builder *b, const struct sg_cond *c)
+{
+	const uint32_t mask_hi = (uint32_t)(c->mask >> 32), mask_lo = (uint32_t)c->mask;
+	const uint32_t hi = (uint32_t)(c->value >> 32), lo = (uint32_t)c->value;
+	const unsigned jeq = BPF_JMP | BPF_JEQ | BPF_K, jgt = BPF_JMP | BPF_JGT | BPF_K, jge = BPF_JMP | BPF_JGE | BPF_K;
+	const bool above = c->op == SG_OP_GT || c->op == SG_OP_GE, below = c->op == SG_OP_LT || c->op == SG_OP_LE;
+	const unsigned start = b->n;
+	unsigned i;
+
+	if (mask_hi || (hi && c->op != SG_OP_SELF)) {
+		emit_load(b, ARG_HI(c->arg), mask_hi);
+		if (c->op == SG_OP_EQ)
+			emit(b, jeq, hi, 0, TO_FAIL);
+		else if (c->op == SG_OP_SELF)
+			emit(b, jeq, 0, 0, TO_FAIL);
+		else if (c->op == SG_OP_NE)
+			emit(b, jeq, hi, 0, TO_HOLD);
+		else if (above || below) {
+			emit(b, jgt, hi, above ? TO_HOLD : TO_FAIL, 0);
+			emit(b, jeq, hi, 0, above ? TO_FAIL : TO_HOLD);
+		}
+	}
+	emit_load(b, ARG_LO(c->arg), mask_lo);
+	switch (c->op) {
+	case SG_OP_EQ:
+		emit(b, jeq, lo, 0, TO_FAIL);
+		break;
+	case SG_OP_NE:
+		emit(b, jeq, lo, TO_FAIL, 0);
+		break;
+	case SG_OP_LT:
+		emit(b, jge, lo, TO_FAIL, 0);
+		break;
+	case SG_OP_LE:
+		emit(b, jgt, lo, TO_FAIL, 0);
+		break;
+	case SG_OP_GT:
+		emit(b, jgt, lo, 0, TO_FAIL);
+		break;
+	case SG_OP_GE:
+		emit(b, jge, lo, 0, TO_FAIL);
+		break;
+	case SG_OP_SELF:
+		emit_patch(b, SG_PATCH_SELF, 0, TO_FAIL);
+		break;
+	default:
+		/* Nothing the oracle would match either. */
+		emit(b, BPF_JMP | BPF_JA, TO_FAIL, 0, 0);
+		break;
+	}
+	for (i = start; i < b->n; i++) {
+		if (BPF_CLASS(b->insns[i].code) != BPF_JMP || BPF_OP(b->insns[i].code) == BPF_JA)
+			continue;
+		if (b->insns[i].jt == TO_HOLD)
+			b->insns[i].jt = (__u8)(b->n - i - 1);
+		if (b->insns[i].jf == TO_HOLD)
+			b->insns[i].jf = (__u8)(b->n - i - 1);
+	}
+}
+
+/* The rule's conditions end here: whoever failed one goes on with the next instruction. */
+static void land_failures(struct builder *b, unsigned start)
+{
+	unsigned i;
+
+	for (i = start; i < b->n; i++) {
+		struct sock_filter *f = &b->insns[i];
+		unsigned off = b->n - i - 1;
+
+		if (BPF_CLASS(f->code) != BPF_JMP)
+			continue;
+		if (BPF_OP(f->code) == BPF_JA) {
+			if (f->k == TO_FAIL)
+				f->k = off;
+			continue;
+		}
+		if ((f->jt == TO_FAIL || f->jf == TO_FAIL) && off >= TO_LIMIT) {
+			b->overflow = true;
+			return;
+		}
+		if (f->jt == TO_FAIL)
+			f->jt = (__u8)off;
+		if (f->jf == TO_FAIL)
+			f->jf = (__u8)off;
+	}
+}
+
+static bool is_fork(unsigned nr)
+{
+	switch (nr) {
+	case __NR_clone:
+#ifdef __NR_clone3
+	case __NR_clone3:
+#endif
+#ifdef __NR_fork
+	case __NR_fork:
+#endif
+#ifdef __NR_vfork
+	case __NR_vfork:
+#endif
+		return true;
+	default:
+		return false;
+	}
+}
+
+static uint32_t outcome(struct builder *b, unsigned nr, unsigned action, unsigned err)
+{
+	switch (action) {
+	case SG_ACTION_ALLOW:
+		return is_fork(nr) ? SG_RET_FORK : SECCOMP_RET_ALLOW;
+	case SG_ACTION_AUDIT:
+		b->has_audit = true;
+		return SG_RET_AUDIT;
+	case SG_ACTION_ERRNO:
+		return SECCOMP_RET_ERRNO | (err & SECCOMP_RET_DATA);
+	default:
+		return SG_RET_KILL;
+	}
+}
+
+/* The launcher's own call, known by an address that nobody else has. */
+static void emit_exception(struct builder *b, unsigned arg, enum sg_patch_kind lo, enum sg_patch_kind hi)
+{
+	unsigned start = b->n;
+
+	emit_load(b, ARG_LO(arg), 0xffffffffU);
+	emit_patch(b, lo, 0, TO_FAIL);
+	emit_load(b, ARG_HI(arg), 0xffffffffU);
+	emit_patch(b, hi, 0, TO_FAIL);
+	emit(b, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+	land_failures(b, start);
+}
+
+static bool needs_block(const struct sg_entry *e, unsigned nr)
+{
+	if (e->n_rules)
+		return true;
+	return (nr == __NR_execve || nr == __NR_sendmsg) && e->action != SG_ACTION_ALLOW;
+}
+
+static void emit_block(struct builder *b, const struct sg_ruleset *rs, unsigned nr)
+{
+	const struct sg_entry *e = &rs->entry[nr];
+	unsigned i, j;
+
+	if (nr == __NR_execve && (e->action != SG_ACTION_ALLOW || e->n_rules))
+		emit_exception(b, 0, SG_PATCH_EXEC_LO, SG_PATCH_EXEC_HI);
+	if (nr == __NR_sendmsg && (e->action != SG_ACTION_ALLOW || e->n_rules))
+		emit_exception(b, 1, SG_PATCH_MSG_LO, SG_PATCH_MSG_HI);
+	for (i = 0; i < e->n_rules; i++) {
+		const struct sg_rule *r = &rs->rules[e->first_rule + i];
+		unsigned start = b->n;
+		bool supervised = false;
+
+		for (j = 0; j < r->n_conds; j++) {
+			if (r->cond[j].op == SG_OP_IN_SANDBOX)
+				supervised = true;
+			else
+				emit_cond(b, &r->cond[j]);
+		}
+		if (supervised)
+			b->has_supervised = true;
+		emit(b, BPF_RET | BPF_K, supervised ? SG_RET_SUPERVISED : outcome(b, nr, r->action, r->err), 0, 0);
+		land_failures(b, start);
+	}
+	emit(b, BPF_RET | BPF_K, outcome(b, nr, e->action, e->err), 0, 0);
+}
+
+static uint32_t token(const struct sg_ruleset *rs, unsigned nr)
+{
+	const struct sg_entry *e = &rs->entry[nr];
+
+	if (needs_block(e, nr))
+		return TOKEN_BLOCK + nr;
+	switch (e->action) {
+	case SG_ACTION_ALLOW:
+		return is_fork(nr) ? TOKEN_FORK : TOKEN_ALLOW;
+	case SG_ACTION_AUDIT:
+		return TOKEN_AUDIT;
+	case SG_ACTION_ERRNO:
+		return TOKEN_ERRNO + e->err;
+	default:
+		return TOKEN_KILL;
+	}
+}
+
+static uint32_t unlisted_token(const struct sg_ruleset *rs)
+{
+	switch (rs->unlisted_action) {
+	case SG_ACTION_ALLOW:
+		return TOKEN_ALLOW;
+	case SG_ACTION_AUDIT:
+		return TOKEN_AUDIT;
+	case SG_ACTION_ERRNO:
+		return TOKEN_ERRNO + rs->unlisted_err;
+	default:
+		return TOKEN_KILL;
+	}
+}
+
+static int scmp_fail(struct sg_err *err, int rc, const char *what)
+{
+	if (rc == -ENOMEM)
+		return sg_err_set(err, ENOMEM, "out of memory while building the seccomp filter");
+	return sg_err_set(err, rc < 0 ? -rc : EINVAL, "libseccomp: %s: %s", what, strerror(rc < 0 ? -rc : EINVAL));
+}
+
+/* From here on a binary tree beats a chain, at run time and where the kernel walks the filter for every number at load. */
+#define TREE_FROM 16
+
+static int add_frame_rules(scmp_filter_ctx ctx, const struct sg_ruleset *rs, uint32_t standard, struct sg_err *err)
+{
+	unsigned nr, n = 0;
+	int rc;
+
+	for (nr = 0; nr < SG_NR_MAX; nr++)
+		n += token(rs, nr) != standard;
+	if (n >= TREE_FROM) {
+		rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+		if (rc)
+			return scmp_fail(err, rc, "binary tree");
+	}
+	for (nr = 0; nr < SG_NR_MAX; nr++) {
+		uint32_t t = token(rs, nr);
+
+		if (t == standard)
+			continue;
+		rc = seccomp_rule_add_exact(ctx, SCMP_ACT_TRACE(t), (int)nr, 0);
+		if (rc)
+			return scmp_fail(err, rc, "rule");
+	}
+	return 0;
+}
+
+static int export_frame(scmp_filter_ctx ctx, struct builder *b, struct sg_err *err)
+{
+	const size_t size = sizeof(b->insns);
+	ssize_t n;
+	int fd, rc;
+
+	fd = memfd_create("sandgate-filter", MFD_CLOEXEC);
+	if (fd < 0)
+		return sg_err_set(err, errno, "memfd_create: %s", strerror(errno));
+	rc = seccomp_export_bpf(ctx, fd);
+	if (rc) {
+		close(fd);
+		return scmp_fail(err, rc, "export");
+	}
+	n = pread(fd, b->insns, size, 0);
+	close(fd);
+	if (n <= 0 || (size_t)n % sizeof(struct sock_filter) || (size_t)n == size)
+		return sg_err_set(err, E2BIG, "the seccomp filter is longer than %d instructions", BPF_MAXINSNS);
+	b->n = (unsigned)((size_t)n / sizeof(struct sock_filter));
+	return 0;
+}
+
+static int generate_frame(const struct sg_ruleset *rs, struct builder *b, struct sg_err *err)
+{
+	const uint32_t standard = unlisted_token(rs);
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_TRACE(standard));
+	int rc;
+
+	if (!ctx)
+		return scmp_fail(err, -ENOMEM, "init");
+	rc = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	if (rc)
+		rc = scmp_fail(err, rc, "action for foreign architectures");
+	if (!rc)
+		rc = add_frame_rules(ctx, rs, standard, err);
+	if (!rc)
+		rc = export_frame(ctx, b, err);
+	seccomp_release(ctx);
+	return rc;
+}
+
+static int rewrite_return(struct builder *b, unsigned at, const uint16_t *block, struct sg_err *err)
+{
+	struct sock_filter *f = &b->insns[at];
+	uint32_t t = f->k & SECCOMP_RET_DATA;
+
+	if (f->k == SECCOMP_RET_KILL_PROCESS) {
+		f->k = SG_RET_KILL;
+		return 0;
+	}
+	if ((f->k & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_TRACE)
+		return sg_err_set(err, EINVAL, "libseccomp generated a return that was not asked for: 0x%08x", f->k);
+	if (t >= TOKEN_BLOCK && t < TOKEN_BLOCK + SG_NR_MAX && block[t - TOKEN_BLOCK]) {
+		*f = (struct sock_filter){.code = BPF_JMP | BPF_JA, .k = block[t - TOKEN_BLOCK] - at - 1};
+		return 0;
+	}
+	if (t > TOKEN_ERRNO && t < TOKEN_BLOCK) {
+		f->k = SECCOMP_RET_ERRNO | (t - TOKEN_ERRNO);
+		return 0;
+	}
+	switch (t) {
+	case TOKEN_KILL:
+		f->k = SG_RET_KILL;
+		return 0;
+	case TOKEN_AUDIT:
+		b->has_audit = true;
+		f->k = SG_RET_AUDIT;
+		return 0;
+	case TOKEN_FORK:
+		f->k = SG_RET_FORK;
+		return 0;
+	case TOKEN_ALLOW:
+		f->k = SECCOMP_RET_ALLOW;
+		return 0;
+	default:
+		return sg_err_set(err, EINVAL, "libseccomp generated a return that was not asked for: 0x%08x", f->k);
+	}
+}
+
+#ifdef __x86_64__
+/*
+ * libseccomp lets number -1 past its x32 check, for tracers that skip calls. Here it has bit 30 set like any x32 number,
+ * and goes where they go.
+ */
+static int close_x32_gap(struct builder *b, unsigned frame, struct sg_err *err)
+{
+	unsigned i;
+
+	for (i = 0; i + 1 < frame; i++) {
+		struct sock_filter *jge = &b->insns[i], *jeq = jge + 1;
+
+		if (jge->code != (BPF_JMP | BPF_JGE | BPF_K) || jge->k != X32_BIT)
+			continue;
+		if (jeq->code != (BPF_JMP | BPF_JEQ | BPF_K) || jeq->k != 0xffffffffU)
+			return 0; /* an older or newer libseccomp without the exception */
+		jeq->jt = jeq->jf;
+		return 0;
+	}
+	return sg_err_set(err, EINVAL, "libseccomp generated no check for x32");
+}
+#endif
+
+static int finish(struct builder *b, struct sg_filter *out, struct sg_err *err)
+{
+	const size_t code = b->n * sizeof(struct sock_filter);
+	char *mem = malloc(code + b->n_patches * sizeof(struct sg_patch) + 1);
+
+	if (!mem)
+		return sg_err_set(err, ENOMEM, "out of memory while building the seccomp filter");
+	memcpy(mem, b->insns, code);
+	memcpy(mem + code, b->patches, b->n_patches * sizeof(struct sg_patch));
+	*out = (struct sg_filter){
+		.insns = (struct sock_filter *)(void *)mem,
+		.patches = (struct sg_patch *)(void *)(mem + code),
+		.n_insns = (uint16_t)b->n,
+		.n_patches = (uint16_t)b->n_patches,
+		.has_supervised = b->has_supervised,
+		.has_audit = b->has_audit,
+		.owned = mem,
+	};
+	return 0;
+}
+
+static int build(struct builder *b, const struct sg_ruleset *rs, struct sg_err *err)
+{
+	uint16_t block[SG_NR_MAX] = {0};
+	unsigned frame, i, nr;
+	int rc;
+
+	rc = generate_frame(rs, b, err);
+	if (rc)
+		return rc;
+	frame = b->n;
+	for (nr = 0; nr < SG_NR_MAX && !b->overflow; nr++) {
+		if (!needs_block(&rs->entry[nr], nr))
+			continue;
+		block[nr] = (uint16_t)b->n;
+		emit_block(b, rs, nr);
+	}
+	if (b->overflow)
+		return sg_err_set(err, E2BIG, "the seccomp filter is longer than %d instructions", BPF_MAXINSNS);
+	for (i = 0; i < frame && !rc; i++)
+		if (BPF_CLASS(b->insns[i].code) == BPF_RET)
+			rc = rewrite_return(b, i, block, err);
+#ifdef __x86_64__
+	if (!rc)
+		rc = close_x32_gap(b, frame, err);
+#endif
+	return rc;
+}
+
+int sg_filter_compile(const struct sg_policy *p, struct sg_filter *out, struct sg_err *err)
+{
+	struct builder *b = calloc(1, sizeof(*b));
+	int rc;
+
+	if (!b)
+		return sg_err_set(err, ENOMEM, "out of memory while building the seccomp filter");
+	rc = build(b, sg_policy_ruleset(p), err);
+	if (!rc)
+		rc = finish(b, out, err);
+	free(b);
+	return rc;
+}
+
+void sg_filter_release(struct sg_filter *f)
+{
+	free(f->owned);
+	memset(f, 0, sizeof(*f));
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SG_CHILD_H
+#define SG_CHILD_H
+
+#include "runner/plan.h"
+
+#include <signal.h>
+#include <sys/socket.h>
+
+/* What the child is doing, for the report when it fails. */
+enum sg_step {
+	SG_STEP_READY = 0, /* not a failure: the filter is loaded, the listener (if any) is attached to the message */
+	SG_STEP_SESSION,
+	SG_STEP_PARENT,
+	SG_STEP_FDS,
+	SG_STEP_CHDIR,
+	SG_STEP_RLIMIT,
+	SG_STEP_IDS,
+	SG_STEP_CAPS,
+	SG_STEP_NO_NEW_PRIVS,
+	SG_STEP_WAIT,
+	SG_STEP_SECCOMP,
+	SG_STEP_EXEC,
+};
+const char *sg_step_name(uint32_t step);
+
+struct sg_report {
+	uint32_t step; /* enum sg_step */
+	int32_t err;   /* positive errno */
+};
+
+/*
+ * A page at a secret random address: the path given to execve and the message header given to sendmsg are taken from
+ * here, and the filter lets exactly these two pointers through. After the exec nobody in the sandbox knows the address
+ * and a wrong guess (1 in 2^47) is killed, so the exception cannot be used again.
+ */
+struct sg_secret {
+	struct msghdr *msg;
+	struct iovec *iov;
+	struct sg_report *report;
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} *control;
+	char *path; /* room for PATH_MAX bytes */
+	void *page;
+	size_t size;
+};
+/* Errors: -ENOMEM, or what getrandom/mmap said. */
+int sg_secret_map(struct sg_secret *s, const char *path, struct sg_err *err);
+void sg_secret_unmap(struct sg_secret *s);
+
+struct sg_child {
+	const struct sg_plan *plan;
+	struct sg_secret *secret;
+	struct sock_filter *insns; /* bound but for SELF, which the child fills in; NULL: no seccomp */
+	bool listener;		   /* the filter needs one */
+	int report;		   /* socket to the supervisor, SOCK_SEQPACKET */
+	int wait;		   /* read end: go on when a byte comes, die at end of file; -1: do not wait */
+	pid_t supervisor;
+	sigset_t mask; /* to restore */
+	uint64_t marker; /* RLIMIT_MSGQUEUE value that marks the sandbox's processes where there is no cgroup; 0: none */
+};
+
+/* The child's side of a launch: sets itself up, loads the filter last, executes. Never returns. */
+_Noreturn void sg_child_run(const struct sg_child *c);
+
+#endif

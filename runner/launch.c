@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runner/launch.h"
+
+#include "runner/child.h"
+#include "supervisor/notify.h"
+#include "supervisor/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define READY_TIMEOUT_MS 10000 /* for the child's own set-up, none of which waits for anything */
+
+static void degrade(struct sg_launch *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void degrade(struct sg_launch *l, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	json_array_append_new(l->degraded, sg_json_text(text));
+}
+
+static bool may_bpf(void)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
+	uint64_t caps;
+
+	if (syscall(SYS_capget, &head, data) < 0)
+		return false;
+	caps = (uint64_t)data[1].effective << 32 | data[0].effective;
+	return (caps >> CAP_SYS_ADMIN & 1) || ((caps >> CAP_BPF & 1) && (caps >> CAP_PERFMON & 1));
+}
+
+/* ---- steps, in the order in which they are taken ---- */
+
+static int block_signals(struct sg_launch *l, sigset_t *old, struct sg_err *err)
+{
+	static const int ours[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1,
+				   SIGUSR2, SIGALRM, SIGCONT, SIGTSTP, SIGWINCH};
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < SG_ARRAY_SIZE(ours); i++)
+		sigaddset(&set, ours[i]);
+	/* A verdict reader that goes away is noticed by the write, not by a signal. */
+	signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &set, old) < 0)
+		return sg_err_set(err, errno, "cannot block signals: %s", strerror(errno));
+	l->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (l->signals < 0)
+		return sg_err_set(err, errno, "cannot create a signalfd: %s", strerror(errno));
+	return 0;
+}
+
+static int make_cgroup(struct sg_launch *l, struct sg_err *err)
+{
+	struct sg_err why = {0};
+
+	if (sg_cgroup_create(&l->cg, &why) < 0) {
+		l->cg.dirfd = -1;
+		if (l->tier >= SG_TIER_BPF)
+			return sg_err_set(err, why.code, "%s", why.message);
+		degrade(l, "no cgroup of its own: %s", why.message);
+		/* Orphans must come back to us: they are found by descent. */
+		if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+			return sg_err_set(err, errno, "cannot become a child subreaper: %s", strerror(errno));
+		return 0;
+	}
+	(void)sg_cgroup_sweep(l->cg.base);
+	l->session->cgroup_id = l->cg.id;
+	return 0;
+}
+
+static bool wants_sys_enter(const struct sg_launch *l)
+{
+	const struct sg_options *o = l->plan->options;
+
+	return o->stats || o->audit || !o->seccomp || l->plan->filter.has_audit;
+}
+
+/* Not fatal by itself: the caller decides whether less will do. */
+static int open_bpf(struct sg_launch *l, struct sg_err *err)
+{
+	struct sg_bpf_opts opts = {
+		.programs = SG_BPF_KILLS | (wants_sys_enter(l) ? SG_BPF_SYS_ENTER : 0),
+	};
+
+	if (!may_bpf())
+		return sg_err_set(err, EPERM, "BPF programs need CAP_BPF and CAP_PERFMON, or root");
+	return sg_bpf_open(&opts, &l->bpf, err);
+}
+
+static int register_bpf(struct sg_launch *l, struct sg_err *err)
+{
+	const struct sg_options *o = l->plan->options;
+	struct sg_sandbox cfg = {.cgroup_id = l->cg.id};
+	const struct sg_policy *p;
+	int rc = 0;
+
+	l->sys_enter = wants_sys_enter(l);
+	if (!o->audit)
+		cfg.flags |= SG_SANDBOX_ENFORCE;
+	if (l->filter)
+		cfg.flags |= SG_SANDBOX_SECCOMP;
+	if (l->sys_enter)
+		cfg.flags |= SG_SANDBOX_SYS_ENTER | SG_SANDBOX_ARM_ON_EXEC;
+	if (o->stats)
+		cfg.flags |= SG_SANDBOX_COUNT;
+	if (l->sys_enter) {
+		p = sg_plan_policy(l->plan, err);
+		rc = p ? sg_bpf_set_policy(l->bpf, 0, sg_policy_ruleset(p), err) : -err->code;
+	}
+	if (!rc)
+		rc = sg_bpf_add_sandbox(l->bpf, &cfg, l->cg.level, &l->sandbox, err);
+	if (!rc)
+		rc = sg_bpf_attach(l->bpf, err);
+	return rc;
+}
+
+static int choose_tier(struct sg_launch *l, struct sg_err *err)
+{
+	const struct sg_options *o = l->plan->options;
+	struct sg_err why = {0};
+
+	l->tier = o->tier == SG_TIER_UNPRIVILEGED ? SG_TIER_UNPRIVILEGED : SG_TIER_BPF;
+	l->filter = o->seccomp && !(o->audit && l->tier >= SG_TIER_BPF);
+	if (o->tier == SG_TIER_LSM || o->require == SG_TIER_LSM)
+		return sg_err_set(err, ENOTSUP,
+				  "the lsm tier is not to be had here: this version enforces no object rules by BPF LSM; "
+				  "use --require bpf, or no --require");
+	if (l->tier == SG_TIER_BPF && (make_cgroup(l, &why) < 0 || open_bpf(l, &why) < 0)) {
+		if (o->tier == SG_TIER_BPF || o->require == SG_TIER_BPF)
+			return sg_err_set(err, why.code, "the bpf tier is not to be had here: %s; see sgrun doctor",
+					  why.message);
+		degrade(l, "no BPF: %s", why.message);
+		l->tier = SG_TIER_UNPRIVILEGED;
+		l->filter = o->seccomp;
+	}
+	if (l->tier == SG_TIER_UNPRIVILEGED) {
+		if (o->require == SG_TIER_BPF)
+			return sg_err_set(err, EPERM, "--require bpf: --tier unprivileged was asked for");
+		if (!o->seccomp)
+			return sg_err_set(err, ENOTSUP, "--seccomp off leaves nothing that enforces in the unprivileged "
+							"tier; run as root, or leave seccomp on");
+		if (o->stats)
+			degrade(l, "--stats: system calls are counted by a BPF program, and there is none");
+		if (l->cg.dirfd < 0)
+			return make_cgroup(l, err);
+	}
+	return 0;
+}
+
+static void plan_pids(struct sg_launch *l)
+{
+	uint64_t max = l->plan->limits.pids;
+	char text[32];
+
+	if (!max)
+		return;
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)max);
+	if (l->cg.dirfd >= 0 && l->cg.has_pids && sg_write_file(l->cg.dirfd, "pids.max", text) == 0) {
+		json_object_set_new(l->mechanisms, "pids", json_string("cgroup pids.max"));
+	} else if (l->filter) {
+		l->judge.max_tasks = max;
+		json_object_set_new(l->mechanisms, "pids", json_string("seccomp notification"));
+	} else {
+		degrade(l, "limit pids: no pids controller, and no seccomp filter to count forks");
+	}
+}
+
+static void plan_mechanisms(struct sg_launch *l)
+{
+	const struct sg_limits *x = &l->plan->limits;
+	const struct {
+		const char *name;
+		uint64_t value;
+		const char *mechanism;
+	} rows[] = {{"open_files", x->open_files, "RLIMIT_NOFILE"},	{"file_size", x->file_size, "RLIMIT_FSIZE"},
+		    {"stack", x->stack, "RLIMIT_STACK"},		{"cpu_time_ms", x->cpu_time, "RLIMIT_CPU (per process)"},
+		    {"wall_time_ms", x->wall_time, "supervisor timer"}, {"memory", x->memory, NULL},
+		    {"output", x->output, NULL}};
+
+	for (size_t i = 0; i < SG_ARRAY_SIZE(rows); i++) {
+		if (!rows[i].value)
+			continue;
+		if (rows[i].mechanism)
+			json_object_set_new(l->mechanisms, rows[i].name, json_string(rows[i].mechanism));
+		else
+			degrade(l, "limit %s: not enforced by this version", rows[i].name);
+	}
+}
+
+static int bind_filter(struct sg_launch *l, const struct sg_secret *secret, struct sock_filter **insns, struct sg_err *err)
+{
+	bool bpf = l->tier >= SG_TIER_BPF;
+	struct sg_binding b = {
+		.exec_path = (uint64_t)(uintptr_t)secret->path,
+		.msghdr = (uint64_t)(uintptr_t)secret->msg,
+		.ret_kill = bpf ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_USER_NOTIF,
+		/* In the bpf tier the sys_enter program, which runs after seccomp, records audited calls. */
+		.ret_audit = bpf ? SECCOMP_RET_ALLOW : SECCOMP_RET_USER_NOTIF,
+		.ret_supervised = SECCOMP_RET_USER_NOTIF,
+		.ret_fork = l->judge.max_tasks ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW,
+	};
+
+	*insns = calloc(l->plan->filter.n_insns, sizeof(**insns));
+	if (!*insns)
+		return sg_err_set(err, ENOMEM, "out of memory");
+	return sg_filter_bind(&l->plan->filter, &b, *insns, err);
+}
+
+static pid_t clone_into(struct sg_launch *l, struct sg_err *err)
+{
+	struct clone_args args = {
+		.flags = CLONE_PIDFD,
+		.pidfd = (uint64_t)(uintptr_t)&l->pidfd,
+		.exit_signal = SIGCHLD,
+	};
+	long pid;
+
+	if (l->cg.dirfd >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)l->cg.dirfd;
+	}
+	pid = syscall(SYS_clone3, &args, sizeof(args));
+	if (pid < 0)
+		return sg_err_set(err, errno, "cannot start a process in the cgroup %s: %s%s", l->cg.path, strerror(errno),
+				  errno == ENOSYS ? "; Linux 5.7 or newer is needed, and a container's own seccomp "
+						    "profile must allow clone3"
+						  : "");
+	return (pid_t)pid;
+}
+
+/* Takes one report. fd: the listener, where one came along. 0, -EPIPE at end of file, or negative errno. */
+static int receive_report(int sock, struct sg_report *report, int *fd, int timeout_ms)
+{
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = {.iov_base = report, .iov_len = sizeof(*report)};
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof(control.buf)};
+	struct pollfd p = {.fd = sock, .events = POLLIN};
+	struct cmsghdr *h;
+	ssize_t n;
+
+	if (poll(&p, 1, timeout_ms) <= 0)
+		return -ETIMEDOUT;
+	n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	if (n < 0)
+		return errno == ECONNRESET ? -EPIPE : -errno;
+	if (n == 0)
+		return -EPIPE;
+	h = CMSG_FIRSTHDR(&msg);
+	if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS && h->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(fd, CMSG_DATA(h), sizeof(int));
+	return n == (ssize_t)sizeof(*report) ? 0 : -EPROTO;
+}
+
+static int await_ready(struct sg_launch *l, struct sg_err *err)
+{
+	struct sg_report report = {0};
+	int rc = receive_report(l->report, &report, &l->listener, READY_TIMEOUT_MS);
+
+	if (rc == -EPIPE)
+		return sg_err_set(err, ECHILD, "the child process died before the program could be started");
+	if (rc)
+		return sg_err_set(err, -rc, "no word from the child process: %s", strerror(-rc));
+	if (report.step != SG_STEP_READY)
+		return sg_err_set(err, report.err ? report.err : EPROTO, "the child process failed at %s: %s",
+				  sg_step_name(report.step), strerror(report.err));
+	return 0;
+}
+
+static int start_child(struct sg_launch *l, const sigset_t *mask, uint64_t marker, struct sg_err *err)
+{
+	struct sg_secret secret = {0};
+	SG_FREE struct sock_filter *insns = NULL;
+	SG_CLOSE int report = -1, wait_r = -1, wait_w = -1;
+	int fds[2], rc;
+
+	rc = sg_secret_map(&secret, l->plan->path, err);
+	if (!rc && l->filter)
+		rc = bind_filter(l, &secret, &insns, err);
+	if (!rc && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+		rc = sg_err_set(err, errno, "cannot create a socket pair: %s", strerror(errno));
+	if (rc)
+		goto out;
+	l->report = fds[0];
+	report = fds[1];
+	/* sys_enter compares with the first process's pid, so it must know it before that process is judged. */
+	if (l->sys_enter) {
+		if (pipe2(fds, O_CLOEXEC) < 0) {
+			rc = sg_err_set(err, errno, "cannot create a pipe: %s", strerror(errno));
+			goto out;
+		}
+		wait_r = fds[0];
+		wait_w = fds[1];
+	}
+	struct sg_child child = {
+		.plan = l->plan,
+		.secret = &secret,
+		.insns = insns,
+		.listener = l->filter && (l->tier == SG_TIER_UNPRIVILEGED || l->plan->filter.has_supervised ||
+					  l->judge.max_tasks),
+		.report = report,
+		.wait = wait_r,
+		.supervisor = getpid(),
+		.mask = *mask,
+		.marker = marker,
+	};
+	l->started_ns = sg_clock_ns(CLOCK_MONOTONIC);
+	l->pid = clone_into(l, err);
+	if (l->pid == 0)
+		sg_child_run(&child);
+	if (l->pid < 0) {
+		rc = l->pid;
+		l->pid = 0;
+		goto out;
+	}
+	l->judge.self = (uint32_t)l->pid;
+	close(SG_TAKE_FD(report));
+	if (wait_w >= 0) {
+		rc = sg_bpf_set_self(l->bpf, l->sandbox, (uint32_t)l->pid, err);
+		if (!rc && write(wait_w, "", 1) != 1)
+			rc = sg_err_set(err, errno, "cannot release the child process: %s", strerror(errno));
+	}
+	if (!rc)
+		rc = await_ready(l, err);
+	if (!rc && child.listener && l->listener < 0)
+		rc = sg_err_set(err, EPROTO, "the child process sent no seccomp listener");
+	if (l->listener >= 0)
+		sg_notify_prepare(l->listener);
+out:
+	sg_secret_unmap(&secret);
+	return rc;
+}
+
+/* A value no process has by chance: where there is no cgroup the guard knows the sandbox's processes by it. */
+static uint64_t choose_marker(void)
+{
+	struct rlimit have;
+	uint32_t random;
+
+	if (getrlimit(RLIMIT_MSGQUEUE, &have) < 0 || have.rlim_max < 400000 ||
+	    getrandom(&random, sizeof(random), 0) != sizeof(random))
+		return 0;
+	return 200000 + random % 199999;
+}
+
+int sg_launch_start(struct sg_launch *l, struct sg_plan *plan, struct sg_session *session, struct sg_err *err)
+{
+	uint64_t marker = 0;
+	sigset_t mask;
+	int rc;
+
+	memset(l, 0, sizeof(*l));
+	l->plan = plan;
+	l->session = session;
+	l->cg.dirfd = l->pidfd = l->listener = l->report = l->signals = -1;
+	l->guard.pipe = -1;
+	l->degraded = json_array();
+	l->mechanisms = json_object();
+	l->judge = (struct sg_judge){.session = session, .members = &l->members, .audit = plan->options->audit};
+	l->members = (struct sg_members){.cg = &l->cg, .supervisor = getpid()};
+
+	rc = block_signals(l, &mask, err);
+	if (!rc)
+		rc = choose_tier(l, err);
+	if (!rc) {
+		marker = l->cg.dirfd < 0 ? choose_marker() : 0;
+		rc = sg_guard_start(&l->guard, &l->cg, marker, err);
+		l->members.guard = l->guard.pid;
+	}
+	if (!rc && l->bpf)
+		rc = register_bpf(l, err);
+	if (!rc) {
+		plan_pids(l);
+		plan_mechanisms(l);
+		rc = start_child(l, &mask, marker, err);
+	}
+	if (rc)
+		sg_launch_end(l);
+	return rc;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(SG_TAKE_FD(*fd));
+}
+
+void sg_launch_end(struct sg_launch *l)
+{
+	if (l->pid > 0) {
+		l->judge.stopping = true;
+		(void)sg_members_kill(&l->members);
+		(void)sg_members_wait_empty(&l->members, 5000);
+	}
+	/* Closing the listener lets no waiting call run: it fails with ENOSYS, in a process that is dead. */
+	close_fd(&l->listener);
+	close_fd(&l->report);
+	close_fd(&l->pidfd);
+	close_fd(&l->signals);
+	sg_bpf_close(l->bpf);
+	l->bpf = NULL;
+	(void)sg_cgroup_remove(&l->cg);
+	sg_guard_stop(&l->guard);
+	json_decref(l->degraded);
+	json_decref(l->mechanisms);
+	l->degraded = l->mechanisms = NULL;
+}

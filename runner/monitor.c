@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runner/monitor.h"
+
+#include "runner/child.h"
+#include "supervisor/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+/* How long a reader that is slow or stuck may delay sgrun's own end. */
+#define FLUSH_MS 2000
+
+struct watch {
+	struct sg_launch *l;
+	bool exec_failed;
+	int exec_errno;
+	bool ended; /* the first process was reaped */
+	int status;
+	struct rusage usage;
+	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
+	unsigned terms;	      /* how often we were asked to end */
+};
+
+static void stop(struct watch *w)
+{
+	w->l->judge.stopping = true;
+	(void)sg_members_kill(&w->l->members);
+}
+
+static void pass_signals(struct watch *w)
+{
+	struct signalfd_siginfo si;
+
+	while (read(w->l->signals, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+		int sig = (int)si.ssi_signo;
+
+		/* A program may ignore the first request to end; not the second. */
+		if ((sig == SIGTERM || sig == SIGINT || sig == SIGHUP || sig == SIGQUIT) && ++w->terms > 1)
+			stop(w);
+		else if (!w->ended)
+			(void)syscall(SYS_pidfd_send_signal, w->l->pidfd, sig, NULL, 0);
+	}
+}
+
+static void read_report(struct watch *w)
+{
+	struct sg_report report;
+	ssize_t n = recv(w->l->report, &report, sizeof(report), MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n == (ssize_t)sizeof(report)) {
+		w->exec_failed = true;
+		w->exec_errno = report.err;
+	}
+	close(w->l->report);
+	w->l->report = -1;
+}
+
+static void answer_notifications(struct watch *w)
+{
+	struct sg_launch *l = w->l;
+	int rc = sg_judge_notifications(&l->judge, l->listener);
+
+	if (rc == 0)
+		return;
+	if (rc != -ENOTCONN) {
+		sg_session_degrade(l->session, "the seccomp listener failed: %s", strerror(-rc));
+		stop(w);
+	}
+	close(l->listener);
+	l->listener = -1;
+}
+
+static void consume_events(struct watch *w)
+{
+	struct sg_err err = {0};
+
+	if (w->l->bpf && sg_bpf_consume(w->l->bpf, sg_judge_event, &w->l->judge, &err) < 0)
+		sg_session_degrade(w->l->session, "%s", err.message);
+}
+
+static int until_deadline(const struct watch *w)
+{
+	uint64_t now;
+
+	if (!w->deadline_ns)
+		return -1;
+	now = sg_clock_ns(CLOCK_MONOTONIC);
+	return now >= w->deadline_ns ? 0 : (int)((w->deadline_ns - now) / 1000000ULL) + 1;
+}
+
+static void check_deadline(struct watch *w)
+{
+	if (!w->deadline_ns || sg_clock_ns(CLOCK_MONOTONIC) < w->deadline_ns)
+		return;
+	w->deadline_ns = 0;
+	w->l->session->limit = "wall_time";
+	sg_session_limit(w->l->session, "wall_time", w->l->plan->limits.wall_time);
+	stop(w);
+}
+
+static void reap(struct watch *w)
+{
+	if (wait4(w->l->pid, &w->status, WNOHANG, &w->usage) == w->l->pid)
+		w->ended = true;
+}
+
+static void loop(struct watch *w)
+{
+	struct sg_launch *l = w->l;
+
+	while (!w->ended) {
+		enum { PID, SIGNALS, REPORT, LISTENER, BPF, STREAM, N };
+		struct pollfd p[N] = {
+			[PID] = {.fd = l->pidfd, .events = POLLIN},
+			[SIGNALS] = {.fd = l->signals, .events = POLLIN},
+			[REPORT] = {.fd = l->report, .events = POLLIN},
+			[LISTENER] = {.fd = l->judge.kill ? -1 : l->listener, .events = POLLIN},
+			[BPF] = {.fd = l->bpf ? sg_bpf_event_fd(l->bpf) : -1, .events = POLLIN},
+			[STREAM] = {.fd = sg_stream_wait_fd(&l->session->stream), .events = POLLOUT},
+		};
+		int n = poll(p, N, until_deadline(w));
+
+		if (n < 0 && errno != EINTR) {
+			sg_session_degrade(l->session, "poll failed: %s", strerror(errno));
+			stop(w);
+		}
+		if (n > 0) {
+			if (p[LISTENER].revents)
+				answer_notifications(w);
+			if (p[BPF].revents)
+				consume_events(w);
+			if (l->judge.kill && !l->judge.stopping)
+				stop(w);
+			if (p[SIGNALS].revents)
+				pass_signals(w);
+			if (p[REPORT].revents)
+				read_report(w);
+			if (p[STREAM].revents)
+				sg_stream_pump(&l->session->stream);
+			if (p[PID].revents)
+				reap(w);
+		}
+		check_deadline(w);
+	}
+}
+
+/* ---- the end ---- */
+
+static uint64_t key_value(const char *text, const char *key)
+{
+	const char *p = strstr(text, key);
+
+	return p ? strtoull(p + strlen(key), NULL, 10) : 0;
+}
+
+static void account(struct watch *w, struct sg_result *r)
+{
+	struct sg_launch *l = w->l;
+	char buf[1024];
+
+	r->wall_ns = sg_clock_ns(CLOCK_MONOTONIC) - l->started_ns;
+	r->cpu_ns = ((uint64_t)w->usage.ru_utime.tv_sec + (uint64_t)w->usage.ru_stime.tv_sec) * 1000000000ULL +
+		    ((uint64_t)w->usage.ru_utime.tv_usec + (uint64_t)w->usage.ru_stime.tv_usec) * 1000ULL;
+	r->peak_memory = (uint64_t)w->usage.ru_maxrss * 1024;
+	r->peak_pids = l->judge.peak_tasks;
+	if (l->cg.dirfd < 0)
+		return;
+	if (sg_read_file(l->cg.dirfd, "cpu.stat", buf, sizeof(buf)) > 0 && key_value(buf, "usage_usec "))
+		r->cpu_ns = key_value(buf, "usage_usec ") * 1000;
+	if (sg_read_file(l->cg.dirfd, "memory.peak", buf, sizeof(buf)) > 0)
+		r->peak_memory = strtoull(buf, NULL, 10);
+	if (sg_read_file(l->cg.dirfd, "pids.peak", buf, sizeof(buf)) > 0)
+		r->peak_pids = strtoull(buf, NULL, 10);
+}
+
+static json_t *stats_json(const struct sg_stats *s)
+{
+	return json_pack("{s:I, s:I, s:I, s:I}", "total", (json_int_t)s->total, "allowed", (json_int_t)s->allowed, "denied",
+			 (json_int_t)s->denied, "violations", (json_int_t)s->violations);
+}
+
+/* What the kernel side knows at the end: the last records, what it had to drop, whether it was ever skipped. */
+static void settle_bpf(struct watch *w, struct sg_result *r)
+{
+	struct sg_launch *l = w->l;
+	uint64_t misses = 0, malformed = 0;
+	struct sg_sandbox state;
+	struct sg_stats stats;
+	struct sg_err err = {0};
+
+	if (!l->bpf)
+		return;
+	consume_events(w);
+	if (sg_bpf_sandbox_state(l->bpf, l->sandbox, &state, &err) == 0)
+		sg_judge_first_kill(&l->judge, &state);
+	if (sg_bpf_stats(l->bpf, l->sandbox, &stats, &err) == 0) {
+		l->session->lost_kernel = stats.events_dropped;
+		if (stats.events_dropped)
+			sg_session_lost(l->session, "ring buffer", stats.events_dropped);
+		if (stats.signal_failed)
+			sg_session_degrade(l->session, "bpf_send_signal failed %llu times",
+					   (unsigned long long)stats.signal_failed);
+		if (stats.helper_failed)
+			sg_session_degrade(l->session, "%llu calls could not be read by the BPF program",
+					   (unsigned long long)stats.helper_failed);
+		if (stats.procs_full)
+			sg_session_degrade(l->session, "the process map had no room %llu times",
+					   (unsigned long long)stats.procs_full);
+		if (l->plan->options->stats)
+			r->stats = stats_json(&stats);
+	}
+	if (sg_bpf_misses(l->bpf, &misses, &malformed, &err) == 0) {
+		if (misses && l->sys_enter)
+			sg_session_degrade(l->session, "the kernel skipped BPF programs %llu times",
+					   (unsigned long long)misses);
+		if (malformed)
+			sg_session_degrade(l->session, "%llu malformed records", (unsigned long long)malformed);
+	}
+	if (err.code)
+		sg_session_degrade(l->session, "%s", err.message);
+}
+
+static bool out_of_memory(const struct sg_launch *l)
+{
+	char buf[512];
+
+	return l->cg.dirfd >= 0 && sg_read_file(l->cg.dirfd, "memory.events.local", buf, sizeof(buf)) > 0 &&
+	       key_value(buf, "oom_kill ") > 0;
+}
+
+/* Names the end. The order matters: what made the supervisor kill comes before how the process looked afterwards. */
+static int conclude(struct watch *w, struct sg_result *r)
+{
+	struct sg_session *s = w->l->session;
+	int sig = WIFSIGNALED(w->status) ? WTERMSIG(w->status) : 0;
+
+	r->exit_code = sig ? -1 : WEXITSTATUS(w->status);
+	r->signal = sig;
+	if (w->exec_failed) {
+		r->verdict = "error";
+		r->error = strerror(w->exec_errno);
+		r->exit_code = w->exec_errno == ENOENT ? SG_EXIT_NOT_FOUND : SG_EXIT_NOT_EXECUTABLE;
+		return r->exit_code;
+	}
+	if (s->killing) {
+		r->verdict = "violation";
+		return SG_EXIT_VIOLATION;
+	}
+	if (s->limit) {
+		r->verdict = "time_limit";
+		return SG_EXIT_TIME_LIMIT;
+	}
+	if (out_of_memory(w->l)) {
+		s->limit = "memory";
+		sg_session_limit(s, "memory", w->l->plan->limits.memory);
+		r->verdict = "memory_limit";
+		return SG_EXIT_MEMORY_LIMIT;
+	}
+	if (sig && w->l->plan->limits.cpu_time &&
+	    (sig == SIGXCPU || (sig == SIGKILL && r->cpu_ns >= w->l->plan->limits.cpu_time * 1000000ULL))) {
+		s->limit = "cpu_time";
+		sg_session_limit(s, "cpu_time", w->l->plan->limits.cpu_time);
+		r->verdict = "time_limit";
+		return SG_EXIT_TIME_LIMIT;
+	}
+	if (sig == SIGXFSZ && w->l->plan->limits.file_size) {
+		s->limit = "file_size";
+		sg_session_limit(s, "file_size", w->l->plan->limits.file_size);
+		r->verdict = "output_limit";
+		return 128 + sig;
+	}
+	r->verdict = sig ? "signal" : "ok";
+	return sig ? 128 + sig : r->exit_code;
+}
+
+int sg_monitor(struct sg_launch *l)
+{
+	struct watch w = {.l = l};
+	struct sg_result r = {0};
+	int status, flags;
+
+	if (l->plan->limits.wall_time)
+		w.deadline_ns = l->started_ns + l->plan->limits.wall_time * 1000000ULL;
+	loop(&w);
+	if (l->report >= 0)
+		read_report(&w);
+	/* The sandbox ends with its first process: what it left running is not for somebody else to wait for. */
+	l->judge.stopping = true;
+	flags = sg_members_count(&l->members);
+	if (flags != 0) {
+		(void)sg_members_kill(&l->members);
+		if (sg_members_wait_empty(&l->members, 5000) < 0)
+			sg_session_degrade(l->session, "processes of the sandbox could not be ended within 5 s");
+	}
+	if (l->listener >= 0)
+		answer_notifications(&w);
+	settle_bpf(&w, &r);
+	account(&w, &r);
+	status = conclude(&w, &r);
+	sg_session_exit(l->session, &r);
+	json_decref(r.stats);
+	(void)sg_stream_flush(&l->session->stream, FLUSH_MS);
+	return status;
+}

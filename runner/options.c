@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runner/options.h"
+
+#include "supervisor/util.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <string.h>
+
+const char sg_options_help[] =
+	"usage: sgrun [options] -- PROGRAM [ARG...]\n"
+	"       sgrun policy check|explain|diff ...      what a policy means\n"
+	"       sgrun doctor [--json]                    what this host offers, proved by trying\n"
+	"\n"
+	"what is allowed\n"
+	"  --lang NAME           policy for this language (default: from the program's name)\n"
+	"  --policy FILE         a policy file; languages it does not define are the built-in ones\n"
+	"  --mode enforce|audit  kill on a violation (default), or only record it\n"
+	"how it is enforced\n"
+	"  --tier auto|lsm|bpf|unprivileged   use this tier (default: the best this host offers)\n"
+	"  --require TIER        refuse to run on less (exit 125)\n"
+	"  --seccomp on|off      off: only the sys_enter program decides; calls may take effect before the kill\n"
+	"what the program gets\n"
+	"  --user USER|UID[:GID] run as this user (as root only; under sudo: the calling user)\n"
+	"  --env NAME[=VALUE]    add to the minimal environment (repeatable); --env-all: pass everything\n"
+	"  --fd N                pass this open descriptor besides 0, 1 and 2 (repeatable)\n"
+	"  --chdir DIR           start in this directory\n"
+	"limits\n"
+	"  --wall-time T  --cpu-time T          10, 500ms, 2s, 1m (a bare number is seconds)\n"
+	"  --pids N  --open-files N  --file-size SIZE  --stack SIZE     64, 64K, 10M, 1G\n"
+	"what is reported\n"
+	"  --verdicts fd:N|FILE|-  where the JSON lines go (default: standard error)\n"
+	"  --stats               count system calls (attaches a program to every call on the host)\n"
+	"  --help  --version\n"
+	"\n"
+	"exit status: the program's own; 128+N killed by signal N; 159 violation; 124 time limit; 137 memory limit;\n"
+	"             125 sgrun failed and nothing ran; 126 not executable; 127 not found\n";
+
+enum {
+	OPT_LANG = 256,
+	OPT_POLICY,
+	OPT_MODE,
+	OPT_TIER,
+	OPT_REQUIRE,
+	OPT_SECCOMP,
+	OPT_USER,
+	OPT_ENV,
+	OPT_ENV_ALL,
+	OPT_FD,
+	OPT_CHDIR,
+	OPT_WALL,
+	OPT_CPU,
+	OPT_PIDS,
+	OPT_FILES,
+	OPT_FSIZE,
+	OPT_STACK,
+	OPT_VERDICTS,
+	OPT_STATS,
+	OPT_HELP,
+	OPT_VERSION,
+};
+
+static const struct option long_options[] = {
+	{"lang", required_argument, NULL, OPT_LANG},
+	{"policy", required_argument, NULL, OPT_POLICY},
+	{"mode", required_argument, NULL, OPT_MODE},
+	{"tier", required_argument, NULL, OPT_TIER},
+	{"require", required_argument, NULL, OPT_REQUIRE},
+	{"seccomp", required_argument, NULL, OPT_SECCOMP},
+	{"user", required_argument, NULL, OPT_USER},
+	{"env", required_argument, NULL, OPT_ENV},
+	{"env-all", no_argument, NULL, OPT_ENV_ALL},
+	{"fd", required_argument, NULL, OPT_FD},
+	{"chdir", required_argument, NULL, OPT_CHDIR},
+	{"wall-time", required_argument, NULL, OPT_WALL},
+	{"cpu-time", required_argument, NULL, OPT_CPU},
+	{"pids", required_argument, NULL, OPT_PIDS},
+	{"open-files", required_argument, NULL, OPT_FILES},
+	{"file-size", required_argument, NULL, OPT_FSIZE},
+	{"stack", required_argument, NULL, OPT_STACK},
+	{"verdicts", required_argument, NULL, OPT_VERDICTS},
+	{"stats", no_argument, NULL, OPT_STATS},
+	{"help", no_argument, NULL, OPT_HELP},
+	{"version", no_argument, NULL, OPT_VERSION},
+	{0},
+};
+
+static int parse_tier(const char *text)
+{
+	if (!strcmp(text, "lsm"))
+		return SG_TIER_LSM;
+	if (!strcmp(text, "bpf"))
+		return SG_TIER_BPF;
+	if (!strcmp(text, "unprivileged"))
+		return SG_TIER_UNPRIVILEGED;
+	return 0;
+}
+
+static int choice(const char *option, const char *value, const char *yes, const char *no, bool *out, struct sg_err *err)
+{
+	if (!strcmp(value, yes))
+		*out = true;
+	else if (!strcmp(value, no))
+		*out = false;
+	else
+		return sg_err_set(err, EINVAL, "%s %s: expected %s or %s", option, value, yes, no);
+	return 0;
+}
+
+static int quantity(int opt, const char *value, struct sg_limits *l, struct sg_err *err)
+{
+	int rc;
+
+	switch (opt) {
+	case OPT_WALL:
+		rc = sg_parse_time(value, &l->wall_time);
+		break;
+	case OPT_CPU:
+		rc = sg_parse_time(value, &l->cpu_time);
+		break;
+	case OPT_PIDS:
+		rc = sg_parse_u64(value, 1U << 22, &l->pids);
+		break;
+	case OPT_FILES:
+		rc = sg_parse_u64(value, 1U << 20, &l->open_files);
+		break;
+	case OPT_FSIZE:
+		rc = sg_parse_size(value, &l->file_size);
+		break;
+	default:
+		rc = sg_parse_size(value, &l->stack);
+		break;
+	}
+	/* 0 would read as "no limit" further on; nobody who writes it means that. */
+	if (!rc && strspn(value, "0KMGTiBshm") == strlen(value))
+		rc = -ERANGE;
+	if (rc)
+		return sg_err_set(err, EINVAL, "%s is no usable limit; expected %s", value,
+				  opt == OPT_WALL || opt == OPT_CPU ? "a time such as 10, 500ms, 2s, 1m"
+				  : opt == OPT_PIDS || opt == OPT_FILES ? "a number above 0"
+									: "a size such as 65536, 64K, 10M, 1G");
+	return 0;
+}
+
+static int one(struct sg_options *o, int opt, const char *value, struct sg_err *err)
+{
+	uint64_t n;
+
+	switch (opt) {
+	case OPT_LANG:
+		o->language = value;
+		return 0;
+	case OPT_POLICY:
+		o->policy_file = value;
+		return 0;
+	case OPT_MODE:
+		return choice("--mode", value, "audit", "enforce", &o->audit, err);
+	case OPT_SECCOMP:
+		return choice("--seccomp", value, "on", "off", &o->seccomp, err);
+	case OPT_TIER:
+		o->tier = parse_tier(value);
+		if (!o->tier && strcmp(value, "auto"))
+			return sg_err_set(err, EINVAL, "--tier %s: expected auto, lsm, bpf or unprivileged", value);
+		return 0;
+	case OPT_REQUIRE:
+		o->require = parse_tier(value);
+		if (!o->require)
+			return sg_err_set(err, EINVAL, "--require %s: expected lsm, bpf or unprivileged", value);
+		return 0;
+	case OPT_USER:
+		o->user = value;
+		return 0;
+	case OPT_ENV:
+		if (!*value || *value == '=')
+			return sg_err_set(err, EINVAL, "--env '%s': expected NAME or NAME=VALUE", value);
+		if (o->n_env == SG_MAX_ENV_OPTIONS)
+			return sg_err_set(err, E2BIG, "more than %d --env options", SG_MAX_ENV_OPTIONS);
+		o->env[o->n_env++] = value;
+		return 0;
+	case OPT_ENV_ALL:
+		o->env_all = true;
+		return 0;
+	case OPT_FD:
+		if (sg_parse_u64(value, INT_MAX, &n) < 0)
+			return sg_err_set(err, EINVAL, "--fd %s: expected a descriptor number", value);
+		if (o->n_fds == SG_MAX_PASSED_FDS)
+			return sg_err_set(err, E2BIG, "more than %d --fd options", SG_MAX_PASSED_FDS);
+		o->fds[o->n_fds++] = (int)n;
+		return 0;
+	case OPT_CHDIR:
+		o->chdir = value;
+		return 0;
+	case OPT_VERDICTS:
+		o->verdicts = value;
+		return 0;
+	case OPT_STATS:
+		o->stats = true;
+		return 0;
+	case OPT_HELP:
+		o->help = true;
+		return 0;
+	case OPT_VERSION:
+		o->version = true;
+		return 0;
+	default:
+		return quantity(opt, value, &o->limits, err);
+	}
+}
+
+int sg_options_parse(struct sg_options *o, int argc, char **argv, struct sg_err *err)
+{
+	int opt, rc;
+
+	memset(o, 0, sizeof(*o));
+	o->seccomp = true;
+	optind = 1;
+	opterr = 0;
+	/* "+": options end at the first word that is none, so the program's own options are never taken for ours. */
+	while ((opt = getopt_long(argc, argv, "+:", long_options, NULL)) != -1) {
+		if (opt == ':')
+			return sg_err_set(err, EINVAL, "%s needs a value; see sgrun --help", argv[optind - 1]);
+		if (opt == '?')
+			return sg_err_set(err, EINVAL, "unknown option %s; see sgrun --help", argv[optind - 1]);
+		rc = one(o, opt, optarg, err);
+		if (rc)
+			return rc;
+	}
+	o->argv = argv + optind;
+	if (!o->help && !o->version && !*o->argv)
+		return sg_err_set(err, EINVAL, "no program given; usage: sgrun [options] -- PROGRAM [ARG...]");
+	return 0;
+}

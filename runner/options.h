@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SG_OPTIONS_H
+#define SG_OPTIONS_H
+
+#include "policy/policy.h"
+#include "supervisor/session.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define SG_MAX_PASSED_FDS 64
+#define SG_MAX_ENV_OPTIONS 256
+
+/* The command line of sgrun, parsed but not yet checked against the system. Strings point into argv. */
+struct sg_options {
+	const char *language; /* NULL: from the program's name */
+	const char *policy_file;
+	int tier;	/* enum sg_tier, 0: the best there is */
+	int require;	/* enum sg_tier, 0: none */
+	bool seccomp;	/* false: --seccomp off */
+	bool audit;	/* --mode audit */
+	bool stats;
+	const char *verdicts;
+	const char *user;
+	const char *chdir;
+	bool env_all;
+	const char *env[SG_MAX_ENV_OPTIONS];
+	int n_env;
+	int fds[SG_MAX_PASSED_FDS];
+	int n_fds;
+	struct sg_limits limits; /* override the policy's; 0: not given */
+	char **argv;		 /* PROGRAM ARG… NULL */
+	bool help, version;
+};
+
+/* Parses argv (argc counted, argv[0] the program's name). Errors: -EINVAL with what is wrong and what is accepted. */
+int sg_options_parse(struct sg_options *o, int argc, char **argv, struct sg_err *err);
+extern const char sg_options_help[];
+
+#endif

@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runner/plan.h"
+
+#include "supervisor/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+extern char **environ;
+
+static void *keep(struct sg_plan *plan, void *p)
+{
+	if (p && plan->n_owned < (int)SG_ARRAY_SIZE(plan->owned)) {
+		plan->owned[plan->n_owned++] = p;
+		return p;
+	}
+	free(p);
+	return NULL;
+}
+
+/* ---- environment ---- */
+
+static bool same_name(const char *a, const char *b)
+{
+	size_t n = strcspn(b, "=");
+
+	return strcspn(a, "=") == n && !strncmp(a, b, n);
+}
+
+static void env_put(char **env, int *n, char *entry)
+{
+	for (int i = 0; i < *n; i++) {
+		if (same_name(env[i], entry)) {
+			env[i] = entry;
+			return;
+		}
+	}
+	env[(*n)++] = entry;
+	env[*n] = NULL;
+}
+
+static char *env_find(char **env, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (; env && *env; env++)
+		if (!strncmp(*env, name, n) && (*env)[n] == '=')
+			return *env;
+	return NULL;
+}
+
+static int build_env(struct sg_plan *plan, struct sg_err *err)
+{
+	const struct sg_options *o = plan->options;
+	static char path[] = "PATH=" DEFAULT_PATH, lang[] = "LANG=C.UTF-8", home[] = "HOME=/";
+	int n = 0, total = 8;
+	char *found;
+
+	for (char **e = environ; e && *e; e++)
+		total++;
+	plan->env = calloc((size_t)total + (size_t)o->n_env + 1, sizeof(char *));
+	if (!plan->env)
+		return sg_err_set(err, ENOMEM, "out of memory");
+	if (o->env_all) {
+		for (char **e = environ; e && *e; e++)
+			env_put(plan->env, &n, *e);
+	} else {
+		env_put(plan->env, &n, path);
+		env_put(plan->env, &n, lang);
+		found = env_find(environ, "HOME");
+		env_put(plan->env, &n, found && !plan->set_ids ? found : home);
+		found = env_find(environ, "TERM");
+		if (found && isatty(STDIN_FILENO))
+			env_put(plan->env, &n, found);
+	}
+	for (int i = 0; i < o->n_env; i++) {
+		/* A name alone passes the caller's value on; a name the caller does not have is left out, as env(1) would. */
+		char *entry = strchr(o->env[i], '=') ? (char *)o->env[i] : env_find(environ, o->env[i]);
+
+		if (entry)
+			env_put(plan->env, &n, entry);
+	}
+	return 0;
+}
+
+/* ---- program ---- */
+
+static int try_program(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return errno == ENOTDIR ? ENOENT : errno;
+	if (!S_ISREG(st.st_mode))
+		return EACCES;
+	return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0 ? errno : 0;
+}
+
+/* As execvp(3): a name with a slash as it stands, else along PATH of the sandbox's environment. */
+static int find_program(struct sg_plan *plan, const char *name, char **out)
+{
+	const char *path = env_find(plan->env, "PATH"), *p;
+	int denied = ENOENT;
+
+	*out = NULL;
+	if (strchr(name, '/')) {
+		denied = try_program(name);
+		*out = denied ? NULL : keep(plan, strdup(name));
+		return *out ? 0 : denied ? denied : ENOMEM;
+	}
+	for (p = path ? path + 5 : DEFAULT_PATH; *name;) {
+		size_t n = strcspn(p, ":");
+		char candidate[PATH_MAX];
+		int rc;
+
+		if (snprintf(candidate, sizeof(candidate), "%.*s/%s", n ? (int)n : 1, n ? p : ".", name) <
+		    (int)sizeof(candidate)) {
+			rc = try_program(candidate);
+			if (!rc) {
+				*out = keep(plan, strdup(candidate));
+				return *out ? 0 : ENOMEM;
+			}
+			if (rc == EACCES)
+				denied = EACCES;
+		}
+		if (!p[n])
+			break;
+		p += n + 1;
+	}
+	return denied;
+}
+
+/*
+ * `#!/usr/bin/env INTERPRETER` costs a second execve that no run policy allows. What env would do is done here instead:
+ * the script runs under the interpreter that PATH names. Other #! lines are the kernel's business, inside one execve.
+ */
+static int unwrap_env_script(struct sg_plan *plan, char *argv0_storage[], int *exit_status, struct sg_err *err)
+{
+	static const char shebang[] = "#!/usr/bin/env ";
+	char head[256], *word, *end, *interpreter;
+	SG_CLOSE int fd = open(plan->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t n = fd < 0 ? -1 : read(fd, head, sizeof(head) - 1);
+	int argc = 0, rc;
+
+	if (n < (ssize_t)sizeof(shebang) - 1 || memcmp(head, shebang, sizeof(shebang) - 1) != 0)
+		return 0;
+	head[n] = '\0';
+	word = head + sizeof(shebang) - 1;
+	word += strspn(word, " \t");
+	end = word + strcspn(word, " \t\n");
+	/* Arguments, -S and assignments: rare, and env's own job. */
+	if (end[strspn(end, " \t")] != '\n' || *word == '-' || memchr(word, '=', (size_t)(end - word)) || end == word)
+		return 0;
+	*end = '\0';
+	rc = find_program(plan, word, &interpreter);
+	if (rc) {
+		*exit_status = rc == ENOENT ? 127 : 126;
+		return sg_err_set(err, rc, "%s asks for the interpreter %s: %s", plan->path, word, strerror(rc));
+	}
+	while (plan->argv[argc])
+		argc++;
+	argv0_storage[0] = keep(plan, strdup(word));
+	argv0_storage[1] = plan->path;
+	for (int i = 1; i <= argc; i++)
+		argv0_storage[i + 1] = plan->argv[i];
+	memcpy(plan->argv, argv0_storage, sizeof(char *) * ((size_t)argc + 2));
+	plan->path = interpreter;
+	return plan->argv[0] ? 0 : sg_err_set(err, ENOMEM, "out of memory");
+}
+
+static int resolve_program(struct sg_plan *plan, int *exit_status, struct sg_err *err)
+{
+	char **from = plan->options->argv, **scratch;
+	size_t argc = 0;
+	int rc;
+
+	while (from[argc])
+		argc++;
+	plan->argv = calloc(argc + 2, sizeof(char *));
+	scratch = calloc(argc + 2, sizeof(char *));
+	if (!plan->argv || !scratch) {
+		free(scratch);
+		return sg_err_set(err, ENOMEM, "out of memory");
+	}
+	memcpy(plan->argv, from, argc * sizeof(char *));
+	rc = find_program(plan, from[0], &plan->path);
+	if (rc) {
+		*exit_status = rc == ENOENT ? 127 : 126;
+		rc = sg_err_set(err, rc, "cannot run %s: %s", from[0],
+				rc == ENOENT ? "no such program" : strerror(rc));
+	} else {
+		rc = unwrap_env_script(plan, scratch, exit_status, err);
+	}
+	free(scratch);
+	return rc;
+}
+
+/* ---- user ---- */
+
+static int parse_user(struct sg_plan *plan, const char *text, struct sg_err *err)
+{
+	uint64_t uid, gid;
+	char *colon = strchr(text, ':');
+	char name[64];
+	size_t n = colon ? (size_t)(colon - text) : strlen(text);
+	struct passwd *pw;
+
+	if (n == 0 || n >= sizeof(name))
+		return sg_err_set(err, EINVAL, "--user %s: expected USER or UID[:GID]", text);
+	memcpy(name, text, n);
+	name[n] = '\0';
+	if (sg_parse_u64(name, UINT32_MAX - 1, &uid) == 0) {
+		plan->uid = (uid_t)uid;
+		plan->gid = (gid_t)uid;
+	} else {
+		pw = getpwnam(name);
+		if (!pw)
+			return sg_err_set(err, ENOENT, "--user %s: there is no such user", name);
+		plan->uid = pw->pw_uid;
+		plan->gid = pw->pw_gid;
+	}
+	if (colon) {
+		struct group *gr = NULL;
+
+		if (sg_parse_u64(colon + 1, UINT32_MAX - 1, &gid) < 0) {
+			gr = getgrnam(colon + 1);
+			if (!gr)
+				return sg_err_set(err, ENOENT, "--user %s: there is no such group", text);
+			gid = gr->gr_gid;
+		}
+		plan->gid = (gid_t)gid;
+	}
+	if (plan->uid == geteuid() && plan->gid == getegid())
+		return 0;
+	if (geteuid() != 0)
+		return sg_err_set(err, EPERM, "--user %s: only root can run a program as another user", text);
+	plan->set_ids = true;
+	return 0;
+}
+
+static int resolve_user(struct sg_plan *plan, struct sg_err *err)
+{
+	const char *sudo_uid = getenv("SUDO_UID"), *sudo_gid = getenv("SUDO_GID");
+	uint64_t uid, gid;
+
+	plan->uid = geteuid();
+	plan->gid = getegid();
+	if (plan->options->user)
+		return parse_user(plan, plan->options->user, err);
+	/* Root by sudo was meant for the supervisor, not for the program. */
+	if (geteuid() == 0 && sudo_uid && sudo_gid && sg_parse_u64(sudo_uid, UINT32_MAX - 1, &uid) == 0 &&
+	    sg_parse_u64(sudo_gid, UINT32_MAX - 1, &gid) == 0 && uid != 0) {
+		plan->uid = (uid_t)uid;
+		plan->gid = (gid_t)gid;
+		plan->set_ids = true;
+	}
+	return 0;
+}
+
+/* ---- policy ---- */
+
+static int resolve_policy(struct sg_plan *plan, struct sg_err *err)
+{
+	const struct sg_options *o = plan->options;
+	const char *language = o->language;
+	const struct sg_builtin *b;
+	struct sg_doc *doc = NULL;
+	char *source;
+	int rc;
+
+	if (!language) {
+		language = sg_language_of_program(plan->argv[0]);
+		if (!language)
+			return sg_err_set(err, EINVAL,
+					  "cannot tell the language of %s from its name; say --lang NAME (python, "
+					  "javascript, java, compiled, compile, ruby, perl, php, lua …)",
+					  plan->argv[0]);
+	}
+	if (!o->policy_file) {
+		b = sg_builtin_find(language);
+		if (b && b->listed) {
+			plan->language = b->name;
+			plan->policy_digest = b->digest;
+			plan->limits = b->limits;
+			plan->filter = b->filter;
+			if (asprintf(&source, "builtin:%s", b->name) < 0 || !keep(plan, source))
+				return sg_err_set(err, ENOMEM, "out of memory");
+			plan->policy_source = source;
+			return 0;
+		}
+		/* Not a built-in name: the resolver knows how to say so, with a suggestion. */
+	} else {
+		rc = sg_doc_load(o->policy_file, &doc, err);
+		if (rc)
+			return rc;
+	}
+	rc = sg_policy_resolve(doc, language, &plan->policy, err);
+	sg_doc_free(doc);
+	if (rc)
+		return rc;
+	plan->language = sg_policy_name(plan->policy);
+	plan->policy_digest = sg_policy_digest(plan->policy);
+	plan->policy_source = sg_policy_source(plan->policy);
+	plan->limits = *sg_policy_limits(plan->policy);
+	return sg_filter_compile(plan->policy, &plan->filter, err);
+}
+
+const struct sg_policy *sg_plan_policy(struct sg_plan *plan, struct sg_err *err)
+{
+	if (!plan->policy && sg_policy_resolve(NULL, plan->language, &plan->policy, err) < 0)
+		plan->policy = NULL;
+	return plan->policy;
+}
+
+static void merge_limits(struct sg_limits *into, const struct sg_limits *from)
+{
+	uint64_t *to = (uint64_t *)into;
+	const uint64_t *f = (const uint64_t *)from;
+
+	for (size_t i = 0; i < sizeof(*into) / sizeof(uint64_t); i++)
+		if (f[i])
+			to[i] = f[i];
+}
+
+static void add_rlimit(struct sg_plan *plan, int resource, uint64_t soft, uint64_t hard)
+{
+	struct rlimit have;
+
+	/* A limit can be lowered, never raised: what the caller has is the ceiling. */
+	if (getrlimit((__rlimit_resource_t)resource, &have) == 0) {
+		if (soft > have.rlim_max)
+			soft = have.rlim_max;
+		if (hard > have.rlim_max)
+			hard = have.rlim_max;
+	}
+	plan->rlimits[plan->n_rlimits++] =
+		(struct sg_rlimit_step){.resource = resource, .value = {.rlim_cur = soft, .rlim_max = hard}};
+}
+
+static void plan_rlimits(struct sg_plan *plan)
+{
+	const struct sg_limits *l = &plan->limits;
+
+	/* 1, not 0: a core_pattern that is a pipe ignores 0, and takes 1 as "no dump" (core(5)). */
+	add_rlimit(plan, RLIMIT_CORE, 1, 1);
+	if (l->open_files)
+		add_rlimit(plan, RLIMIT_NOFILE, l->open_files, l->open_files);
+	if (l->file_size)
+		add_rlimit(plan, RLIMIT_FSIZE, l->file_size, l->file_size);
+	if (l->stack)
+		add_rlimit(plan, RLIMIT_STACK, l->stack, l->stack);
+	/* Whole seconds are all the kernel's limit knows; the hard limit one later is SIGKILL for who catches SIGXCPU. */
+	if (l->cpu_time)
+		add_rlimit(plan, RLIMIT_CPU, (l->cpu_time + 999) / 1000, (l->cpu_time + 999) / 1000 + 1);
+}
+
+static int plan_fds(struct sg_plan *plan, struct sg_err *err)
+{
+	for (int i = 0; i < plan->options->n_fds; i++) {
+		int fd = plan->options->fds[i], at = plan->n_fds;
+		bool twice = false;
+
+		if (fcntl(fd, F_GETFD) < 0)
+			return sg_err_set(err, EBADF, "--fd %d: that descriptor is not open", fd);
+		for (int j = 0; j < plan->n_fds; j++)
+			twice |= plan->fds[j] == fd;
+		if (fd <= 2 || twice)
+			continue;
+		while (at > 0 && plan->fds[at - 1] > fd) {
+			plan->fds[at] = plan->fds[at - 1];
+			at--;
+		}
+		plan->fds[at] = fd;
+		plan->n_fds++;
+	}
+	return 0;
+}
+
+int sg_plan_build(struct sg_plan *plan, const struct sg_options *o, int *exit_status, struct sg_err *err)
+{
+	struct stat st;
+	int rc;
+
+	memset(plan, 0, sizeof(*plan));
+	plan->options = o;
+	*exit_status = 125;
+	rc = resolve_user(plan, err);
+	if (!rc)
+		rc = build_env(plan, err);
+	if (!rc && o->chdir && (stat(o->chdir, &st) < 0 || !S_ISDIR(st.st_mode)))
+		rc = sg_err_set(err, ENOTDIR, "--chdir %s: no such directory", o->chdir);
+	if (!rc)
+		rc = plan_fds(plan, err);
+	if (!rc)
+		rc = resolve_program(plan, exit_status, err);
+	if (!rc) {
+		plan->chdir = o->chdir;
+		rc = resolve_policy(plan, err);
+	}
+	if (!rc) {
+		merge_limits(&plan->limits, &o->limits);
+		plan_rlimits(plan);
+	}
+	return rc;
+}
+
+void sg_plan_free(struct sg_plan *plan)
+{
+	for (int i = 0; i < plan->n_owned; i++)
+		free(plan->owned[i]);
+	free(plan->argv);
+	free(plan->env);
+	if (plan->filter.owned)
+		sg_filter_release(&plan->filter);
+	sg_policy_free(plan->policy);
+	memset(plan, 0, sizeof(*plan));
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SG_PLAN_H
+#define SG_PLAN_H
+
+#include "policy/seccomp.h"
+#include "runner/options.h"
+
+#include <linux/filter.h>
+#include <sys/resource.h>
+
+/*
+ * Everything a launch will do, decided and checked before anything is done. Once a plan stands, only the kernel can
+ * refuse a step.
+ */
+struct sg_rlimit_step {
+	int resource;
+	struct rlimit value;
+};
+
+struct sg_plan {
+	const struct sg_options *options;
+
+	/* what runs */
+	char *path;  /* resolved program */
+	char **argv; /* owned array, borrowed strings where possible */
+	char **env;
+	char *home; /* storage behind env */
+	const char *chdir;
+	bool set_ids;
+	uid_t uid;
+	gid_t gid;
+	int fds[SG_MAX_PASSED_FDS]; /* sorted, unique, all > 2 */
+	int n_fds;
+
+	/* by which policy */
+	const char *language;
+	const char *policy_source;
+	const char *policy_digest;
+	struct sg_policy *policy; /* NULL: a built-in one that is not parsed unless needed */
+	struct sg_filter filter;
+	struct sg_limits limits;
+	struct sg_rlimit_step rlimits[8];
+	int n_rlimits;
+
+	void *owned[16]; /* freed with the plan */
+	int n_owned;
+};
+
+/* Builds and checks the plan. Errors: the message says what to change; err->code ENOENT/EACCES about the program
+ * itself are told apart by *exit_status (127/126), which is 125 for all else. */
+int sg_plan_build(struct sg_plan *plan, const struct sg_options *o, int *exit_status, struct sg_err *err);
+void sg_plan_free(struct sg_plan *plan);
+/* The parsed policy, parsing a built-in one on first use. NULL with *err set. Owned by the plan. */
+const struct sg_policy *sg_plan_policy(struct sg_plan *plan, struct sg_err *err);
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runner/launch.h"
+#include "runner/monitor.h"
+#include "runner/options.h"
+#include "runner/plan.h"
+#include "runner/verbs.h"
+#include "supervisor/util.h"
+
+#include <stdio.h>
+#include <time.h>
+
+static const char *const layers_names[] = {"seccomp", "sys_enter"};
+
+static void report_start(struct sg_launch *l)
+{
+	const char *layers[4] = {0};
+	int n = 0;
+	struct sg_start start = {
+		.tier = l->tier,
+		.layers = layers,
+		.limits = &l->plan->limits,
+		.limit_mechanisms = l->mechanisms,
+		.argv = l->plan->argv,
+		.pid = l->pid,
+		.degraded = l->degraded,
+		.mode = l->plan->options->audit ? "audit" : "enforce",
+	};
+
+	if (l->filter)
+		layers[n++] = layers_names[0];
+	if (l->sys_enter)
+		layers[n++] = layers_names[1];
+	sg_session_start(l->session, &start);
+}
+
+/* Said once, to people, by the program's main: libraries only hand errors up. */
+static int fail(const struct sg_err *err, int status)
+{
+	char text[1200];
+
+	sg_err_format(err, text, sizeof(text));
+	fprintf(stderr, "sgrun: %s\n", text);
+	return status;
+}
+
+/* An engine that reads the stream must not have to read standard error as well. */
+static void report_failure(struct sg_session *s, const struct sg_options *o, const struct sg_err *err, int status)
+{
+	char text[1200];
+	struct sg_result r = {.verdict = "error", .exit_code = status, .error = text};
+
+	if (!o->verdicts)
+		return;
+	sg_err_format(err, text, sizeof(text));
+	sg_session_exit(s, &r);
+	(void)sg_stream_flush(&s->stream, 1000);
+}
+
+static int run(const struct sg_options *o)
+{
+	struct sg_session session;
+	struct sg_launch launch;
+	struct sg_plan plan = {0};
+	struct sg_err err = {0};
+	int status = SG_EXIT_FAILED;
+	char id[64];
+
+	snprintf(id, sizeof(id), "%d-%llx", (int)getpid(), (unsigned long long)sg_clock_ns(CLOCK_BOOTTIME));
+	if (sg_session_open(&session, id, o->verdicts, &err) < 0)
+		return fail(&err, SG_EXIT_FAILED);
+	if (sg_plan_build(&plan, o, &status, &err) < 0)
+		goto failed;
+	session.language = plan.language;
+	session.policy_source = plan.policy_source;
+	session.policy_digest = plan.policy_digest;
+	session.policy = plan.policy;
+	plan.policy = NULL;
+	if (sg_launch_start(&launch, &plan, &session, &err) < 0) {
+		status = SG_EXIT_FAILED;
+		goto failed;
+	}
+	report_start(&launch);
+	status = sg_monitor(&launch);
+	sg_launch_end(&launch);
+	goto out;
+failed:
+	(void)fail(&err, status);
+	report_failure(&session, o, &err, status);
+out:
+	sg_session_close(&session);
+	sg_plan_free(&plan);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct sg_options o;
+	struct sg_err err = {0};
+
+	if (argc > 1 && sg_verb_known(argv[1]))
+		return sg_verb_run(argc - 1, argv + 1);
+	if (sg_options_parse(&o, argc, argv, &err) < 0)
+		return fail(&err, SG_EXIT_FAILED);
+	if (o.help) {
+		fputs(sg_options_help, stdout);
+		return 0;
+	}
+	if (o.version) {
+		puts("sgrun " SG_VERSION);
+		return 0;
+	}
+	return run(&o);
+}

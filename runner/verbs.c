@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runner/verbs.h"
+
+#include "policy/seccomp.h"
+#include "runner/canary.h"
+#include "runner/doctor.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char usage[] = "usage: sgrun policy check FILE...                         is it a valid policy?\n"
+			    "       sgrun policy explain [--json] [--filter] [--lang NAME] [FILE]\n"
+			    "                                                         what it means, rule by rule\n"
+			    "       sgrun policy diff [--json] [--lang NAME] A B       A, B: FILE or builtin:NAME\n"
+			    "       sgrun policy list                                 the built-in policies\n"
+			    "       sgrun doctor [--json]                             what this host offers\n";
+
+struct args {
+	bool json;
+	bool filter;
+	const char *language;
+	char **rest;
+	int n_rest;
+};
+
+static int fail(const struct sg_err *err)
+{
+	char text[1200];
+
+	sg_err_format(err, text, sizeof(text));
+	fprintf(stderr, "%s\n", text);
+	return 2;
+}
+
+static int parse(struct args *a, int argc, char **argv)
+{
+	memset(a, 0, sizeof(*a));
+	a->rest = argv;
+	for (int i = 0; i < argc; i++) {
+		if (!strcmp(argv[i], "--json")) {
+			a->json = true;
+		} else if (!strcmp(argv[i], "--filter")) {
+			a->filter = true;
+		} else if (!strcmp(argv[i], "--lang") && i + 1 < argc) {
+			a->language = argv[++i];
+		} else if (!strncmp(argv[i], "--", 2)) {
+			fprintf(stderr, "sgrun policy: unknown option %s\n%s", argv[i], usage);
+			return -1;
+		} else {
+			a->rest[a->n_rest++] = argv[i];
+		}
+	}
+	return 0;
+}
+
+/* Calls fn for the language asked for, or for every one of the file. */
+static int each_policy(const struct args *a, const char *file, int (*fn)(const struct args *, const struct sg_policy *))
+{
+	struct sg_err err = {0};
+	struct sg_doc *doc = NULL;
+	struct sg_policy *p;
+	int status = 0;
+
+	if (file && strncmp(file, "builtin:", 8) != 0 && sg_doc_load(file, &doc, &err) < 0)
+		return fail(&err);
+	for (size_t i = 0; status == 0; i++) {
+		const char *language = a->language ? a->language
+				       : doc	   ? sg_doc_language(doc, i)
+				       : file	   ? file + 8
+						   : sg_builtin_name(i);
+
+		if (!language)
+			break;
+		if (sg_policy_resolve(doc, language, &p, &err) < 0) {
+			status = fail(&err);
+			break;
+		}
+		status = fn(a, p);
+		sg_policy_free(p);
+		if (a->language || (file && !doc))
+			break;
+	}
+	sg_doc_free(doc);
+	return status;
+}
+
+static int check_one(const struct args *a, const struct sg_policy *p)
+{
+	struct sg_filter filter;
+	struct sg_err err = {0};
+
+	(void)a;
+	if (sg_filter_compile(p, &filter, &err) < 0)
+		return fail(&err);
+	printf("%s: ok, %u argument rules, filter of %u instructions, %s\n", sg_policy_name(p), sg_policy_ruleset(p)->n_rules,
+	       filter.n_insns, sg_policy_digest(p));
+	sg_filter_release(&filter);
+	return 0;
+}
+
+static int explain_one(const struct args *a, const struct sg_policy *p)
+{
+	struct sg_filter filter;
+	struct sg_err err = {0};
+
+	if (sg_policy_explain(p, a->json, stdout, &err) < 0)
+		return fail(&err);
+	if (!a->filter)
+		return 0;
+	if (sg_filter_compile(p, &filter, &err) < 0)
+		return fail(&err);
+	sg_filter_dump(&filter, stdout);
+	sg_filter_release(&filter);
+	return 0;
+}
+
+static int resolve_one(const char *what, const char *language, struct sg_policy **out, struct sg_err *err)
+{
+	struct sg_doc *doc = NULL;
+	int rc = 0;
+
+	if (!strncmp(what, "builtin:", 8))
+		return sg_policy_resolve(NULL, what + 8, out, err);
+	rc = sg_doc_load(what, &doc, err);
+	if (!rc && !language)
+		language = sg_doc_language(doc, 0);
+	if (!rc)
+		rc = sg_policy_resolve(doc, language ? language : "default", out, err);
+	sg_doc_free(doc);
+	return rc;
+}
+
+static int diff(const struct args *a)
+{
+	struct sg_policy *x = NULL, *y = NULL;
+	struct sg_err err = {0};
+	int rc = resolve_one(a->rest[0], a->language, &x, &err);
+
+	if (!rc)
+		rc = resolve_one(a->rest[1], a->language, &y, &err);
+	if (!rc)
+		rc = sg_policy_diff(x, y, a->json, stdout, &err);
+	sg_policy_free(x);
+	sg_policy_free(y);
+	return rc < 0 ? fail(&err) : rc;
+}
+
+static int list(void)
+{
+	for (size_t i = 0; i < sg_n_builtins; i++) {
+		if (!sg_builtins[i].listed)
+			continue;
+		printf("%-12s", sg_builtins[i].name);
+		for (const char *const *alias = sg_builtins[i].aliases; *alias; alias++)
+			printf(" %s", *alias);
+		printf("\n");
+	}
+	return 0;
+}
+
+static int policy(int argc, char **argv)
+{
+	struct args a;
+	int status = 0;
+
+	if (argc < 2 || parse(&a, argc - 2, argv + 2) < 0) {
+		if (argc < 2)
+			fputs(usage, stderr);
+		return 2;
+	}
+	if (!strcmp(argv[1], "check") && a.n_rest) {
+		for (int i = 0; i < a.n_rest && !status; i++)
+			status = each_policy(&a, a.rest[i], check_one);
+		return status;
+	}
+	if (!strcmp(argv[1], "explain") && a.n_rest <= 1)
+		return each_policy(&a, a.n_rest ? a.rest[0] : NULL, explain_one);
+	if (!strcmp(argv[1], "diff") && a.n_rest == 2)
+		return diff(&a);
+	if (!strcmp(argv[1], "list") && !a.n_rest)
+		return list();
+	fputs(usage, stderr);
+	return 2;
+}
+
+bool sg_verb_known(const char *word)
+{
+	return !strcmp(word, "policy") || !strcmp(word, "doctor");
+}
+
+int sg_verb_run(int argc, char **argv)
+{
+	bool json = false;
+
+	if (!strcmp(argv[0], "policy"))
+		return policy(argc, argv);
+	if (argc == 2 && !strcmp(argv[1], "--canary"))
+		return sg_canary_main();
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--json")) {
+			fputs(usage, stderr);
+			return 2;
+		}
+		json = true;
+	}
+	return sg_doctor(json, stdout);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SG_BPF_H
+#define SG_BPF_H
+
+#include "bpf/sg_abi.h"
+#include "policy/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The BPF side of a supervisor: loads the object, owns its maps (the only writer), hands out its records.
+ * Needs CAP_BPF and CAP_PERFMON (or root). One thread at a time.
+ */
+struct sg_bpf;
+
+/* Which programs a supervisor needs. The cheapest set that does the job: sys_enter costs every process on the host. */
+#define SG_BPF_KILLS (1U << 0)	   /* signal_generate (before 5.16 sched_process_exit): seccomp kills become records */
+#define SG_BPF_SYS_ENTER (1U << 1) /* sys_enter and the process life-cycle programs */
+/*
+ * sys_exit as well, together with SYS_ENTER: a recorded call that was not killed says what it answered. Without it such
+ * a record is sent at once, with outcome UNKNOWN. A killed call's outcome is learned either way.
+ */
+#define SG_BPF_SYS_EXIT (1U << 2)
+
+struct sg_bpf_opts {
+	uint32_t programs;	/* SG_BPF_* */
+	uint32_t max_sandboxes; /* at most SG_MAX_SANDBOXES; 0: 1 */
+	uint32_t max_policies;	/* at most SG_MAX_POLICIES; 0: 1 */
+	uint32_t max_procs;	/* tasks of all sandboxes together that are known by pid; 0: 10240. Only with SYS_ENTER */
+	uint32_t ring_bytes;	/* power of two, page-multiple; 0: 256 KiB */
+	const char *btf_cache;	/* directory for the reduced BTF, root-owned; NULL: /run/sandgate; "": none */
+	uint32_t assume_kernel; /* for tests: use only what this older kernel has (major << 16 | minor << 8); 0: all there is */
+};
+
+/*
+ * Loads programs and maps; attaches nothing yet. Errors say which program or map, why, and what to do next:
+ * -EPERM no right to use BPF, -ENOSYS no bpf(2), -EOPNOTSUPP no kernel type information, -EINVAL opts, else libbpf's.
+ * Sets libbpf's print function for the time of the call (libbpf keeps one per process).
+ */
+int sg_bpf_open(const struct sg_bpf_opts *opts, struct sg_bpf **out, struct sg_err *err);
+/*
+ * May wait for an RCU grace period (10 ms and more) when the last probe of the same tracepoint, anyone's, went away
+ * just before: that is the kernel's doing.
+ */
+int sg_bpf_attach(struct sg_bpf *b, struct sg_err *err);
+/* Detaches and frees; nothing stays in the kernel. NULL is fine. */
+void sg_bpf_close(struct sg_bpf *b);
+
+/* Replaces a policy. A call being judged meanwhile may see parts of both. Without SYS_ENTER no program reads policies. */
+int sg_bpf_set_policy(struct sg_bpf *b, uint32_t index, const struct sg_ruleset *rs, struct sg_err *err);
+/*
+ * Registers a sandbox: cfg's cgroup_id, flags, policy and self are used. level: depth of the cgroup below the root of
+ * the cgroup2 hierarchy (root 0), 1 … SG_MAX_LEVELS - 1. *index: its number in records. Never silent:
+ * -ENOSPC no room (sandboxes, or a full neighbourhood in the table), -EEXIST cgroup known already, -EINVAL cfg or level.
+ * A sandbox inside another one's cgroup is judged by the outer one.
+ */
+int sg_bpf_add_sandbox(struct sg_bpf *b, const struct sg_sandbox *cfg, uint32_t level, uint32_t *index, struct sg_err *err);
+int sg_bpf_set_self(struct sg_bpf *b, uint32_t index, uint32_t pid, struct sg_err *err);
+/* Its number may be given out again at once: take its records (sg_bpf_consume) and its state first. */
+int sg_bpf_remove_sandbox(struct sg_bpf *b, uint32_t index, struct sg_err *err);
+
+/* A descriptor that becomes readable when records wait (epoll). Owned by b. */
+int sg_bpf_event_fd(const struct sg_bpf *b);
+/*
+ * Hands every waiting record to fn. rec is checked: at least a header, size equal to what was received, version known,
+ * type-specific length, sandbox number in range. A record that fails is counted as malformed and not handed on.
+ * fn returns 0 to go on, negative errno to stop; the record it stopped at is consumed. Must not be called from fn.
+ * Returns the number of records handed over, or negative errno. It stops after SG_BPF_CONSUME_MAX records, so that a
+ * sandbox that writes faster than they are read cannot hold the caller; the descriptor then stays readable.
+ */
+#define SG_BPF_CONSUME_MAX 4096
+typedef int (*sg_bpf_event_fn)(void *ctx, const struct sg_event_hdr *rec, size_t size);
+int sg_bpf_consume(struct sg_bpf *b, sg_bpf_event_fn fn, void *ctx, struct sg_err *err);
+
+/* The sandbox's state as the kernel has it now (first_kill, armed, tasks). */
+int sg_bpf_sandbox_state(const struct sg_bpf *b, uint32_t index, struct sg_sandbox *out, struct sg_err *err);
+/* Counters summed over CPUs. */
+int sg_bpf_stats(const struct sg_bpf *b, uint32_t index, struct sg_stats *out, struct sg_err *err);
+/* Whether the kernel gives seccomp's kills a signal; if not (before 5.16) records of kills lack what the exit cannot show. */
+bool sg_bpf_kills_by_signal(const struct sg_bpf *b);
+/* How often the kernel skipped one of our programs (recursion_misses), and malformed records, since sg_bpf_open(). */
+int sg_bpf_misses(const struct sg_bpf *b, uint64_t *misses, uint64_t *malformed, struct sg_err *err);
+
+#endif

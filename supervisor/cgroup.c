@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "supervisor/cgroup.h"
+
+#include "supervisor/proc.h"
+#include "supervisor/util.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define SANDBOX_PREFIX "sg-"
+#define BASE_NAME "sandgate"
+
+/* mountinfo escapes blank, tab, newline and backslash as \ooo. */
+static void unescape(char *s)
+{
+	char *out = s;
+
+	while (*s) {
+		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' && s[3] >= '0' &&
+		    s[3] <= '7') {
+			*out++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
+			s += 4;
+		} else {
+			*out++ = *s++;
+		}
+	}
+	*out = '\0';
+}
+
+int sg_cgroup_find_mount(char *mount, size_t mount_size, char *root, size_t root_size, struct sg_err *err)
+{
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	SG_FREE char *line = NULL;
+	size_t cap = 0;
+	int rc = -ENOENT;
+
+	if (!f)
+		return sg_err_set(err, errno, "cannot read /proc/self/mountinfo: %s; is /proc mounted?", strerror(errno));
+	while (rc == -ENOENT && getline(&line, &cap, f) > 0) {
+		char *field[6] = {0}, *save = NULL, *p, *type;
+		int n = 0;
+
+		type = strstr(line, " - ");
+		if (!type || strncmp(type + 3, "cgroup2 ", 8) != 0)
+			continue;
+		*type = '\0';
+		for (p = strtok_r(line, " ", &save); p && n < 6; p = strtok_r(NULL, " ", &save))
+			field[n++] = p;
+		if (n < 5 || strlen(field[4]) >= mount_size || strlen(field[3]) >= root_size)
+			continue;
+		strcpy(root, field[3]);
+		strcpy(mount, field[4]);
+		unescape(root);
+		unescape(mount);
+		rc = 0;
+	}
+	fclose(f);
+	if (rc)
+		return sg_err_set(err, ENOENT,
+				  "no cgroup2 file system is mounted; mount one: mkdir -p /sys/fs/cgroup && "
+				  "mount -t cgroup2 none /sys/fs/cgroup");
+	return 0;
+}
+
+/* The calling process's own cgroup, as /proc shows it ("/" in a cgroup namespace's root). */
+static int own_cgroup(char *out, size_t size)
+{
+	char buf[4096];
+	char *line, *end;
+
+	if (sg_read_file(AT_FDCWD, "/proc/self/cgroup", buf, sizeof(buf)) < 0)
+		return -ENOENT;
+	line = !strncmp(buf, "0::", 3) ? buf : strstr(buf, "\n0::");
+	if (!line)
+		return -ENOENT;
+	line = strchr(line, '0') + 3;
+	end = strchr(line, '\n');
+	if (end)
+		*end = '\0';
+	if (strlen(line) >= size)
+		return -ENAMETOOLONG;
+	strcpy(out, line);
+	return 0;
+}
+
+static bool has_word(const char *list, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *p = strstr(list, word); p; p = strstr(p + 1, word))
+		if ((p == list || p[-1] == ' ' || p[-1] == '\n') && (p[n] == '\0' || p[n] == ' ' || p[n] == '\n'))
+			return true;
+	return false;
+}
+
+/* Lets the limits' controllers reach the sandboxes. What is not there is simply not enabled: limits report it. */
+static void enable_controllers(const char *dir)
+{
+	static const char *const names[] = {"pids", "memory", "cpu"};
+	char file[600], available[256], enabled[256];
+
+	snprintf(file, sizeof(file), "%s/cgroup.controllers", dir);
+	if (sg_read_file(AT_FDCWD, file, available, sizeof(available)) < 0)
+		return;
+	snprintf(file, sizeof(file), "%s/cgroup.subtree_control", dir);
+	if (sg_read_file(AT_FDCWD, file, enabled, sizeof(enabled)) < 0)
+		return;
+	for (size_t i = 0; i < SG_ARRAY_SIZE(names); i++) {
+		char word[16];
+
+		if (!has_word(available, names[i]) || has_word(enabled, names[i]))
+			continue;
+		snprintf(word, sizeof(word), "+%s", names[i]);
+		(void)sg_write_file(AT_FDCWD, file, word);
+	}
+}
+
+static unsigned count_components(const char *path)
+{
+	unsigned n = 0;
+
+	for (const char *p = path; *p; p++)
+		if (*p != '/' && (p == path || p[-1] == '/'))
+			n++;
+	return n;
+}
+
+static int make_below(struct sg_cgroup *cg, const char *mount, const char *root, const char *rel_base, bool shared,
+		      struct sg_err *err)
+{
+	const char *m = strcmp(mount, "/") ? mount : "";
+	const char *r = strcmp(rel_base, "/") ? rel_base : "";
+	char controllers[256];
+	struct stat st;
+
+	if (snprintf(cg->base, sizeof(cg->base), "%s%s%s", m, r, shared ? "/" BASE_NAME : "") >= (int)sizeof(cg->base) ||
+	    snprintf(cg->path, sizeof(cg->path), "%s/%s", cg->base, cg->name) >= (int)sizeof(cg->path) ||
+	    snprintf(cg->rel, sizeof(cg->rel), "%s%s/%s", r, shared ? "/" BASE_NAME : "", cg->name) >=
+		    (int)sizeof(cg->rel))
+		return sg_err_set(err, ENAMETOOLONG, "the path of the cgroup2 mount is too long: %s", mount);
+	/* A sandbox that ends may remove the empty base between our two mkdirs: try again. */
+	for (int tries = 0;; tries++) {
+		if (shared && mkdir(cg->base, 0755) == 0) {
+			enable_controllers(m[0] ? m : "/");
+			enable_controllers(cg->base);
+		}
+		if (mkdir(cg->path, 0755) == 0)
+			break;
+		if (errno != ENOENT || !shared || tries == 100)
+			return sg_err_set(err, errno, "cannot create the cgroup %s: %s%s", cg->path, strerror(errno),
+					  errno == EACCES || errno == EPERM
+						  ? "; run as root, or have the cgroup delegated (systemd-run --user "
+						    "--scope -p Delegate=yes …)"
+						  : errno == EROFS ? "; mount cgroup2 read-write in this container"
+								   : "");
+	}
+	cg->dirfd = open(cg->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (cg->dirfd < 0 || fstat(cg->dirfd, &st) < 0) {
+		int e = errno;
+
+		rmdir(cg->path);
+		return sg_err_set(err, e, "cannot open the cgroup %s: %s", cg->path, strerror(e));
+	}
+	cg->id = st.st_ino; /* kernfs: the inode number is the cgroup id */
+	cg->level = count_components(cg->rel) + (strcmp(root, "/") ? count_components(root) : 0);
+	if (sg_read_file(cg->dirfd, "cgroup.controllers", controllers, sizeof(controllers)) > 0) {
+		cg->has_pids = has_word(controllers, "pids");
+		cg->has_memory = has_word(controllers, "memory");
+		cg->has_cpu = has_word(controllers, "cpu");
+	}
+	return 0;
+}
+
+int sg_cgroup_create(struct sg_cgroup *cg, struct sg_err *err)
+{
+	char mount[256], root[256], own[256];
+	int rc;
+
+	memset(cg, 0, sizeof(*cg));
+	cg->dirfd = -1;
+	rc = sg_cgroup_find_mount(mount, sizeof(mount), root, sizeof(root), err);
+	if (rc)
+		return rc;
+	/* pid and start time say whether the owner still lives, also after the pid was used again. */
+	snprintf(cg->name, sizeof(cg->name), SANDBOX_PREFIX "%d-%llu", (int)getpid(),
+		 (unsigned long long)sg_proc_start_time(getpid()));
+	if (geteuid() == 0)
+		return make_below(cg, mount, root, "/", true, err);
+	if (own_cgroup(own, sizeof(own)) < 0)
+		return sg_err_set(err, ENOENT, "this process is in no cgroup2 cgroup");
+	return make_below(cg, mount, root, own, false, err);
+}
+
+/* Before Linux 5.14 there is no cgroup.kill: hold everything still, signal each process, let the signals act. */
+static int freeze_and_kill(const struct sg_cgroup *cg)
+{
+	char buf[16384];
+	int rc = sg_write_file(cg->dirfd, "cgroup.freeze", "1");
+
+	for (int round = 0; round < 64; round++) {
+		ssize_t n = sg_read_file(cg->dirfd, "cgroup.procs", buf, sizeof(buf));
+		char *save = NULL;
+
+		if (n <= 0)
+			break;
+		for (char *p = strtok_r(buf, "\n", &save); p; p = strtok_r(NULL, "\n", &save))
+			kill((pid_t)strtol(p, NULL, 10), SIGKILL);
+		if ((size_t)n < sizeof(buf) - 1)
+			break;
+	}
+	(void)sg_write_file(cg->dirfd, "cgroup.freeze", "0");
+	return rc;
+}
+
+int sg_cgroup_kill(const struct sg_cgroup *cg)
+{
+	int rc;
+
+	if (cg->dirfd < 0)
+		return -ENOENT;
+	rc = sg_write_file(cg->dirfd, "cgroup.kill", "1");
+	return rc == -ENOENT ? freeze_and_kill(cg) : rc;
+}
+
+int sg_cgroup_populated(const struct sg_cgroup *cg)
+{
+	char buf[128];
+	ssize_t n = sg_read_file(cg->dirfd, "cgroup.events", buf, sizeof(buf));
+
+	return n < 0 ? (int)n : strstr(buf, "populated 1") != NULL;
+}
+
+int sg_cgroup_tasks(const struct sg_cgroup *cg)
+{
+	SG_CLOSE int fd = openat(cg->dirfd, "cgroup.threads", O_RDONLY | O_CLOEXEC);
+	char buf[8192];
+	int count = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		for (ssize_t i = 0; i < n; i++)
+			count += buf[i] == '\n';
+	return n < 0 ? -errno : count;
+}
+
+bool sg_cgroup_contains(const struct sg_cgroup *cg, pid_t pid)
+{
+	char file[64], buf[4096];
+	size_t n = strlen(cg->rel);
+	char *line;
+
+	snprintf(file, sizeof(file), "/proc/%d/cgroup", (int)pid);
+	if (sg_read_file(AT_FDCWD, file, buf, sizeof(buf)) < 0)
+		return false;
+	line = !strncmp(buf, "0::", 3) ? buf : strstr(buf, "\n0::");
+	if (!line)
+		return false;
+	line = strchr(line, '0') + 3;
+	return !strncmp(line, cg->rel, n) && (line[n] == '\n' || line[n] == '/' || line[n] == '\0');
+}
+
+/* Removes a cgroup and those below it. Depth is bounded by the kernel's path length. */
+static int remove_tree(int parent, const char *name)
+{
+	SG_CLOSE int fd = -1;
+	struct dirent *e;
+	DIR *d;
+
+	if (unlinkat(parent, name, AT_REMOVEDIR) == 0)
+		return 0;
+	if (errno != EBUSY && errno != ENOTEMPTY)
+		return -errno;
+	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	d = fdopendir(dup(fd));
+	if (!d)
+		return -errno;
+	while ((e = readdir(d)))
+		if (e->d_type == DT_DIR && strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
+			(void)remove_tree(fd, e->d_name);
+	closedir(d);
+	return unlinkat(parent, name, AT_REMOVEDIR) < 0 ? -errno : 0;
+}
+
+/* A killed process leaves its cgroup a moment after its parent could reap it. */
+static int remove_patiently(int parent, const char *name)
+{
+	int rc = 0;
+
+	for (int i = 0; i < 200; i++) {
+		struct timespec ts = {.tv_nsec = i < 20 ? 50000 : 5000000};
+
+		rc = remove_tree(parent, name);
+		if (rc != -EBUSY)
+			break;
+		nanosleep(&ts, NULL);
+	}
+	return rc == -ENOENT ? 0 : rc;
+}
+
+int sg_cgroup_remove(struct sg_cgroup *cg)
+{
+	const char *tail;
+	int rc;
+
+	if (cg->dirfd < 0)
+		return 0;
+	close(cg->dirfd);
+	cg->dirfd = -1;
+	rc = remove_patiently(AT_FDCWD, cg->path);
+	tail = strrchr(cg->base, '/');
+	if (tail && !strcmp(tail + 1, BASE_NAME))
+		rmdir(cg->base); /* fails while another sandbox is there: meant */
+	return rc;
+}
+
+int sg_cgroup_sweep(const char *base)
+{
+	int swept = 0;
+	struct dirent *e;
+	DIR *d = opendir(base);
+
+	if (!d)
+		return errno == ENOENT ? 0 : -errno;
+	while ((e = readdir(d))) {
+		struct sg_cgroup stale = {.dirfd = -1};
+		unsigned long long start;
+		int pid;
+
+		if (sscanf(e->d_name, SANDBOX_PREFIX "%d-%llu", &pid, &start) != 2 || pid <= 0)
+			continue;
+		if (sg_proc_start_time(pid) == start)
+			continue;
+		stale.dirfd = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (stale.dirfd < 0)
+			continue;
+		(void)sg_cgroup_kill(&stale);
+		close(stale.dirfd);
+		if (remove_patiently(dirfd(d), e->d_name) == 0)
+			swept++;
+	}
+	closedir(d);
+	return swept;
+}

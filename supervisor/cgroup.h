@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SG_CGROUP_H
+#define SG_CGROUP_H
+
+#include "policy/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * The cgroup v2 directory of a sandbox (kernel documentation: admin-guide/cgroup-v2).
+ * The mount point is discovered, never assumed: unified, hybrid and container layouts differ.
+ */
+struct sg_cgroup {
+	int dirfd;	 /* O_PATH-free directory descriptor, for CLONE_INTO_CGROUP; -1: no cgroup */
+	uint64_t id;	 /* kernfs id: what bpf_get_current_cgroup_id() answers */
+	unsigned level;	 /* depth below the root of the hierarchy (root 0) */
+	char path[512];	 /* absolute */
+	char base[512];	 /* the parent directory, shared by sandboxes */
+	char rel[512];	 /* as in the last field of /proc/PID/cgroup */
+	char name[64];	 /* last component: "sg-<pid>-<start time>" */
+	bool has_pids;	 /* the pids controller is enabled for it */
+	bool has_memory;
+	bool has_cpu;
+};
+
+/* Where cgroup2 is mounted, from /proc/self/mountinfo. root: the mount's root inside the hierarchy ("/" usually).
+ * Errors: -ENOENT when no cgroup2 is mounted. */
+int sg_cgroup_find_mount(char *mount, size_t mount_size, char *root, size_t root_size, struct sg_err *err);
+
+/*
+ * Creates the sandbox's cgroup: below <mount>/sandgate for root, below the caller's own cgroup otherwise (where it
+ * was delegated). Errors: -ENOENT (no cgroup2), -EACCES/-EPERM (not delegated), -EROFS …
+ */
+int sg_cgroup_create(struct sg_cgroup *cg, struct sg_err *err);
+
+/* Kills every process in it (cgroup.kill; before 5.14: freeze, kill, thaw). Returns 0 or negative errno. */
+int sg_cgroup_kill(const struct sg_cgroup *cg);
+/* 1: processes left, 0: empty, negative errno. */
+int sg_cgroup_populated(const struct sg_cgroup *cg);
+/* Number of tasks (threads) in it. Negative errno. */
+int sg_cgroup_tasks(const struct sg_cgroup *cg);
+/* Whether a process or thread belongs to it, or to a cgroup below it. */
+bool sg_cgroup_contains(const struct sg_cgroup *cg, pid_t pid);
+/* Removes it (children first); 0, or negative errno when it stays. Then removes the base when that is empty. */
+int sg_cgroup_remove(struct sg_cgroup *cg);
+
+/* Kills and removes sandboxes whose supervisor is gone without having cleaned up. Returns how many, or negative errno. */
+int sg_cgroup_sweep(const char *base);
+
+#endif

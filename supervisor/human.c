@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "supervisor/human.h"
+
+#include "supervisor/util.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *str(const json_t *o, const char *key)
+{
+	const char *v = json_string_value(json_object_get(o, key));
+
+	return v ? v : "";
+}
+
+static long long num(const json_t *o, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(o, key));
+}
+
+static void start_line(FILE *f, const json_t *r)
+{
+	const json_t *p = json_object_get(r, "policy"), *degraded = json_object_get(r, "degraded"), *why;
+	size_t i;
+
+	fprintf(f, "started pid %lld: policy %s (%s), tier %s", num(r, "pid"), str(p, "name"), str(p, "source"),
+		str(r, "tier"));
+	json_array_foreach(degraded, i, why)
+		fprintf(f, "%s%s", i ? "; " : "; not in force: ", json_string_value(why));
+}
+
+static void call_line(FILE *f, const json_t *r)
+{
+	const json_t *rule = json_object_get(r, "rule"), *decoded = json_object_get(r, "decoded"), *v;
+	const char *action = str(r, "action"), *key, *sep = "";
+
+	fprintf(f, "%s: %s (pid %lld) called %s(",
+		!strcmp(action, "kill") ? "killed" : !strcmp(action, "errno") ? "refused" : "recorded", str(r, "comm"),
+		num(r, "tgid"), str(r, "syscall"));
+	/* jansson's iteration macro takes no const object */
+	json_object_foreach((json_t *)decoded, key, v) {
+		fprintf(f, "%s%s=%s", sep, key, json_string_value(v));
+		sep = ", ";
+	}
+	fprintf(f, ")");
+	if (strcmp(str(r, "abi"), "x86_64") && strcmp(str(r, "abi"), "aarch64"))
+		fprintf(f, " through the %s entry", str(r, "abi"));
+	if (json_is_object(rule))
+		fprintf(f, "; rule `%s` in %s at %s:%lld", str(rule, "text"), str(rule, "list"), str(rule, "file"),
+			num(rule, "line"));
+	else
+		fprintf(f, "; it is on no list of policy %s", str(r, "language"));
+	fprintf(f, "; %s: %s", str(r, "layer"),
+		json_is_true(json_object_get(r, "prevented")) ? "it did not take effect" : "it may have taken effect");
+	if (json_is_string(json_object_get(r, "hint")))
+		fprintf(f, "; to allow it: %s", str(r, "hint"));
+}
+
+static void exit_line(FILE *f, const json_t *r)
+{
+	const json_t *reasons = json_object_get(r, "reasons"), *why;
+	size_t i;
+
+	fprintf(f, "%s", str(r, "verdict"));
+	if (*str(r, "limit"))
+		fprintf(f, " (%s)", str(r, "limit"));
+	if (json_object_get(r, "exit_code"))
+		fprintf(f, ", exit code %lld", num(r, "exit_code"));
+	if (json_object_get(r, "signal"))
+		fprintf(f, ", signal %lld", num(r, "signal"));
+	if (*str(r, "error"))
+		fprintf(f, ": %s", str(r, "error"));
+	fprintf(f, ", %.0f ms wall, %.0f ms CPU", json_real_value(json_object_get(r, "wall_ms")),
+		json_real_value(json_object_get(r, "cpu_ms")));
+	json_array_foreach(reasons, i, why)
+		fprintf(f, "%s%s", i ? "; " : "; record incomplete: ", json_string_value(why));
+}
+
+char *sg_human_line(const json_t *record)
+{
+	const char *type = str(record, "type");
+	char *line = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&line, &size);
+
+	if (!f)
+		return NULL;
+	fprintf(f, "sgrun: ");
+	if (!strcmp(type, "start"))
+		start_line(f, record);
+	else if (!strcmp(type, "syscall_violation") || !strcmp(type, "audit"))
+		call_line(f, record);
+	else if (!strcmp(type, "limit"))
+		fprintf(f, "limit reached: %s = %lld", str(record, "limit"), num(record, "value"));
+	else if (!strcmp(type, "lost"))
+		fprintf(f, "%lld records lost: %s", num(record, "count"), str(record, "what"));
+	else if (!strcmp(type, "exit"))
+		exit_line(f, record);
+	else
+		fprintf(f, "%s", type);
+	if (fclose(f) != 0) {
+		free(line);
+		return NULL;
+	}
+	/* comm and argv are the program's: nothing in them may drive the terminal. */
+	for (unsigned char *c = (unsigned char *)line; *c; c++)
+		if (*c < 0x20 || *c == 0x7f)
+			*c = '?';
+	return line;
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "supervisor/judge.h"
+
+#include "policy/seccomp.h"
+#include "supervisor/notify.h"
+#include "supervisor/proc.h"
+#include "supervisor/util.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+static bool member(void *ctx, int32_t pid)
+{
+	return sg_members_contains(ctx, pid);
+}
+
+static bool is_fork(const struct seccomp_data *d)
+{
+	if (d->arch != sg_native_arch())
+		return false;
+	switch (d->nr) {
+#ifdef SYS_fork
+	case SYS_fork:
+	case SYS_vfork:
+#endif
+	case SYS_clone:
+	case SYS_clone3:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Records one call that waits in the kernel. false: the caller vanished, there is nothing left to answer. */
+static bool record_waiting(struct sg_judge *j, int listener, const struct seccomp_notif *n, const struct sg_decision *d,
+			   uint16_t action, bool forbidden, bool prevented)
+{
+	struct sg_call c = {
+		.time_ns = sg_clock_ns(CLOCK_REALTIME),
+		.pid = (pid_t)n->pid,
+		.tgid = (pid_t)n->pid,
+		.audit_arch = n->data.arch,
+		.nr = (uint32_t)n->data.nr,
+		.layer = "seccomp",
+		.action = action,
+		.err = d->err,
+		.origin = d->origin,
+		.forbidden = forbidden,
+		.prevented = prevented,
+	};
+	struct sg_proc_info info;
+
+	for (size_t i = 0; i < SG_ARGS; i++)
+		c.args[i] = n->data.args[i];
+	if (sg_proc_info((pid_t)n->pid, &info) == 0) {
+		c.tgid = info.tgid;
+		c.uid = info.uid;
+		memcpy(c.comm, info.comm, sizeof(info.comm));
+	}
+	/* What was read of /proc is the caller's only if it still waits. A caller that was killed meanwhile has attempted
+	 * the call all the same: the record stands, with what the kernel itself said of it. */
+	if (!sg_notify_valid(listener, n->id) && !c.comm[0])
+		strcpy(c.comm, "?");
+	sg_session_call(j->session, &c);
+	return true;
+}
+
+static void answer(struct sg_judge *j, int listener, const struct seccomp_notif *n)
+{
+	struct sg_oracle oracle = {.self = j->self, .in_sandbox = member, .ctx = (void *)j->members};
+	struct sg_err err = {0};
+	const struct sg_policy *p = sg_session_policy(j->session, &err);
+	struct sg_decision d = {.action = SG_ACTION_KILL, .origin = SG_ORIGIN_UNLISTED};
+	uint64_t args[SG_ARGS];
+	int tasks;
+
+	for (size_t i = 0; i < SG_ARGS; i++)
+		args[i] = n->data.args[i];
+	if (p)
+		d = sg_policy_decide(p, n->data.arch, (uint32_t)n->data.nr, args, &oracle);
+	else
+		sg_session_degrade(j->session, "the policy could not be read again: %s", err.message);
+	if (j->audit && (d.action == SG_ACTION_KILL || d.action == SG_ACTION_ERRNO)) {
+		(void)record_waiting(j, listener, n, &d, SG_ACTION_AUDIT, true, false);
+		(void)sg_notify_continue(listener, n->id);
+		return;
+	}
+	switch (d.action) {
+	case SG_ACTION_AUDIT:
+		(void)record_waiting(j, listener, n, &d, SG_ACTION_AUDIT, false, false);
+		break;
+	case SG_ACTION_ALLOW:
+		break;
+	case SG_ACTION_ERRNO:
+		(void)sg_notify_fail(listener, n->id, d.err);
+		return;
+	default:
+		/* Left unanswered: the caller waits in the kernel, its call unexecuted, until the kill reaches it. */
+		(void)record_waiting(j, listener, n, &d, SG_ACTION_KILL, true, true);
+		j->kill = true;
+		return;
+	}
+	if (is_fork(&n->data)) {
+		tasks = j->stopping ? -EAGAIN : sg_members_count(j->members);
+		if (tasks > 0 && (uint64_t)tasks + 1 > j->peak_tasks)
+			j->peak_tasks = (uint64_t)tasks + 1;
+		if (tasks < 0 || (j->max_tasks && (uint64_t)tasks >= j->max_tasks)) {
+			/* The same answer as RLIMIT_NPROC and pids.max give. */
+			if (tasks >= 0)
+				sg_session_limit(j->session, "pids", j->max_tasks);
+			(void)sg_notify_fail(listener, n->id, EAGAIN);
+			return;
+		}
+	}
+	(void)sg_notify_continue(listener, n->id);
+}
+
+int sg_judge_notifications(struct sg_judge *j, int listener)
+{
+	union {
+		struct seccomp_notif n;
+		char room[512]; /* a newer kernel's structure may be longer */
+	} u;
+
+	/* Bounded, so that a program that asks without end cannot keep the supervisor from its other work. */
+	for (int i = 0; i < 64 && !j->kill; i++) {
+		int rc = sg_notify_receive(listener, &u.n);
+
+		if (rc == -EAGAIN)
+			return 0;
+		if (rc)
+			return rc;
+		answer(j, listener, &u.n);
+	}
+	return 0;
+}
+
+/* Whether a call that was let into the kernel is known to have done nothing there. */
+static bool had_no_effect(const struct sg_event_syscall *e)
+{
+	if (e->outcome == SG_OUTCOME_PREVENTED)
+		return true;
+	if (e->outcome != SG_OUTCOME_RETURNED || e->ret >= 0)
+		return false;
+	switch (-e->ret) {
+	case EINPROGRESS:
+	case EINTR:
+	case EAGAIN:
+	case EALREADY:
+	case 512: /* ERESTARTSYS and its kin: interrupted, perhaps half done (include/linux/errno.h) */
+	case 513:
+	case 514:
+	case 516:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static void record_event(struct sg_judge *j, const struct sg_event_syscall *e)
+{
+	struct sg_call c = {
+		.time_ns = (uint64_t)((int64_t)e->hdr.time_ns + j->session->realtime_offset),
+		.pid = (pid_t)e->hdr.pid,
+		.tgid = (pid_t)e->hdr.tgid,
+		.uid = e->hdr.uid,
+		.audit_arch = e->audit_arch,
+		.nr = e->nr,
+		.layer = e->layer == SG_LAYER_SECCOMP ? "seccomp" : "sys_enter",
+		.action = e->action,
+		.err = e->err,
+		.origin = e->origin,
+		.prevented = had_no_effect(e),
+	};
+	struct sg_err err = {0};
+	const struct sg_policy *p;
+	struct sg_decision d;
+
+	memcpy(c.comm, e->hdr.comm, SG_COMM_LEN);
+	for (size_t i = 0; i < SG_ARGS; i++)
+		c.args[i] = e->args[i];
+	c.forbidden = c.action != SG_ACTION_AUDIT;
+	p = sg_session_policy(j->session, &err);
+	if (p) {
+		/* seccomp does not say which rule it was; and a record of audit mode, whether it is a violation. */
+		d = sg_policy_decide(p, e->audit_arch, e->nr, c.args, &(struct sg_oracle){.self = j->self});
+		if (e->layer == SG_LAYER_SECCOMP)
+			c.origin = d.origin;
+		if (d.action == SG_ACTION_KILL || d.action == SG_ACTION_ERRNO)
+			c.forbidden = true;
+	}
+	sg_session_call(j->session, &c);
+	if (c.action == SG_ACTION_KILL)
+		j->kill = true;
+	if (e->signal_rc)
+		sg_session_degrade(j->session, "bpf_send_signal failed (%d); the supervisor killed instead", e->signal_rc);
+}
+
+int sg_judge_event(void *ctx, const struct sg_event_hdr *rec, size_t size)
+{
+	if (rec->type == SG_EVENT_SYSCALL && size >= sizeof(struct sg_event_syscall))
+		record_event(ctx, (const struct sg_event_syscall *)rec);
+	return 0;
+}
+
+void sg_judge_first_kill(struct sg_judge *j, const struct sg_sandbox *state)
+{
+	if (state->killed && !j->session->killing)
+		record_event(j, &state->first_kill);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SG_JUDGE_H
+#define SG_JUDGE_H
+
+#include "bpf/sg_abi.h"
+#include "supervisor/members.h"
+#include "supervisor/session.h"
+
+/*
+ * Turns what the kernel reports into decisions and records: calls that wait for the supervisor's answer, and records
+ * of the BPF programs. One place for both, so that they read the same.
+ */
+struct sg_judge {
+	struct sg_session *session;
+	const struct sg_members *members;
+	uint32_t self;	     /* the sandbox's first process */
+	uint64_t max_tasks;  /* 0: forks are not counted here */
+	uint64_t peak_tasks; /* highest count seen */
+	bool audit;	     /* --mode audit: record, let go on */
+	bool kill;	     /* set: a violation asks for the end of the sandbox */
+	bool stopping;	     /* nothing new may start any more: forks are refused */
+};
+
+/* Receives and answers every notification that waits. -ENOTCONN: no task is left. */
+int sg_judge_notifications(struct sg_judge *j, int listener);
+/* For sg_bpf_consume(): ctx is a struct sg_judge. */
+int sg_judge_event(void *ctx, const struct sg_event_hdr *rec, size_t size);
+/* Records a violation that the kernel kept beside the ring buffer, unless it was recorded already. */
+void sg_judge_first_kill(struct sg_judge *j, const struct sg_sandbox *state);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SG_MEMBERS_H
+#define SG_MEMBERS_H
+
+#include "supervisor/cgroup.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/*
+ * The processes of a sandbox: those of its cgroup, or, where no cgroup could be had, the descendants of the
+ * supervisor (which is a child subreaper, so that orphans come back to it).
+ */
+struct sg_members {
+	const struct sg_cgroup *cg; /* NULL or dirfd -1: by descent */
+	pid_t supervisor;
+	pid_t guard; /* the supervisor's own helper: never a member */
+};
+
+/* pid > 0: that task; 0: the caller's own group (a member's group holds only members: each sandbox is a session of its
+ * own); < -1: that process group; -1 (everyone): never. */
+bool sg_members_contains(const struct sg_members *m, pid_t pid);
+/* Number of tasks; negative errno. */
+int sg_members_count(const struct sg_members *m);
+/* Sends SIGKILL to all, again and again until none is left that is not being reaped. 0 or negative errno. */
+int sg_members_kill(const struct sg_members *m);
+/* Reaps children of the supervisor and waits until no member is left. 0, or -ETIMEDOUT after timeout_ms. */
+int sg_members_wait_empty(const struct sg_members *m, int timeout_ms);
+
+#endif

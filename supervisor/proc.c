@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "supervisor/proc.h"
+
+#include "supervisor/util.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The text behind "Name:\t" of a status file, NULL when it is not there. */
+static const char *status_field(const char *status, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *p = status; p; p = strchr(p, '\n')) {
+		p += *p == '\n';
+		if (!strncmp(p, name, n) && p[n] == ':')
+			return p + n + 1 + strspn(p + n + 1, " \t");
+		if (!*p)
+			break;
+	}
+	return NULL;
+}
+
+int sg_proc_info(pid_t pid, struct sg_proc_info *info)
+{
+	char file[64], buf[4096];
+	const char *tgid, *ppid, *uid, *gid, *name;
+	ssize_t n;
+	size_t len;
+
+	memset(info, 0, sizeof(*info));
+	snprintf(file, sizeof(file), "/proc/%d/status", (int)pid);
+	n = sg_read_file(AT_FDCWD, file, buf, sizeof(buf));
+	if (n < 0)
+		return n == -ENOENT ? -ESRCH : (int)n;
+	/* Name comes first and the kernel escapes newlines in it, so the other fields cannot be forged by a comm. */
+	name = status_field(buf, "Name");
+	tgid = status_field(buf, "Tgid");
+	ppid = status_field(buf, "PPid");
+	uid = status_field(buf, "Uid");
+	gid = status_field(buf, "Gid");
+	if (!name || !tgid || !ppid || !uid || !gid)
+		return -ESRCH;
+	info->tgid = (pid_t)strtol(tgid, NULL, 10);
+	info->ppid = (pid_t)strtol(ppid, NULL, 10);
+	info->uid = (uid_t)strtoul(uid, NULL, 10);
+	info->gid = (gid_t)strtoul(gid, NULL, 10);
+	len = strcspn(name, "\n");
+	if (len >= sizeof(info->comm))
+		len = sizeof(info->comm) - 1;
+	memcpy(info->comm, name, len);
+	return 0;
+}
+
+/* Field number `field` (from 3 on) of /proc/PID/stat; the comm in field 2 may hold anything, so start behind its last ')'. */
+static uint64_t stat_field(pid_t pid, int field)
+{
+	char file[64], buf[1024];
+	char *p;
+
+	snprintf(file, sizeof(file), "/proc/%d/stat", (int)pid);
+	if (sg_read_file(AT_FDCWD, file, buf, sizeof(buf)) < 0)
+		return 0;
+	p = strrchr(buf, ')');
+	if (!p)
+		return 0;
+	for (int i = 2; p && i < field; i++)
+		p = strchr(p + 1, ' ');
+	return p ? strtoull(p + 1, NULL, 10) : 0;
+}
+
+uint64_t sg_proc_start_time(pid_t pid)
+{
+	return stat_field(pid, 22);
+}
+
+pid_t sg_proc_pgrp(pid_t pid)
+{
+	return (pid_t)stat_field(pid, 5);
+}
+
+unsigned sg_proc_threads(pid_t pid)
+{
+	return (unsigned)stat_field(pid, 20);
+}
+
+int sg_proc_children(pid_t pid, int (*fn)(void *ctx, pid_t child), void *ctx)
+{
+	char dir[64];
+	struct dirent *e;
+	int rc = 0;
+	DIR *d;
+
+	snprintf(dir, sizeof(dir), "/proc/%d/task", (int)pid);
+	d = opendir(dir);
+	if (!d)
+		return -errno;
+	while (!rc && (e = readdir(d))) {
+		char file[300], buf[8192], *save = NULL;
+
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(file, sizeof(file), "%s/children", e->d_name);
+		if (sg_read_file(dirfd(d), file, buf, sizeof(buf)) <= 0)
+			continue;
+		for (char *p = strtok_r(buf, " \n", &save); p && !rc; p = strtok_r(NULL, " \n", &save))
+			rc = fn(ctx, (pid_t)strtol(p, NULL, 10));
+	}
+	closedir(d);
+	return rc;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SG_PROC_H
+#define SG_PROC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* What /proc says of a process (proc(5)). Everything may be gone or changed by the time it is read. */
+struct sg_proc_info {
+	pid_t tgid;
+	pid_t ppid;
+	uid_t uid;
+	gid_t gid;
+	char comm[16]; /* terminated */
+};
+
+/* Fills info for a thread or process. Returns 0 or negative errno (-ESRCH: gone). */
+int sg_proc_info(pid_t pid, struct sg_proc_info *info);
+/* Start time in clock ticks after boot (field 22 of stat); 0 when there is no such process. */
+uint64_t sg_proc_start_time(pid_t pid);
+/* Process group and session ids, 0 when gone. */
+pid_t sg_proc_pgrp(pid_t pid);
+/* Calls fn for every child of a process, until fn returns non-zero. Returns that, 0, or negative errno. */
+int sg_proc_children(pid_t pid, int (*fn)(void *ctx, pid_t child), void *ctx);
+/* Number of threads, 0 when gone. */
+unsigned sg_proc_threads(pid_t pid);
+
+#endif

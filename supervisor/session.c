@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "supervisor/session.h"
+
+#include "policy/decode.h"
+#include "policy/seccomp.h"
+#include "supervisor/human.h"
+#include "supervisor/util.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+const char *sg_tier_name(enum sg_tier tier)
+{
+	switch (tier) {
+	case SG_TIER_LSM:
+		return "lsm";
+	case SG_TIER_BPF:
+		return "bpf";
+	case SG_TIER_UNPRIVILEGED:
+		return "unprivileged";
+	}
+	return "none";
+}
+
+json_t *sg_json_text(const char *bytes)
+{
+	json_t *text = json_string(bytes);
+	size_t n = strlen(bytes), len = 0;
+	SG_FREE char *clean = NULL;
+
+	if (text)
+		return text;
+	clean = malloc(n * 3 + 1);
+	if (!clean)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		if ((unsigned char)bytes[i] < 0x80) {
+			clean[len++] = bytes[i];
+		} else {
+			memcpy(clean + len, "\xef\xbf\xbd", 3);
+			len += 3;
+		}
+	}
+	clean[len] = '\0';
+	return json_string(clean);
+}
+
+int sg_session_open(struct sg_session *s, const char *id, const char *verdicts, struct sg_err *err)
+{
+	memset(s, 0, sizeof(*s));
+	snprintf(s->id, sizeof(s->id), "%s", id);
+	s->realtime_offset = (int64_t)sg_clock_ns(CLOCK_REALTIME) - (int64_t)sg_clock_ns(CLOCK_BOOTTIME);
+	s->reasons = json_array();
+	if (!s->reasons)
+		return sg_err_set(err, ENOMEM, "out of memory");
+	if (sg_stream_open(&s->stream, verdicts, err) < 0) {
+		json_decref(s->reasons);
+		s->reasons = NULL;
+		return -err->code;
+	}
+	s->human = s->stream.terminal;
+	return 0;
+}
+
+void sg_session_close(struct sg_session *s)
+{
+	sg_stream_close(&s->stream);
+	json_decref(s->killing);
+	json_decref(s->reasons);
+	s->killing = s->reasons = NULL;
+	sg_policy_free(s->policy);
+	s->policy = NULL;
+}
+
+const struct sg_policy *sg_session_policy(struct sg_session *s, struct sg_err *err)
+{
+	if (!s->policy && sg_policy_resolve(NULL, s->language, &s->policy, err) < 0)
+		s->policy = NULL;
+	return s->policy;
+}
+
+static json_t *record_new(struct sg_session *s, const char *type, const char *level, uint64_t time_ns)
+{
+	return json_pack("{s:I, s:s, s:s, s:s, s:I, s:s}", "timestamp", (json_int_t)time_ns, "level", level, "type", type,
+			 "sandbox", s->id, "cgroup_id", (json_int_t)s->cgroup_id, "language",
+			 s->language ? s->language : "unknown");
+}
+
+static void emit(struct sg_session *s, json_t *record, bool essential)
+{
+	SG_FREE char *line = NULL;
+
+	if (!record) {
+		s->stream.dropped++;
+		return;
+	}
+	line = s->human ? sg_human_line(record) : json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(9));
+	if (line)
+		(void)sg_stream_line(&s->stream, line, strlen(line), essential);
+	else
+		s->stream.dropped++;
+}
+
+void sg_session_degrade(struct sg_session *s, const char *fmt, ...)
+{
+	char text[512];
+	size_t i;
+	json_t *have;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	json_array_foreach(s->reasons, i, have)
+		if (!strcmp(json_string_value(have), text))
+			return;
+	json_array_append_new(s->reasons, sg_json_text(text));
+}
+
+static json_t *limits_json(const struct sg_limits *l)
+{
+	const struct {
+		const char *name;
+		uint64_t value;
+	} rows[] = {{"pids", l->pids},		 {"open_files", l->open_files}, {"file_size", l->file_size},
+		    {"stack", l->stack},	 {"cpu_time_ms", l->cpu_time},	{"wall_time_ms", l->wall_time},
+		    {"memory", l->memory},	 {"output", l->output}};
+	json_t *o = json_object();
+
+	for (size_t i = 0; i < SG_ARRAY_SIZE(rows); i++)
+		if (rows[i].value)
+			json_object_set_new(o, rows[i].name, json_integer((json_int_t)rows[i].value));
+	return o;
+}
+
+void sg_session_start(struct sg_session *s, const struct sg_start *start)
+{
+	json_t *r = record_new(s, "start", "info", sg_clock_ns(CLOCK_REALTIME));
+	json_t *layers = json_array(), *argv = json_array();
+
+	for (size_t i = 0; start->layers[i]; i++)
+		json_array_append_new(layers, json_string(start->layers[i]));
+	for (size_t i = 0; start->argv[i]; i++)
+		json_array_append_new(argv, sg_json_text(start->argv[i]));
+	json_object_set_new(r, "version", json_integer(SG_STREAM_VERSION));
+	json_object_set_new(r, "tier", json_string(sg_tier_name(start->tier)));
+	json_object_set_new(r, "mode", json_string(start->mode));
+	json_object_set_new(r, "layers", layers);
+	json_object_set_new(r, "policy",
+			    json_pack("{s:s, s:o, s:s}", "name", s->language, "source", sg_json_text(s->policy_source),
+				      "digest", s->policy_digest));
+	json_object_set_new(r, "limits", limits_json(start->limits));
+	if (start->limit_mechanisms)
+		json_object_set(r, "limit_mechanisms", start->limit_mechanisms);
+	json_object_set_new(r, "argv", argv);
+	json_object_set_new(r, "pid", json_integer(start->pid));
+	json_object_set(r, "degraded", start->degraded);
+	emit(s, r, true);
+	json_decref(r);
+}
+
+static void decode_one(void *ctx, const char *name, const char *value)
+{
+	json_object_set_new(ctx, name, sg_json_text(value));
+}
+
+static const char *action_name(uint16_t action)
+{
+	return action == SG_ACTION_KILL ? "kill" : action == SG_ACTION_ERRNO ? "errno" : "audit";
+}
+
+static json_t *rule_json(const struct sg_policy *p, uint32_t origin)
+{
+	const struct sg_origin *o = p ? sg_policy_origin(p, origin) : NULL;
+
+	if (!o)
+		return json_null();
+	return json_pack("{s:s, s:o, s:o, s:i, s:i}", "list", o->list, "text", sg_json_text(o->text), "file",
+			 sg_json_text(o->file), "line", (int)o->line, "column", (int)o->column);
+}
+
+void sg_session_call(struct sg_session *s, const struct sg_call *c)
+{
+	json_t *r = record_new(s, c->forbidden ? "syscall_violation" : "audit", c->forbidden ? "warning" : "info",
+			       c->time_ns);
+	json_t *args = json_array(), *decoded = json_object();
+	struct sg_err err = {0};
+	const struct sg_policy *p = sg_session_policy(s, &err);
+	SG_FREE char *hint = NULL;
+	char name[64];
+
+	sg_syscall_name(c->audit_arch, c->nr, name, sizeof(name));
+	for (size_t i = 0; i < SG_ARGS; i++)
+		json_array_append_new(args, json_integer((json_int_t)c->args[i]));
+	(void)sg_decode_args(c->audit_arch, c->nr, c->args, decode_one, decoded);
+	json_object_set_new(r, "pid", json_integer(c->pid));
+	json_object_set_new(r, "tgid", json_integer(c->tgid));
+	json_object_set_new(r, "uid", json_integer(c->uid));
+	json_object_set_new(r, "comm", sg_json_text(c->comm));
+	json_object_set_new(r, "syscall", json_string(name));
+	json_object_set_new(r, "syscall_nr", json_integer((json_int_t)c->nr));
+	json_object_set_new(r, "args", args);
+	json_object_set_new(r, "abi", json_string(sg_abi_name(c->audit_arch, c->nr)));
+	json_object_set_new(r, "layer", json_string(c->layer));
+	json_object_set_new(r, "rule", rule_json(p, c->origin));
+	json_object_set_new(r, "action", json_string(action_name(c->action)));
+	if (c->action == SG_ACTION_ERRNO)
+		json_object_set_new(r, "errno", json_integer(c->err));
+	json_object_set_new(r, "prevented", json_boolean(c->prevented));
+	json_object_set_new(r, "decoded", decoded);
+	if (c->forbidden) {
+		if (p)
+			(void)sg_policy_hint(p, c->audit_arch, c->nr, c->args, &hint, &err);
+		json_object_set_new(r, "hint", hint ? sg_json_text(hint) : json_null());
+	}
+	if (c->action == SG_ACTION_KILL) {
+		s->n_kill++;
+		if (!s->killing)
+			s->killing = json_incref(r);
+	} else if (c->action == SG_ACTION_ERRNO) {
+		s->n_errno++;
+	} else {
+		s->n_audit++;
+	}
+	emit(s, r, c->action == SG_ACTION_KILL && s->n_kill < 8);
+	json_decref(r);
+}
+
+void sg_session_limit(struct sg_session *s, const char *limit, uint64_t value)
+{
+	json_t *r;
+
+	/* A program that runs into a limit again and again must not fill the stream. */
+	if (s->n_limit++ >= 16)
+		return;
+	r = record_new(s, "limit", "warning", sg_clock_ns(CLOCK_REALTIME));
+	json_object_set_new(r, "limit", json_string(limit));
+	json_object_set_new(r, "value", json_integer((json_int_t)value));
+	emit(s, r, true);
+	json_decref(r);
+}
+
+void sg_session_lost(struct sg_session *s, const char *what, uint64_t count)
+{
+	json_t *r = record_new(s, "lost", "error", sg_clock_ns(CLOCK_REALTIME));
+
+	json_object_set_new(r, "what", json_string(what));
+	json_object_set_new(r, "count", json_integer((json_int_t)count));
+	emit(s, r, true);
+	json_decref(r);
+	sg_session_degrade(s, "%llu records lost: %s", (unsigned long long)count, what);
+}
+
+void sg_session_exit(struct sg_session *s, const struct sg_result *res)
+{
+	json_t *r;
+
+	sg_stream_pump(&s->stream);
+	if (s->stream.dropped && !s->stream.broken)
+		sg_session_lost(s, "stream", s->stream.dropped);
+	r = record_new(s, "exit", strcmp(res->verdict, "ok") ? "warning" : "info", sg_clock_ns(CLOCK_REALTIME));
+	json_object_set_new(r, "verdict", json_string(res->verdict));
+	if (res->exit_code >= 0)
+		json_object_set_new(r, "exit_code", json_integer(res->exit_code));
+	if (res->signal)
+		json_object_set_new(r, "signal", json_integer(res->signal));
+	if (s->limit)
+		json_object_set_new(r, "limit", json_string(s->limit));
+	if (res->error)
+		json_object_set_new(r, "error", sg_json_text(res->error));
+	json_object_set_new(r, "wall_ms", json_real((double)res->wall_ns / 1e6));
+	json_object_set_new(r, "cpu_ms", json_real((double)res->cpu_ns / 1e6));
+	json_object_set_new(r, "peak_memory", res->peak_memory ? json_integer((json_int_t)res->peak_memory) : json_null());
+	json_object_set_new(r, "peak_pids", res->peak_pids ? json_integer((json_int_t)res->peak_pids) : json_null());
+	json_object_set_new(r, "counts",
+			    json_pack("{s:I, s:I, s:I, s:I}", "kill", (json_int_t)s->n_kill, "errno",
+				      (json_int_t)s->n_errno, "audit", (json_int_t)s->n_audit, "limit",
+				      (json_int_t)s->n_limit));
+	if (res->stats)
+		json_object_set(r, "stats", res->stats);
+	json_object_set(r, "violation", s->killing ? s->killing : json_null());
+	json_object_set_new(r, "integrity", json_string(json_array_size(s->reasons) ? "degraded" : "complete"));
+	json_object_set(r, "reasons", s->reasons);
+	emit(s, r, true);
+	json_decref(r);
+}

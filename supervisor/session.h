@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SG_SESSION_H
+#define SG_SESSION_H
+
+#include "policy/policy.h"
+#include "supervisor/stream.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * One sandbox as its reader sees it: the verdict stream from `start` to `exit`, the counters in between, and the policy
+ * that explains them. Knows nothing of how calls are stopped. Record format: docs/verdict.schema.json.
+ */
+#define SG_STREAM_VERSION 1
+
+enum sg_tier { SG_TIER_UNPRIVILEGED = 1, SG_TIER_BPF, SG_TIER_LSM };
+const char *sg_tier_name(enum sg_tier tier);
+
+struct sg_session {
+	char id[64];
+	uint64_t cgroup_id;   /* 0: no cgroup */
+	const char *language; /* canonical; not owned */
+	const char *policy_source;
+	const char *policy_digest;
+	struct sg_stream stream;
+	bool human; /* one readable line per record instead of JSON */
+
+	struct sg_policy *policy; /* owned; loaded by sg_session_policy() when first needed for a built-in one */
+	int64_t realtime_offset;  /* CLOCK_REALTIME - CLOCK_BOOTTIME, ns */
+
+	uint64_t n_kill, n_errno, n_audit, n_limit;
+	uint64_t lost_kernel; /* records the ring buffer had no room for */
+	json_t *killing;      /* the record of the violation that killed; owned */
+	json_t *reasons;      /* why integrity is degraded; owned array of strings */
+	const char *limit;    /* the limit that ended it, NULL */
+};
+
+/* One system call that a layer judged. */
+struct sg_call {
+	uint64_t time_ns; /* realtime */
+	pid_t pid, tgid;
+	uid_t uid;
+	char comm[17]; /* terminated; any bytes */
+	uint32_t audit_arch, nr;
+	uint64_t args[SG_ARGS];
+	const char *layer; /* "seccomp", "sys_enter" */
+	uint16_t action;   /* what was done: SG_ACTION_KILL, _ERRNO, _AUDIT */
+	uint16_t err;
+	uint32_t origin;
+	bool forbidden; /* the policy forbids it (audit mode records it all the same); false: an `audit` rule */
+	bool prevented;
+};
+
+struct sg_start {
+	enum sg_tier tier;
+	const char *const *layers; /* NULL-terminated */
+	const struct sg_limits *limits;
+	json_t *limit_mechanisms; /* object: limit -> mechanism; borrowed, may be NULL */
+	char *const *argv;
+	pid_t pid;
+	json_t *degraded; /* array of strings; borrowed */
+	const char *mode; /* "enforce", "audit" */
+};
+
+/* How it ended. */
+struct sg_result {
+	const char *verdict; /* "ok", "violation", "time_limit", … */
+	int exit_code;	     /* -1: by signal */
+	int signal;
+	uint64_t wall_ns, cpu_ns;
+	uint64_t peak_memory; /* bytes; 0: unknown */
+	uint64_t peak_pids;   /* 0: unknown */
+	json_t *stats;	      /* object of counters with --stats; borrowed, NULL */
+	const char *error;    /* for verdict "error" */
+};
+
+int sg_session_open(struct sg_session *s, const char *id, const char *verdicts, struct sg_err *err);
+void sg_session_close(struct sg_session *s);
+
+/* The policy, for explaining; parses the built-in one on first use. NULL with *err set when that fails. */
+const struct sg_policy *sg_session_policy(struct sg_session *s, struct sg_err *err);
+
+void sg_session_start(struct sg_session *s, const struct sg_start *start);
+/* Writes the record of a call. The first one that killed is kept for the exit record, whatever the stream does. */
+void sg_session_call(struct sg_session *s, const struct sg_call *call);
+void sg_session_limit(struct sg_session *s, const char *limit, uint64_t value);
+void sg_session_lost(struct sg_session *s, const char *what, uint64_t count);
+/* Notes a reason for degraded integrity; once each. */
+void sg_session_degrade(struct sg_session *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void sg_session_exit(struct sg_session *s, const struct sg_result *r);
+
+/* A JSON string of any bytes: what is not UTF-8 becomes U+FFFD. */
+json_t *sg_json_text(const char *bytes);
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "supervisor/stream.h"
+
+#include "supervisor/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define QUEUE_MAX (1U << 20) /* bytes of ordinary lines that may wait for a slow reader */
+#define QUEUE_RESERVE (256U << 10) /* on top, for the records that must not be lost: the kill and the exit */
+
+/*
+ * O_NONBLOCK belongs to the open file description, which the sandboxed program may share (2>&1). A pipe or terminal can
+ * be opened anew through /proc and gets a description of its own.
+ */
+static void make_private(struct sg_stream *s)
+{
+	char path[64];
+	struct stat st;
+	int fd;
+
+	if (fstat(s->fd, &st) < 0)
+		return;
+	s->terminal = isatty(s->fd);
+	s->socket = S_ISSOCK(st.st_mode);
+	if (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode))
+		return;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", s->fd);
+	fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0) {
+		s->may_block = true;
+		return;
+	}
+	if (s->own_fd)
+		close(s->fd);
+	s->fd = fd;
+	s->own_fd = true;
+}
+
+int sg_stream_open(struct sg_stream *s, const char *target, struct sg_err *err)
+{
+	uint64_t n;
+
+	memset(s, 0, sizeof(*s));
+	s->fd = -1;
+	if (!target) {
+		s->fd = STDERR_FILENO;
+	} else if (!strcmp(target, "-")) {
+		s->fd = STDOUT_FILENO;
+	} else if (!strncmp(target, "fd:", 3)) {
+		if (sg_parse_u64(target + 3, INT_MAX, &n) < 0)
+			return sg_err_set(err, EINVAL, "--verdicts %s: expected fd:N with a descriptor number", target);
+		s->fd = (int)n;
+	} else {
+		s->fd = open(target, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
+		if (s->fd < 0)
+			return sg_err_set(err, errno, "--verdicts: cannot open %s: %s", target, strerror(errno));
+		s->own_fd = true;
+	}
+	if (fcntl(s->fd, F_GETFD) < 0) {
+		s->fd = -1;
+		/* Standard error may be closed: then there is nowhere to say so, and the run goes on without a stream. */
+		return target ? sg_err_set(err, EBADF, "--verdicts %s: that descriptor is not open", target) : 0;
+	}
+	make_private(s);
+	return 0;
+}
+
+static bool reserve(struct sg_stream *s, size_t need, bool essential)
+{
+	size_t limit = QUEUE_MAX + (essential ? QUEUE_RESERVE : 0), cap = s->cap ? s->cap : 4096;
+	char *q;
+
+	if (need > limit - (s->len < limit ? s->len : limit))
+		return false;
+	while (cap < s->len + need)
+		cap *= 2;
+	if (cap == s->cap)
+		return true;
+	q = realloc(s->queue, cap);
+	if (!q)
+		return false;
+	s->queue = q;
+	s->cap = cap;
+	return true;
+}
+
+bool sg_stream_line(struct sg_stream *s, const char *line, size_t len, bool essential)
+{
+	if (s->fd < 0 || s->broken || !reserve(s, len + 1, essential)) {
+		s->dropped++;
+		return false;
+	}
+	memcpy(s->queue + s->len, line, len);
+	s->queue[s->len + len] = '\n';
+	s->len += len + 1;
+	sg_stream_pump(s);
+	return true;
+}
+
+static ssize_t write_some(struct sg_stream *s, const char *data, size_t len)
+{
+	if (s->socket)
+		return send(s->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (s->may_block) {
+		struct pollfd p = {.fd = s->fd, .events = POLLOUT};
+
+		if (poll(&p, 1, 0) <= 0 || !(p.revents & (POLLOUT | POLLERR))) {
+			errno = EAGAIN;
+			return -1;
+		}
+		/* A pipe that polls writable takes this much without blocking. */
+		if (len > PIPE_BUF)
+			len = PIPE_BUF;
+	}
+	return write(s->fd, data, len);
+}
+
+void sg_stream_pump(struct sg_stream *s)
+{
+	size_t done = 0;
+
+	while (done < s->len && !s->broken) {
+		ssize_t n = write_some(s, s->queue + done, s->len - done);
+
+		if (n > 0)
+			done += (size_t)n;
+		else if (n < 0 && errno == EINTR)
+			continue;
+		else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			break;
+		else
+			s->broken = true;
+	}
+	if (s->broken) {
+		for (size_t i = done; i < s->len; i++)
+			s->dropped += s->queue[i] == '\n';
+		done = s->len;
+	}
+	memmove(s->queue, s->queue + done, s->len - done);
+	s->len -= done;
+}
+
+int sg_stream_wait_fd(const struct sg_stream *s)
+{
+	return s->len && !s->broken ? s->fd : -1;
+}
+
+bool sg_stream_flush(struct sg_stream *s, int timeout_ms)
+{
+	uint64_t end = sg_clock_ns(CLOCK_MONOTONIC) + (uint64_t)timeout_ms * 1000000ULL;
+
+	for (;;) {
+		struct pollfd p = {.fd = s->fd, .events = POLLOUT};
+		uint64_t now;
+
+		sg_stream_pump(s);
+		if (!s->len)
+			return !s->broken;
+		now = sg_clock_ns(CLOCK_MONOTONIC);
+		if (now >= end)
+			return false;
+		(void)poll(&p, 1, (int)((end - now) / 1000000ULL) + 1);
+	}
+}
+
+void sg_stream_close(struct sg_stream *s)
+{
+	if (s->own_fd && s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+	free(s->queue);
+	s->queue = NULL;
+	s->len = s->cap = 0;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SG_UTIL_H
+#define SG_UTIL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Cleanup attributes, so that a function can be checked for leaks without reading its callees. */
+static inline void sg_closep(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+static inline void sg_freep(void *p)
+{
+	free(*(void **)p);
+}
+#define SG_CLOSE __attribute__((cleanup(sg_closep)))
+#define SG_FREE __attribute__((cleanup(sg_freep)))
+#define SG_TAKE_FD(fd)                                                                                                 \
+	({                                                                                                             \
+		int taken_ = (fd);                                                                                     \
+		(fd) = -1;                                                                                             \
+		taken_;                                                                                                \
+	})
+
+#define SG_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/*
+ * Reads a small file (from /proc, /sys) below dirfd whole into buf, terminated; a longer file is cut.
+ * Returns the length, or negative errno.
+ */
+ssize_t sg_read_file(int dirfd, const char *path, char *buf, size_t size);
+/* Writes text in one write(2) to an existing file. Returns 0 or negative errno. */
+int sg_write_file(int dirfd, const char *path, const char *text);
+
+/* Nanoseconds of a clock. */
+uint64_t sg_clock_ns(int clock);
+
+/* strtoull that takes the whole string, refuses signs and blanks. Returns 0 or -EINVAL / -ERANGE. */
+int sg_parse_u64(const char *text, uint64_t max, uint64_t *out);
+
+#endif

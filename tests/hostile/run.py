@@ -1,0 +1,245 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs every hostile program without a sandbox (the control) and under sgrun, and compares with the manifest.
+
+run.py --sgrun PATH [--bin DIR] --tier bpf|unprivileged [--user UID] [--only TEXT] [--list] [--jobs N]
+"""
+import argparse
+import concurrent.futures
+import ctypes
+import os
+import pty
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+import manifest  # noqa: E402
+import sgtest  # noqa: E402
+
+UNSHARE = ["/usr/bin/unshare", "--mount", "--uts", "--ipc", "--net", "--propagation", "private", "--"]
+# Files that exist only if an attack took effect.
+MARKERS = ("int80-dir", "x32-dir", "device", "device-at", "py-device", "js.sock")
+# Attacks that leave a trace on the victim: their controls must show it, or the driver looks in the wrong place.
+TOUCHING = ("kill-victim", "kill-group", "tkill-victim", "tgkill-victim", "sigqueue-victim", "tgsigqueue-victim",
+            "pidfd-signal-victim", "sigio-victim", "vm-write-victim", "proc-mem-victim", "prlimit-victim",
+            "affinity-victim", "priority-victim", "scheduler-victim", "ioprio-victim", "killpg-victim", "pidfd-victim",
+            "nice-victim", "limit-victim", "kill-high-bits", "swallow-victim")
+
+
+def file_handle(path):
+    """TYPE:HEX of name_to_handle_at(2)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    class Handle(ctypes.Structure):
+        _fields_ = [("bytes", ctypes.c_uint), ("type", ctypes.c_int), ("f", ctypes.c_ubyte * 128)]
+    handle, mount = Handle(128, 0), ctypes.c_int()
+    if libc.name_to_handle_at(-100, path.encode(), ctypes.byref(handle), ctypes.byref(mount), 0):
+        return None
+    return f"{handle.type}:{bytes(handle.f[:handle.bytes]).hex()}"
+
+
+class Suite:
+    def __init__(self, args):
+        self.sandbox = sgtest.Sgrun(args.sgrun, args.tier, args.user) if args.sgrun else None
+        self.tools = self.sandbox or sgtest.Sgrun("/bin/true", "none", args.user)
+        self.uid = args.user
+        self.is_root = os.getuid() == 0
+        t = self.tools
+        self.hostile = t.shared(os.path.join(args.bin, "hostile"))
+        self.victim = t.shared(os.path.join(args.bin, "victim"))
+        self.library = t.shared(os.path.join(args.bin, "hostile_attacks.so"))
+        self.python = t.shared(os.path.join(HERE, "hostile.py"), 0o644)
+        self.node = t.shared(os.path.join(HERE, "hostile.js"), 0o644)
+        self.policy = t.shared(os.path.join(HERE, "forking.yaml"), 0o644)
+        self.cgroup = sgtest.cgroup2_mount()
+
+    def command(self, p, victim, scratch, fd):
+        words = [p.attack, f"victim={victim.pid}", f"addr={victim.address}", f"dir={scratch}"]
+        if fd is not None:
+            words.append(f"fd={fd}")
+        if p.context != "main":
+            words.append(f"from={p.context}")
+        if p.attack.startswith("raw:"):
+            words.append(f"lib={self.library}")
+        if "handle" in p.extra:
+            secret = os.path.join(scratch, "secret")
+            with open(secret, "w") as f:
+                f.write("secret")
+            words.append(f"arg={file_handle(secret)}")
+        if "program" in p.extra:
+            words.append(f"arg={self.hostile}")
+        if p.attack == "cgroup-escape":
+            words.append(f"arg={self.cgroup}/cgroup.procs")
+        if p.lang == "c":
+            return [self.hostile, *words]
+        if p.lang == "python":
+            return ["/usr/bin/python3", self.python, *words]
+        return ["/usr/bin/node", self.node, *words]
+
+    def once(self, p, sandboxed):
+        """Runs one program. Returns (result, what it left behind)."""
+        t = self.tools
+        as_root = p.root and not sandboxed and self.is_root
+        uid = None if as_root else self.uid
+        scratch = t.scratch()
+        victim = sgtest.Victim(self.victim, uid)
+        mine = theirs = None
+        fd, stdin, master = None, subprocess.DEVNULL, None
+        try:
+            if p.fd == "pidfd":
+                fd = os.pidfd_open(victim.pid)
+            elif p.fd == "socket":
+                mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+                fd = theirs.fileno()
+            if p.tty:
+                master, stdin = pty.openpty()
+            line = self.command(p, victim, scratch, fd)
+            fds = () if fd is None else (fd,)
+            if sandboxed:
+                result = self.sandbox.run(line, scratch, lang=None if p.policy else p.lang,
+                                          policy=self.policy if p.policy else None,
+                                          options=["--lang", p.policy] if p.policy else [], stdin=stdin, fds=fds)
+            else:
+                prefix = list(UNSHARE) if self.is_root else []
+                if self.is_root and uid is not None:
+                    prefix += ["/usr/bin/setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--"]
+                result = sgtest.run(prefix + line, stdin=stdin, fds=fds)
+            traces = [m for m in MARKERS if os.path.lexists(os.path.join(scratch, m))]
+            touched = victim.changed()
+            if touched:
+                traces.append("victim: " + touched)
+            if mine:
+                mine.setblocking(False)
+                try:
+                    if mine.recv(16):
+                        traces.append("message received")
+                except BlockingIOError:
+                    pass
+            return result, traces
+        finally:
+            victim.close()
+            for s in (mine, theirs):
+                if s:
+                    s.close()
+            if p.fd == "pidfd" and fd is not None:
+                os.close(fd)
+            if master is not None:
+                os.close(master)
+                os.close(stdin)
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    @staticmethod
+    def outcome(result):
+        lines = result.out.splitlines()
+        if not lines:
+            return "nothing"
+        if "EFFECT" in lines:
+            return "EFFECT"
+        last = lines[-1].split()
+        return last[1] if last[0] == "ERRNO" and len(last) > 1 else lines[-1]
+
+    def control(self, p):
+        """Returns (outcome, complaint, shown here)."""
+        if p.root and not self.is_root:
+            return "not run: needs root", None, False
+        result, traces = self.once(p, False)
+        got = self.outcome(result)
+        wanted = p.control.split("|")
+        if "!" + got in wanted:
+            return got, None, False
+        if got not in wanted:
+            return got, f"control: {got}, not {p.control} (exit {result.status}, {result.err.strip()[-200:]})", True
+        if got == "EFFECT" and p.attack.split(":")[-1] in TOUCHING and not any(t.startswith("victim") for t in traces):
+            return got, "control: the victim shows no trace of it", True
+        return got, None, True
+
+    def judge(self, p, result, traces):
+        bad = ["took effect: " + t for t in traces]
+        if any(line.startswith(("EFFECT", "SETUP", "SURVIVED")) for line in result.out.splitlines()):
+            bad.append("printed " + result.out.splitlines()[-1])
+        kind, _, what = p.expect.partition(":")
+        if kind == "kill":
+            lines = result.out.splitlines()
+            if not lines or not lines[-1].startswith("TRY "):
+                bad.append(f"output ends with {self.outcome(result)!r}")
+            bad += sgtest.check_kill(result, what, p.abi, self.sandbox.program_uid())
+            end = result.exit()
+            if end and end.get("integrity") != "complete":
+                bad.append(f"integrity {end.get('integrity')!r}: {end.get('reasons')}")
+        else:
+            if self.outcome(result) != what:
+                bad.append(f"answered {self.outcome(result)!r}, not {what}")
+            if result.status != 20:
+                bad.append(f"exit status {result.status}, not the program's 20")
+            if result.garbage:
+                bad.append(result.garbage)
+            if result.kills():
+                bad.append("a killing record")
+            if not result.exit() or result.exit().get("verdict") != "ok":
+                bad.append(f"exit record {result.exit()!r}")
+        if bad:
+            bad += [f"got: exit {result.status}"]
+            bad += [f"violation: {r.get('syscall')} {r.get('abi')} {r.get('decoded')}" for r in result.kills()[:1]]
+            bad += ["stderr: " + result.err.strip()[-300:]] if result.err.strip() else []
+        return bad
+
+    def test(self, p):
+        got, complaint, shown = self.control(p)
+        bad = [complaint] if complaint else []
+        if self.sandbox:
+            bad += self.judge(p, *self.once(p, True))
+        return got, shown, bad
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sgrun", help="without it, only the controls run")
+    parser.add_argument("--bin", default=HERE, help="directory of hostile, victim and hostile_attacks.so")
+    parser.add_argument("--tier", choices=["bpf", "unprivileged"], default="unprivileged")
+    parser.add_argument("--user", type=int, help="uid of the programs (unprivileged: also of sgrun)")
+    parser.add_argument("--only", default="", help="programs whose name contains this")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--list", action="store_true")
+    args = parser.parse_args()
+    programs = [p for p in manifest.PROGRAMS if args.only in p.name]
+    if args.list:
+        for p in programs:
+            print(f"{p.name:36} {p.expect}")
+        return 0
+    suite = Suite(args)
+    lock = threading.Lock()
+    passed, failed, skipped = 0, [], []
+
+    def one(p):
+        nonlocal passed
+        got, shown, bad = suite.test(p)
+        with lock:
+            word = "FAIL" if bad else "ok" if shown else "part"
+            print(f"{word:5} {p.name:38} {p.expect if suite.sandbox else '-':28} control {got}", flush=True)
+            for b in bad:
+                print("        " + b, flush=True)
+            if bad:
+                failed.append(p.name)
+            elif shown:
+                passed += 1
+            else:
+                skipped.append((p.name, got))
+
+    try:
+        with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+            for f in [pool.submit(one, p) for p in programs]:
+                f.result()
+    finally:
+        suite.tools.close()
+    if skipped:
+        print("stopped as they must be, but the control cannot show the effect on this kernel or as this user: "
+              + ", ".join(f"{n} ({why})" for n, why in sorted(skipped)))
+    print(f"{passed} passed, {len(failed)} failed" + (f", {len(skipped)} skipped" if skipped else ""))
+    return 1 if failed or not programs else 0
+
+
+sys.exit(main())

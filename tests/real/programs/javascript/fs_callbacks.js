@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+'use strict';
+const fs = require('fs');
+const order = [];
+fs.mkdir('q', (e) => {
+	if (e)
+		throw e;
+	let left = 40;
+	for (let i = 0; i < 40; i++)
+		fs.writeFile(`q/${i}`, 'x'.repeat(i), (err) => {
+			if (err)
+				throw err;
+			if (--left === 0)
+				fs.readdir('q', (err2, names) => {
+					let sum = 0, todo = names.length;
+					for (const n of names)
+						fs.stat(`q/${n}`, (err3, st) => {
+							sum += st.size;
+							if (--todo === 0)
+								console.log(names.length, sum, order);
+						});
+				});
+		});
+});
+fs.readFile('absent', (e) => console.log(e.code));
+const out = fs.createWriteStream('big');
+for (let i = 0; i < 3000; i++)
+	out.write(`line ${i}\n`);
+out.end(() => {
+	let n = 0;
+	fs.createReadStream('big', { highWaterMark: 1000 }).on('data', (c) => { n += c.length; }).on('end', () => order.push(n));
+});

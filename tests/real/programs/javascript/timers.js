@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+'use strict';
+const { setTimeout: sleep, setInterval: every } = require('timers/promises');
+const log = [];
+setTimeout(() => log.push('t20'), 20);
+setTimeout(() => log.push('t1'), 1);
+setImmediate(() => log.push('immediate'));
+process.nextTick(() => log.push('tick'));
+queueMicrotask(() => log.push('micro'));
+const cancelled = setTimeout(() => log.push('never'), 5);
+clearTimeout(cancelled);
+let n = 0;
+const iv = setInterval(() => { if (++n === 3) clearInterval(iv); }, 2);
+(async () => {
+	await sleep(60);
+	console.log(log.slice(0, 2), log.includes('immediate'), log.indexOf('t1') < log.indexOf('t20'), log.length, n);
+	let k = 0;
+	for await (const v of every(1, 'v')) {
+		if (++k === 4) {
+			console.log(k, v);
+			break;
+		}
+	}
+	const ac = new AbortController();
+	setTimeout(() => ac.abort(), 2);
+	await sleep(60000, null, { signal: ac.signal }).catch((e) => console.log(e.name));
+	const t = setTimeout(() => {}, 1e6);
+	t.unref();
+	console.log(t.hasRef());
+})();

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+// sg-real: mode=emit exit=1
+fn main() {
+    let s = String::from("moved");
+    let t = s;
+    println!("{} {}", s, t);
+}
