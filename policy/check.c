@@ -112,8 +112,8 @@ static int check_cycle(struct sg_parser *p, const struct sg_doc *doc, const stru
 				       sg_builtin_find(w->text) ? w->text : "", sg_builtin_find(w->text) ? "\"?" : "");
 		for (b = below; b; b = b->below)
 			if (b->lang == parent)
-				return sg_perr(p, w->pos, "\"%s\" inherits \"%s\", which inherits \"%s\": a cycle", lang->name,
-					       parent->name, lang->name);
+				return sg_perr(p, w->pos, "\"%s\" cannot inherit \"%s\", which itself inherits from \"%s\"",
+					       lang->name, parent->name, lang->name);
 		rc = check_cycle(p, doc, parent, &here, done, n_done);
 		if (rc)
 			return rc;

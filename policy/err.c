@@ -9,12 +9,26 @@ void sg_err_reset(struct sg_err *err)
 	memset(err, 0, sizeof(*err));
 }
 
-/* Messages quote hostile input; a terminal must not see its control characters. */
+/*
+ * Messages quote hostile input, possibly cut in the middle of a character: a terminal must not see its control
+ * characters, and a JSON string only takes whole ones.
+ */
 static void clean(char *s)
 {
-	for (; *s; s++)
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
-			*s = '?';
+	while (*s) {
+		unsigned char c = (unsigned char)*s;
+		size_t n = c < 0x80 ? 1 : c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc2 ? 2 : 0, i;
+
+		for (i = 1; i < n && ((unsigned char)s[i] & 0xc0) == 0x80; i++)
+			;
+		if (!n || i < n || c > 0xf4 || c < 0x20 || c == 0x7f) {
+			*s++ = '?';
+			continue;
+		}
+		if (n == 2 && c == 0xc2 && (unsigned char)s[1] < 0xa0)
+			s[0] = s[1] = '?';
+		s += n;
+	}
 }
 
 static void fill_message(struct sg_err *err, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));

@@ -1,3 +1,76 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/model.h"
-int sg_policy_explain(const struct sg_policy *p, bool json, FILE *out, struct sg_err *err) { return 0; }
+#include "policy/names.h"
+#include "policy/rows.h"
+
+#include <errno.h>
+
+static void explain_text(const struct sg_policy *p, FILE *out)
+{
+	const struct sg_origin *unlisted = sg_policy_origin(p, p->unlisted_origin);
+	struct sg_row rows[SG_ROWS_PER_NR];
+	char text[64];
+	bool any = false;
+	unsigned nr;
+	size_t i, n;
+
+	fprintf(out, "policy   %s\nsource   %s\ndigest   %s\n", p->name, p->source, p->digest);
+	fprintf(out, "unlisted %s", sg_action_text(p->rs.unlisted_action, p->rs.unlisted_err, text, sizeof(text)));
+	if (unlisted)
+		fprintf(out, " (%s:%u:%u)", unlisted->file, unlisted->line, unlisted->column);
+	fprintf(out, "\nlimits  ");
+	for (i = 0; i < SG_N_LIMITS; i++) {
+		uint64_t v = sg_limit_value(&p->limits, i);
+
+		if (!v)
+			continue;
+		fprintf(out, " %s=%s", sg_limit_name(i), sg_limit_text(i, v, text, sizeof(text)));
+		any = true;
+	}
+	fprintf(out, "%s\n\n", any ? "" : " none");
+	for (nr = 0; nr < SG_NR_MAX; nr++) {
+		n = sg_rows_of(p, nr, rows, SG_ROWS_PER_NR);
+		for (i = 0; i < n; i++)
+			sg_row_print(&rows[i], "", out);
+	}
+}
+
+static json_t *explain_json(const struct sg_policy *p)
+{
+	const struct sg_origin *unlisted = sg_policy_origin(p, p->unlisted_origin);
+	json_t *limits = json_object(), *rules = json_array();
+	struct sg_row rows[SG_ROWS_PER_NR];
+	char text[64];
+	json_t *o;
+	unsigned nr;
+	size_t i, n;
+
+	for (i = 0; i < SG_N_LIMITS; i++)
+		if (sg_limit_value(&p->limits, i))
+			json_object_set_new(limits, sg_limit_name(i), json_integer((json_int_t)sg_limit_value(&p->limits, i)));
+	for (nr = 0; nr < SG_NR_MAX; nr++) {
+		n = sg_rows_of(p, nr, rows, SG_ROWS_PER_NR);
+		for (i = 0; i < n; i++)
+			json_array_append_new(rules, sg_row_json(&rows[i]));
+	}
+	o = json_pack("{s:s, s:s, s:s, s:s}", "name", p->name, "source", p->source, "digest", p->digest, "unlisted",
+		      sg_action_text(p->rs.unlisted_action, p->rs.unlisted_err, text, sizeof(text)));
+	if (!o) {
+		json_decref(limits);
+		json_decref(rules);
+		return NULL;
+	}
+	if (unlisted)
+		json_object_set_new(o, "unlisted_at", json_sprintf("%s:%u:%u", unlisted->file, unlisted->line, unlisted->column));
+	json_object_set_new(o, "limits", limits);
+	json_object_set_new(o, "rules", rules);
+	return o;
+}
+
+int sg_policy_explain(const struct sg_policy *p, bool json, FILE *out, struct sg_err *err)
+{
+	if (json)
+		return sg_json_print(explain_json(p), out, err);
+	explain_text(p, out);
+	return ferror(out) ? sg_err_set(err, EIO, "the output cannot be written") : 0;
+}

@@ -1,4 +1,164 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "policy/consts.h"
 #include "policy/model.h"
+#include "policy/names.h"
+#include "policy/seccomp.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct text {
+	char buf[1024];
+	size_t n;
+};
+
+static void add(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void add(struct text *t, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(t->buf + t->n, sizeof(t->buf) - t->n, fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		t->n += (size_t)n < sizeof(t->buf) - t->n ? (size_t)n : sizeof(t->buf) - t->n - 1;
+}
+
+/* Arguments that say what a call does, as opposed to what it does it to: those are worth narrowing a rule to. */
+static bool narrows(const struct sg_arg *a)
+{
+	if (!a->decode)
+		return false;
+	switch (a->family) {
+	case SG_FAMILY_DOMAIN:
+	case SG_FAMILY_SOCKTYPE:
+	case SG_FAMILY_CLONE:
+	case SG_FAMILY_NEWNS:
+	case SG_FAMILY_SIGNAL:
+	case SG_FAMILY_IOCTL:
+	case SG_FAMILY_PRCTL:
+	case SG_FAMILY_PROT:
+	case SG_FAMILY_MADV:
+	case SG_FAMILY_PTRACE:
+	case SG_FAMILY_PERSONALITY:
+	case SG_FAMILY_KEYCTL:
+	case SG_FAMILY_BPF:
+	case SG_FAMILY_FCNTL:
+	case SG_FAMILY_RLIMIT:
+	case SG_FAMILY_ARCH_PRCTL:
+	case SG_FAMILY_SECCOMP:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* `ptrace`, or `{socket: "domain == AF_INET and type & SOCK_TYPE_MASK == SOCK_STREAM"}`. Returns: is it narrowed? */
+static bool add_item(struct text *t, const char *syscall, const uint64_t *args)
+{
+	const struct sg_arg *a;
+	unsigned n = 0;
+	char value[256];
+	size_t i;
+
+	for (i = 0; (a = sg_arg_at(syscall, i)) && n < SG_CONDS_MAX; i++) {
+		uint64_t v = args[a->index];
+		const char *mask = "";
+
+		if (!narrows(a))
+			continue;
+		if (a->family == SG_FAMILY_SOCKTYPE) {
+			v &= 0xf;
+			mask = " & SOCK_TYPE_MASK";
+		}
+		sg_const_format((enum sg_family)a->family, v, a->width, value, sizeof(value));
+		if (!n)
+			add(t, "{%s: \"", syscall);
+		add(t, "%s%s%s == %s", n ? " and " : "", a->name, mask, value);
+		n++;
+	}
+	if (n)
+		add(t, "\"}");
+	else
+		add(t, "%s", syscall);
+	return n != 0;
+}
+
+static void add_key(struct text *t, const char *name)
+{
+	add(t, islower((unsigned char)*name) ? "%s" : "\"%s\"", name);
+}
+
+/* A file name that stays on its line. */
+static void add_file(struct text *t, const char *file)
+{
+	for (; *file; file++)
+		add(t, "%c", (unsigned char)*file < 0x20 || *file == 0x7f ? '?' : *file);
+}
+
+static void say_remove(struct text *t, const struct sg_origin *o)
+{
+	if (strcmp(o->list, "denied"))
+		add(t, "remove \"%s\" from \"%s\" in \"%s\" (", o->text, o->list, o->language);
+	else
+		add(t, "remove \"%s\" from denied (", o->text);
+	add_file(t, o->file);
+	add(t, ":%u)", o->line);
+}
+
+static void say(struct text *t, const struct sg_policy *p, const char *syscall, struct sg_decision d, const uint64_t *args)
+{
+	const struct sg_origin *o = d.origin == SG_ORIGIN_UNLISTED ? NULL : sg_policy_origin(p, d.origin);
+	const bool in_file = p->doc_file && !strcmp(p->root_file, p->doc_file);
+	const bool own = o && in_file && !strcmp(o->file, p->doc_file) && !strcmp(o->language, p->name);
+	struct text item = {.n = 0};
+	bool narrowed = add_item(&item, syscall, args);
+
+	if (o && !strcmp(o->list, "denied")) {
+		say_remove(t, o);
+		return;
+	}
+	if (!in_file) {
+		add_key(t, p->name);
+		add(t, ": {inherit: \"builtin:%s\", allow: [%s]}", p->name, item.buf);
+		return;
+	}
+	/*
+	 * In the language's own text a conditional kill comes before any allow, and an unconditional rule would contradict
+	 * another one: there the rule that stands has to go.
+	 */
+	if (own && strcmp(o->list, "unlisted") && ((strchr(o->text, ':') && !strcmp(o->list, "kill")) || !narrowed)) {
+		say_remove(t, o);
+		return;
+	}
+	add_key(t, p->name);
+	add(t, ": {allow: [%s]} # add to ", item.buf);
+	add_file(t, p->doc_file);
+}
+
 int sg_policy_hint(const struct sg_policy *p, uint32_t audit_arch, uint32_t nr, const uint64_t args[SG_ARGS], char **out,
-		   struct sg_err *err) { *out = 0; return sg_err_set(err, 95, "none"); }
+		   struct sg_err *err)
+{
+	const struct sg_decision d = sg_policy_decide(p, audit_arch, nr, args, NULL);
+	struct text t = {.n = 0};
+	char syscall[64];
+	char *copy;
+	int known;
+
+	sg_syscall_name(audit_arch, nr, syscall, sizeof(syscall));
+	if (audit_arch != sg_native_arch() || (nr >= SG_NR_MAX && strcmp(sg_abi_name(audit_arch, nr), "x32") == 0))
+		add(&t, "no policy can allow calls of the %s ABI", sg_abi_name(audit_arch, nr));
+	else if (nr >= SG_NR_MAX || sg_syscall_resolve(syscall, &known))
+		add(&t, "no policy can allow a system call without a name");
+	else if (d.action == SG_ACTION_KILL || d.action == SG_ACTION_ERRNO)
+		say(&t, p, syscall, d, args);
+	copy = strdup(t.buf);
+	if (!copy)
+		return sg_err_set(err, ENOMEM, "out of memory");
+	*out = copy;
+	return 0;
+}

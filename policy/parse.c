@@ -370,10 +370,17 @@ static bool same_conditions(const struct sg_item *a, const struct sg_item *b)
 	return !x && !y;
 }
 
+static const char *list_text(const struct sg_item *i, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s%s%s", sg_list_name(i->list), i->err ? " " : "", i->err ? sg_errno_name(i->err) : "");
+	return buf;
+}
+
 /* All the rules of one system call in one language, in file order. */
 static int check_group(struct sg_parser *p, struct sg_item **items, size_t n)
 {
 	size_t i, j, conditional = 0;
+	char x[32], y[32];
 
 	for (i = 0; i < n; i++) {
 		const struct sg_item *b = items[i];
@@ -384,14 +391,13 @@ static int check_group(struct sg_parser *p, struct sg_item **items, size_t n)
 		for (j = i; j-- > 0;) {
 			const struct sg_item *a = items[j];
 
-			if (!same_conditions(a, b)) {
-				/* At most one unconditional item gets past this loop: no more than a screenful is compared. */
+			/* Few are compared: conditional ones are bounded, and a second unconditional one ends it. */
+			if (!same_conditions(a, b))
 				continue;
-			}
 			if (a->list == b->list && a->err == b->err)
 				return sg_perr(p, b->pos, "\"%s\" is here twice; the first one is at line %u", b->text, a->pos.line);
 			return sg_perr(p, b->pos, "\"%s\" is under \"%s\" here and under \"%s\" at line %u: which one is it?", b->text,
-				       sg_list_name(b->list), sg_list_name(a->list), a->pos.line);
+				       list_text(b, y, sizeof(y)), list_text(a, x, sizeof(x)), a->pos.line);
 		}
 	}
 	return 0;
@@ -472,7 +478,7 @@ static int parse_language(struct sg_parser *p, struct sg_doc *doc, const struct 
 		sg_suggest_offer(&s, "default");
 		sg_suggest_offer(&s, "denied");
 		sg_suggest_offer(&s, "version");
-		return sg_perr(p, val->pos, "the language \"%s\" must be a mapping (inherit, allow, …), but is %s%s", key->value,
+		return sg_perr(p, key->pos, "the language \"%s\" must be a mapping (inherit, allow, …), but is %s%s", key->value,
 			       node_kind(val), sg_suggest_text(&s, hint, sizeof(hint)));
 	}
 	if (doc->n_langs == SG_POLICY_MAX_LANGUAGES)

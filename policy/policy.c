@@ -32,7 +32,7 @@ struct sg_decision sg_policy_decide(const struct sg_policy *p, uint32_t audit_ar
 	if (audit_arch != sg_native_arch())
 		return foreign;
 #ifdef __x86_64__
-	if (nr & 0x40000000U) /* x32 */
+	if (nr >= 0x40000000U) /* x32, and what no table of this architecture reaches */
 		return foreign;
 #endif
 	for (i = 0; i < SG_ARGS; i++)

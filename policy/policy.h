@@ -41,7 +41,8 @@ const char *sg_doc_language(const struct sg_doc *doc, size_t index);
 
 /*
  * Resolves a language or alias to one policy. doc may be NULL: built-in policies only. A language that the document
- * does not define is looked up among the built-in ones (the document's `denied` still applies to it).
+ * does not define is looked up among the built-in ones (the document's `denied` still applies to it); where it is a
+ * built-in alias ("node") of a language that the document does define ("javascript"), the document's is meant.
  * Errors: -ENOENT with a suggestion, -EINVAL for a cycle or a missing parent. *out: owned by the caller.
  */
 int sg_policy_resolve(const struct sg_doc *doc, const char *language, struct sg_policy **out, struct sg_err *err);
@@ -102,8 +103,12 @@ struct sg_decision sg_policy_decide(const struct sg_policy *p, uint32_t audit_ar
 				    const struct sg_oracle *oracle);
 
 /*
- * The smallest change that lets exactly this call through, as one line of YAML that can be pasted ("allow: [socket: …]"
- * under the language) in *out (caller frees), plus where: for a `denied` call it says which line to remove.
+ * The smallest change that lets this call through, as one line in *out (caller frees):
+ *   python: {inherit: "builtin:python", allow: [ptrace]}      a whole policy file, where the policy is a built-in one
+ *   mine: {allow: [{ioctl: "request == TCGETS"}]} # add to F  the same form, to be merged into the language in file F
+ *   remove "socket" from denied (F:LINE)                      where no added line could help
+ *   no policy can allow …                                     i386, x32, numbers without a name
+ * and "" for a call that is allowed already. Calls are narrowed to the arguments that say what they do.
  */
 int sg_policy_hint(const struct sg_policy *p, uint32_t audit_arch, uint32_t nr, const uint64_t args[SG_ARGS], char **out,
 		   struct sg_err *err);

@@ -312,7 +312,7 @@ static int unknown_language(const struct sg_doc *doc, const char *language, stru
 		if (!table[i].listed)
 			continue;
 		sg_suggest_offer(&s, table[i].name);
-		for (j = 0; table[i].aliases[j]; j++)
+		for (j = 0; table[i].aliases && table[i].aliases[j]; j++)
 			sg_suggest_offer(&s, table[i].aliases[j]);
 	}
 	return sg_err_at(err, ENOENT, doc ? doc->name : "", 0, 0, "unknown language \"%.64s\"%s", language,
@@ -324,11 +324,15 @@ static int resolve_into(struct flat *f, const struct sg_doc *doc, const char *la
 	struct sg_policy *p = f->policy;
 	const struct sg_doc *root_doc = doc;
 	const struct sg_lang *lang = doc ? sg_doc_find(doc, language) : NULL;
-	const struct sg_builtin *b;
+	const struct sg_builtin *b = sg_builtin_find(language);
 	int rc;
 
+	if (b && !b->listed)
+		b = NULL; /* a part for others to inherit, not a language */
+	/* "node" means the file's "javascript" too: its text must not be passed over because of a synonym. */
+	if (!lang && b && doc)
+		lang = sg_doc_find(doc, b->name);
 	if (!lang) {
-		b = sg_builtin_find(language);
 		if (!b)
 			return unknown_language(doc, language, f->err);
 		rc = load_builtin(f, b->name, &root_doc, &lang);

@@ -45,9 +45,9 @@ struct sg_filter {
 };
 
 struct sg_binding {
-	uint64_t exec_path; /* execve is let through where its first argument is this address */
-	uint64_t msghdr;    /* sendmsg is let through where its second argument is this address */
-	uint32_t self;
+	uint64_t exec_path; /* execve is let through where its first argument is this address; 0: never */
+	uint64_t msghdr;    /* sendmsg is let through where its second argument is this address; 0: never */
+	uint32_t self;	    /* 0: "== self" never holds */
 	uint32_t ret_kill; /* SECCOMP_RET_KILL_PROCESS or SECCOMP_RET_USER_NOTIF */
 	uint32_t ret_audit;
 	uint32_t ret_supervised;
@@ -73,7 +73,7 @@ void sg_filter_dump(const struct sg_filter *f, FILE *out);
 struct sg_builtin {
 	const char *name;
 	const char *const *aliases; /* NULL-terminated */
-	bool listed;		    /* false: a part that other policies inherit, not a language of its own */
+	bool listed; /* false: a part that other policies inherit, not a language of its own; it has no digest and no filter */
 	const char *yaml;
 	size_t yaml_len;
 	const char *digest;

@@ -2,9 +2,15 @@
 #ifndef SG_ARCH_H
 #define SG_ARCH_H
 
+#include <linux/sched.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+
+/* The one place that knows the processor. */
+
 /*
- * The one place that knows the processor: a system call that touches nothing of libc. Code that shares its memory with
- * the supervisor (the guard) must not use errno, which would be the supervisor's.
+ * A system call that touches nothing of libc. Code that shares its memory with the supervisor while that runs (the
+ * guard) must not use errno, which would be the supervisor's.
  */
 static inline long sg_raw_syscall(long nr, long a, long b, long c, long d)
 {
@@ -25,6 +31,50 @@ static inline long sg_raw_syscall(long nr, long a, long b, long c, long d)
 	return x0;
 #else
 #error "sg_raw_syscall is not written for this processor yet"
+#endif
+}
+
+/*
+ * clone3(2) with a stack of its own for the child, which calls fn(arg) there and must not return. For CLONE_VM: a child
+ * that came back from a libc function would find the parent's frames on its stack. Returns the pid or -errno.
+ */
+static inline long sg_clone_call(struct clone_args *args, size_t size, void (*fn)(void *), void *arg)
+{
+#if defined(__x86_64__)
+	long ret;
+	register void (*r9)(void *) __asm__("r9") = fn;
+	register void *r8 __asm__("r8") = arg;
+
+	__asm__ volatile("syscall\n\t"
+			 "test %%rax, %%rax\n\t"
+			 "jnz 1f\n\t"
+			 "xor %%ebp, %%ebp\n\t"
+			 "mov %%r8, %%rdi\n\t"
+			 "call *%%r9\n\t"
+			 "ud2\n"
+			 "1:"
+			 : "=a"(ret)
+			 : "a"((long)SYS_clone3), "D"(args), "S"(size), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+#elif defined(__aarch64__)
+	register long x8 __asm__("x8") = SYS_clone3;
+	register long x0 __asm__("x0") = (long)args;
+	register long x1 __asm__("x1") = (long)size;
+	register void (*x6)(void *) __asm__("x6") = fn;
+	register void *x5 __asm__("x5") = arg;
+
+	__asm__ volatile("svc 0\n\t"
+			 "cbnz x0, 1f\n\t"
+			 "mov x29, xzr\n\t"
+			 "mov x0, x5\n\t"
+			 "blr x6\n\t"
+			 "brk 1\n"
+			 "1:"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x5), "r"(x6)
+			 : "memory");
+	return x0;
 #endif
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runner/child.h"
 
+#include "supervisor/landlock.h"
 #include "supervisor/util.h"
 
 #include <errno.h>
@@ -37,6 +38,7 @@ const char *sg_step_name(uint32_t step)
 		[SG_STEP_IDS] = "changing user and group",
 		[SG_STEP_CAPS] = "dropping capabilities",
 		[SG_STEP_NO_NEW_PRIVS] = "setting no_new_privs",
+		[SG_STEP_LANDLOCK] = "entering the Landlock domain",
 		[SG_STEP_WAIT] = "waiting for the supervisor",
 		[SG_STEP_SECCOMP] = "loading the seccomp filter",
 		[SG_STEP_EXEC] = "executing the program",
@@ -196,8 +198,8 @@ _Noreturn void sg_child_run(const struct sg_child *c)
 	char byte;
 	ssize_t n;
 
-	for (int sig = 1; sig < NSIG; sig++)
-		(void)signal(sig, SIG_DFL);
+	/* Handlers end with exec; what our caller ignores (nohup) stays ignored; SIGPIPE was ignored by us. */
+	(void)sigaction(SIGPIPE, &c->sigpipe, NULL);
 	try(c, SG_STEP_SESSION, setsid());
 	seal_fds(c);
 	for (int i = 0; i < plan->n_rlimits; i++)
@@ -223,6 +225,8 @@ _Noreturn void sg_child_run(const struct sg_child *c)
 	if (getppid() != c->supervisor)
 		_exit(125);
 	try(c, SG_STEP_NO_NEW_PRIVS, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	if (c->landlock >= 0)
+		try(c, SG_STEP_LANDLOCK, sg_landlock_enforce(c->landlock));
 	if (c->wait >= 0) {
 		do
 			n = read(c->wait, &byte, 1);
@@ -237,5 +241,6 @@ _Noreturn void sg_child_run(const struct sg_child *c)
 		send_report(c, SG_STEP_READY, 0, -1);
 	syscall(SYS_execve, c->secret->path, plan->argv, plan->env);
 	send_report(c, SG_STEP_EXEC, errno, -1);
-	_exit(126);
+	/* Not by exit_group: a policy may forbid it, and a parent that waits for us could not answer for it. */
+	__builtin_trap();
 }

@@ -18,6 +18,7 @@ enum sg_step {
 	SG_STEP_IDS,
 	SG_STEP_CAPS,
 	SG_STEP_NO_NEW_PRIVS,
+	SG_STEP_LANDLOCK,
 	SG_STEP_WAIT,
 	SG_STEP_SECCOMP,
 	SG_STEP_EXEC,
@@ -57,12 +58,17 @@ struct sg_child {
 	bool listener;		   /* the filter needs one */
 	int report;		   /* socket to the supervisor, SOCK_SEQPACKET */
 	int wait;		   /* read end: go on when a byte comes, die at end of file; -1: do not wait */
+	int landlock;		   /* ruleset, -1: none */
 	pid_t supervisor;
 	sigset_t mask; /* to restore */
+	struct sigaction sigpipe;
 	uint64_t marker; /* RLIMIT_MSGQUEUE value that marks the sandbox's processes where there is no cgroup; 0: none */
 };
 
-/* The child's side of a launch: sets itself up, loads the filter last, executes. Never returns. */
+/*
+ * The child's side of a launch: sets itself up, loads the filter last, executes. Never returns. Safe in a child that
+ * shares the memory of a parent which waits (CLONE_VM | CLONE_VFORK): it allocates nothing and leaves no lock behind.
+ */
 _Noreturn void sg_child_run(const struct sg_child *c);
 
 #endif

@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define STACK_SIZE (64U << 10)
+#define STACK_SIZE (32U << 10)
 #define ROUNDS 400 /* of 5 ms: how long the guard tries */
 
 /* All the guard needs, in memory that nobody else writes after the start. */
@@ -29,7 +29,6 @@ struct sg_guard_state {
 	pid_t self;  /* the supervisor */
 	uint64_t marker;
 	char path[512];
-	char base[512];
 	char stack[STACK_SIZE] __attribute__((aligned(16)));
 };
 
@@ -102,11 +101,9 @@ static void kill_cgroup(const struct sg_guard_state *g)
 			break;
 		(void)sys(SYS_nanosleep, (long)&ts, 0, 0, 0);
 	}
-	if (g->base[0])
-		(void)sys(SYS_unlinkat, AT_FDCWD, (long)g->base, AT_REMOVEDIR, 0);
 }
 
-static int guard_main(void *arg)
+static void guard_main(void *arg)
 {
 	struct sg_guard_state *g = arg;
 	struct timespec ts = {.tv_nsec = 5000000};
@@ -151,13 +148,12 @@ static int guard_main(void *arg)
 		}
 	}
 	(void)sys(SYS_exit_group, 0, 0, 0, 0);
-	return 0;
 }
 
 int sg_guard_start(struct sg_guard *g, const struct sg_cgroup *cg, uint64_t marker, struct sg_err *err)
 {
-	const char *tail = strrchr(cg->base, '/');
 	SG_CLOSE int proc = -1;
+	struct clone_args args;
 	int fds[2];
 	void *memory;
 
@@ -183,14 +179,14 @@ int sg_guard_start(struct sg_guard *g, const struct sg_cgroup *cg, uint64_t mark
 	g->state->self = getpid();
 	g->state->marker = marker;
 	snprintf(g->state->path, sizeof(g->state->path), "%s", cg->path);
-	if (cg->dirfd >= 0 && tail && !strcmp(tail, "/sandgate"))
-		snprintf(g->state->base, sizeof(g->state->base), "%s", cg->base);
 	g->pipe = fds[1];
 	/* Exit signal 0: its end is nobody's SIGCHLD and waitpid(-1) does not take it for the program's. */
-	g->pid = clone(guard_main, g->state->stack + STACK_SIZE, CLONE_VM, g->state);
+	args = (struct clone_args){
+		.flags = CLONE_VM, .stack = (uint64_t)(uintptr_t)g->state->stack, .stack_size = STACK_SIZE};
+	g->pid = (pid_t)sg_clone_call(&args, sizeof(args), guard_main, g->state);
 	close(fds[0]);
 	if (g->pid < 0) {
-		int e = errno;
+		int e = -g->pid;
 
 		close(fds[1]);
 		munmap(memory, sizeof(*g->state));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runner/launch.h"
 
+#include "runner/arch.h"
 #include "runner/child.h"
 #include "supervisor/notify.h"
 #include "supervisor/util.h"
@@ -14,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
@@ -59,7 +61,7 @@ static int block_signals(struct sg_launch *l, sigset_t *old, struct sg_err *err)
 	for (size_t i = 0; i < SG_ARRAY_SIZE(ours); i++)
 		sigaddset(&set, ours[i]);
 	/* A verdict reader that goes away is noticed by the write, not by a signal. */
-	signal(SIGPIPE, SIG_IGN);
+	(void)sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, &l->sigpipe);
 	if (sigprocmask(SIG_BLOCK, &set, old) < 0)
 		return sg_err_set(err, errno, "cannot block signals: %s", strerror(errno));
 	l->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -225,25 +227,63 @@ static int bind_filter(struct sg_launch *l, const struct sg_secret *secret, stru
 	return sg_filter_bind(&l->plan->filter, &b, *insns, err);
 }
 
-static pid_t clone_into(struct sg_launch *l, struct sg_err *err)
+#if defined(__SANITIZE_ADDRESS__)
+#define SHARE_MEMORY false /* the sanitizer's shadow knows one stack per thread */
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SHARE_MEMORY false
+#endif
+#endif
+#ifndef SHARE_MEMORY
+#define SHARE_MEMORY true
+#endif
+
+static void run_child(void *child)
 {
+	sg_child_run(child);
+}
+
+/*
+ * Starts the child in its cgroup. It shares our memory, and we wait, until it executes (as vfork): copying the page
+ * tables and breaking the copies costs more than all its set-up. Not where it has to wait for us.
+ */
+static pid_t clone_into(struct sg_launch *l, struct sg_child *child, struct sg_err *err)
+{
+	const size_t stack_size = 64U << 10;
+	bool share = SHARE_MEMORY && child->wait < 0;
 	struct clone_args args = {
 		.flags = CLONE_PIDFD,
 		.pidfd = (uint64_t)(uintptr_t)&l->pidfd,
 		.exit_signal = SIGCHLD,
 	};
+	void *stack = NULL;
 	long pid;
 
 	if (l->cg.dirfd >= 0) {
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)l->cg.dirfd;
 	}
-	pid = syscall(SYS_clone3, &args, sizeof(args));
+	if (share) {
+		stack = mmap(NULL, stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+		if (stack == MAP_FAILED)
+			return sg_err_set(err, ENOMEM, "out of memory");
+		args.flags |= CLONE_VM | CLONE_VFORK;
+		args.stack = (uint64_t)(uintptr_t)stack;
+		args.stack_size = stack_size;
+		pid = sg_clone_call(&args, sizeof(args), run_child, child);
+		munmap(stack, stack_size);
+	} else {
+		pid = syscall(SYS_clone3, &args, sizeof(args));
+		if (pid == 0)
+			sg_child_run(child);
+		pid = pid < 0 ? -errno : pid;
+	}
 	if (pid < 0)
-		return sg_err_set(err, errno, "cannot start a process in the cgroup %s: %s%s", l->cg.path, strerror(errno),
-				  errno == ENOSYS ? "; Linux 5.7 or newer is needed, and a container's own seccomp "
-						    "profile must allow clone3"
-						  : "");
+		return sg_err_set(err, (int)-pid, "cannot start a process%s%s: %s%s", l->cg.dirfd >= 0 ? " in the cgroup " : "",
+				  l->cg.dirfd >= 0 ? l->cg.path : "", strerror((int)-pid),
+				  pid == -ENOSYS ? "; Linux 5.7 or newer is needed, and a container's own seccomp "
+						   "profile must allow clone3"
+						 : "");
 	return (pid_t)pid;
 }
 
@@ -322,14 +362,14 @@ static int start_child(struct sg_launch *l, const sigset_t *mask, uint64_t marke
 					  l->judge.max_tasks),
 		.report = report,
 		.wait = wait_r,
+		.landlock = l->landlock.fd,
 		.supervisor = getpid(),
 		.mask = *mask,
+		.sigpipe = l->sigpipe,
 		.marker = marker,
 	};
 	l->started_ns = sg_clock_ns(CLOCK_MONOTONIC);
-	l->pid = clone_into(l, err);
-	if (l->pid == 0)
-		sg_child_run(&child);
+	l->pid = clone_into(l, &child, err);
 	if (l->pid < 0) {
 		rc = l->pid;
 		l->pid = 0;
@@ -351,6 +391,17 @@ static int start_child(struct sg_launch *l, const sigset_t *mask, uint64_t marke
 out:
 	sg_secret_unmap(&secret);
 	return rc;
+}
+
+/* Keeps the sandbox out of cgroupfs and off the processes beside it; seccomp cannot see paths. */
+static void build_landlock(struct sg_launch *l)
+{
+	struct sg_err why = {0};
+
+	if (sg_landlock_build(&l->landlock, l->cg.dirfd >= 0 ? l->cg.path : "", &why) < 0)
+		degrade(l, "no Landlock: %s; a program with the right user id can write to kernel file systems and trace "
+			   "processes outside",
+			why.message);
 }
 
 /* A value no process has by chance: where there is no cgroup the guard knows the sandbox's processes by it. */
@@ -375,7 +426,7 @@ int sg_launch_start(struct sg_launch *l, struct sg_plan *plan, struct sg_session
 	l->plan = plan;
 	l->session = session;
 	l->cg.dirfd = l->pidfd = l->listener = l->report = l->signals = -1;
-	l->guard.pipe = -1;
+	l->guard.pipe = l->landlock.fd = -1;
 	l->degraded = json_array();
 	l->mechanisms = json_object();
 	l->judge = (struct sg_judge){.session = session, .members = &l->members, .audit = plan->options->audit};
@@ -392,6 +443,7 @@ int sg_launch_start(struct sg_launch *l, struct sg_plan *plan, struct sg_session
 	if (!rc && l->bpf)
 		rc = register_bpf(l, err);
 	if (!rc) {
+		build_landlock(l);
 		plan_pids(l);
 		plan_mechanisms(l);
 		rc = start_child(l, &mask, marker, err);
@@ -416,6 +468,7 @@ void sg_launch_end(struct sg_launch *l)
 	}
 	/* Closing the listener lets no waiting call run: it fails with ENOSYS, in a process that is dead. */
 	close_fd(&l->listener);
+	close_fd(&l->landlock.fd);
 	close_fd(&l->report);
 	close_fd(&l->pidfd);
 	close_fd(&l->signals);

@@ -7,10 +7,12 @@
 #include "supervisor/bpf.h"
 #include "supervisor/cgroup.h"
 #include "supervisor/judge.h"
+#include "supervisor/landlock.h"
 #include "supervisor/members.h"
 #include "supervisor/session.h"
 
 #include <jansson.h>
+#include <signal.h>
 
 /* A sandbox that runs: what was set up for it, to be watched by sg_monitor() and undone by sg_launch_end(). */
 struct sg_launch {
@@ -20,6 +22,7 @@ struct sg_launch {
 	struct sg_cgroup cg;
 	struct sg_members members;
 	struct sg_guard guard;
+	struct sg_landlock landlock;
 	struct sg_judge judge;
 	struct sg_bpf *bpf; /* NULL: no BPF */
 	uint32_t sandbox;   /* its index there */
@@ -30,6 +33,8 @@ struct sg_launch {
 	int listener; /* -1: none */
 	int report;   /* the child's reports; end of file once the exec succeeded */
 	int signals;  /* signalfd */
+	struct sigaction sigpipe; /* what the caller had */
+	int exec_errno; /* why the program could not be executed; 0: it was */
 	uint64_t started_ns;
 	json_t *degraded;   /* array: what is not in force and why */
 	json_t *mechanisms; /* object: limit -> what enforces it */

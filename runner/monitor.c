@@ -22,8 +22,6 @@
 
 struct watch {
 	struct sg_launch *l;
-	bool exec_failed;
-	int exec_errno;
 	bool ended; /* the first process was reaped */
 	int status;
 	struct rusage usage;
@@ -60,8 +58,7 @@ static void read_report(struct watch *w)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n == (ssize_t)sizeof(report)) {
-		w->exec_failed = true;
-		w->exec_errno = report.err;
+		w->l->exec_errno = report.err ? report.err : EIO;
 	}
 	close(w->l->report);
 	w->l->report = -1;
@@ -248,10 +245,11 @@ static int conclude(struct watch *w, struct sg_result *r)
 
 	r->exit_code = sig ? -1 : WEXITSTATUS(w->status);
 	r->signal = sig;
-	if (w->exec_failed) {
+	if (w->l->exec_errno) {
 		r->verdict = "error";
-		r->error = strerror(w->exec_errno);
-		r->exit_code = w->exec_errno == ENOENT ? SG_EXIT_NOT_FOUND : SG_EXIT_NOT_EXECUTABLE;
+		r->error = strerror(w->l->exec_errno);
+		r->signal = 0;
+		r->exit_code = w->l->exec_errno == ENOENT ? SG_EXIT_NOT_FOUND : SG_EXIT_NOT_EXECUTABLE;
 		return r->exit_code;
 	}
 	if (s->killing) {

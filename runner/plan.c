@@ -205,13 +205,46 @@ static int resolve_program(struct sg_plan *plan, int *exit_status, struct sg_err
 
 /* ---- user ---- */
 
+/*
+ * The program is linked statically for a fast start, and a static libc cannot load NSS modules: names are looked up in
+ * the files themselves. A user from a directory service is given by number.
+ */
+static bool find_user(const char *name, uid_t *uid, gid_t *gid)
+{
+	FILE *f = fopen("/etc/passwd", "re");
+	struct passwd *pw = NULL;
+
+	while (f && (pw = fgetpwent(f)) && strcmp(pw->pw_name, name) != 0)
+		;
+	if (pw) {
+		*uid = pw->pw_uid;
+		*gid = pw->pw_gid;
+	}
+	if (f)
+		fclose(f);
+	return pw;
+}
+
+static bool find_group(const char *name, uint64_t *gid)
+{
+	FILE *f = fopen("/etc/group", "re");
+	struct group *gr = NULL;
+
+	while (f && (gr = fgetgrent(f)) && strcmp(gr->gr_name, name) != 0)
+		;
+	if (gr)
+		*gid = gr->gr_gid;
+	if (f)
+		fclose(f);
+	return gr;
+}
+
 static int parse_user(struct sg_plan *plan, const char *text, struct sg_err *err)
 {
 	uint64_t uid, gid;
 	char *colon = strchr(text, ':');
 	char name[64];
 	size_t n = colon ? (size_t)(colon - text) : strlen(text);
-	struct passwd *pw;
 
 	if (n == 0 || n >= sizeof(name))
 		return sg_err_set(err, EINVAL, "--user %s: expected USER or UID[:GID]", text);
@@ -221,21 +254,14 @@ static int parse_user(struct sg_plan *plan, const char *text, struct sg_err *err
 		plan->uid = (uid_t)uid;
 		plan->gid = (gid_t)uid;
 	} else {
-		pw = getpwnam(name);
-		if (!pw)
-			return sg_err_set(err, ENOENT, "--user %s: there is no such user", name);
-		plan->uid = pw->pw_uid;
-		plan->gid = pw->pw_gid;
+		if (!find_user(name, &plan->uid, &plan->gid))
+			return sg_err_set(err, ENOENT, "--user %s: no such user in /etc/passwd; a number works for any user",
+					  name);
 	}
 	if (colon) {
-		struct group *gr = NULL;
-
-		if (sg_parse_u64(colon + 1, UINT32_MAX - 1, &gid) < 0) {
-			gr = getgrnam(colon + 1);
-			if (!gr)
-				return sg_err_set(err, ENOENT, "--user %s: there is no such group", text);
-			gid = gr->gr_gid;
-		}
+		if (sg_parse_u64(colon + 1, UINT32_MAX - 1, &gid) < 0 && !find_group(colon + 1, &gid))
+			return sg_err_set(err, ENOENT, "--user %s: no such group in /etc/group; a number works for any group",
+					  text);
 		plan->gid = (gid_t)gid;
 	}
 	if (plan->uid == geteuid() && plan->gid == getegid())

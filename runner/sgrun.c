@@ -6,10 +6,10 @@
 #include "runner/verbs.h"
 #include "supervisor/util.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
-
-static const char *const layers_names[] = {"seccomp", "sys_enter"};
 
 static void report_start(struct sg_launch *l)
 {
@@ -27,9 +27,11 @@ static void report_start(struct sg_launch *l)
 	};
 
 	if (l->filter)
-		layers[n++] = layers_names[0];
+		layers[n++] = "seccomp";
 	if (l->sys_enter)
-		layers[n++] = layers_names[1];
+		layers[n++] = "sys_enter";
+	if (l->landlock.fd >= 0)
+		layers[n++] = "landlock";
 	sg_session_start(l->session, &start);
 }
 
@@ -81,6 +83,11 @@ static int run(const struct sg_options *o)
 	}
 	report_start(&launch);
 	status = sg_monitor(&launch);
+	/* ENOENT for a file that is there: the interpreter it names is not. */
+	if (launch.exec_errno)
+		fprintf(stderr, "sgrun: cannot run %s: %s\n", plan.path,
+			launch.exec_errno == ENOENT ? "it, or the interpreter it names, does not exist"
+						    : strerror(launch.exec_errno));
 	sg_launch_end(&launch);
 	goto out;
 failed:

@@ -13,8 +13,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define SANDBOX_PREFIX "sg-"
-#define BASE_NAME "sandgate"
+#define SANDBOX_PREFIX "sandgate-"
 
 /* mountinfo escapes blank, tab, newline and backslash as \ooo. */
 static void unescape(char *s)
@@ -104,12 +103,15 @@ static void enable_controllers(const char *dir)
 {
 	static const char *const names[] = {"pids", "memory", "cpu"};
 	char file[600], available[256], enabled[256];
+	bool any = false;
 
 	snprintf(file, sizeof(file), "%s/cgroup.controllers", dir);
 	if (sg_read_file(AT_FDCWD, file, available, sizeof(available)) < 0)
 		return;
+	for (size_t i = 0; i < SG_ARRAY_SIZE(names); i++)
+		any |= has_word(available, names[i]);
 	snprintf(file, sizeof(file), "%s/cgroup.subtree_control", dir);
-	if (sg_read_file(AT_FDCWD, file, enabled, sizeof(enabled)) < 0)
+	if (!any || sg_read_file(AT_FDCWD, file, enabled, sizeof(enabled)) < 0)
 		return;
 	for (size_t i = 0; i < SG_ARRAY_SIZE(names); i++) {
 		char word[16];
@@ -131,7 +133,7 @@ static unsigned count_components(const char *path)
 	return n;
 }
 
-static int make_below(struct sg_cgroup *cg, const char *mount, const char *root, const char *rel_base, bool shared,
+static int make_below(struct sg_cgroup *cg, const char *mount, const char *root, const char *rel_base,
 		      struct sg_err *err)
 {
 	const char *m = strcmp(mount, "/") ? mount : "";
@@ -139,31 +141,25 @@ static int make_below(struct sg_cgroup *cg, const char *mount, const char *root,
 	char controllers[256];
 	struct stat st;
 
-	if (snprintf(cg->base, sizeof(cg->base), "%s%s%s", m, r, shared ? "/" BASE_NAME : "") >= (int)sizeof(cg->base) ||
+	if (snprintf(cg->base, sizeof(cg->base), "%s%s", m, r) >= (int)sizeof(cg->base) ||
 	    snprintf(cg->path, sizeof(cg->path), "%s/%s", cg->base, cg->name) >= (int)sizeof(cg->path) ||
-	    snprintf(cg->rel, sizeof(cg->rel), "%s%s/%s", r, shared ? "/" BASE_NAME : "", cg->name) >=
-		    (int)sizeof(cg->rel))
+	    snprintf(cg->rel, sizeof(cg->rel), "%s/%s", r, cg->name) >= (int)sizeof(cg->rel))
 		return sg_err_set(err, ENAMETOOLONG, "the path of the cgroup2 mount is too long: %s", mount);
-	/* A sandbox that ends may remove the empty base between our two mkdirs: try again. */
-	for (int tries = 0;; tries++) {
-		if (shared && mkdir(cg->base, 0755) == 0) {
-			enable_controllers(m[0] ? m : "/");
-			enable_controllers(cg->base);
-		}
-		if (mkdir(cg->path, 0755) == 0)
-			break;
-		if (errno != ENOENT || !shared || tries == 100)
-			return sg_err_set(err, errno, "cannot create the cgroup %s: %s%s", cg->path, strerror(errno),
-					  errno == EACCES || errno == EPERM
-						  ? "; run as root, or have the cgroup delegated (systemd-run --user "
-						    "--scope -p Delegate=yes …)"
-						  : errno == EROFS ? "; mount cgroup2 read-write in this container"
-								   : "");
-	}
+	enable_controllers(cg->base);
+	if (mkdir(cg->path, 0755) < 0)
+		return sg_err_set(err, errno, "cannot create the cgroup %s: %s%s", cg->path, strerror(errno),
+				  errno == EACCES || errno == EPERM
+					  ? "; run as root, or have the cgroup delegated (systemd-run --user "
+					    "--scope -p Delegate=yes ...)"
+				  : errno == EROFS ? "; mount cgroup2 read-write in this container"
+						   : "");
 	cg->dirfd = open(cg->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (cg->dirfd < 0 || fstat(cg->dirfd, &st) < 0) {
 		int e = errno;
 
+		if (cg->dirfd >= 0)
+			close(cg->dirfd);
+		cg->dirfd = -1;
 		rmdir(cg->path);
 		return sg_err_set(err, e, "cannot open the cgroup %s: %s", cg->path, strerror(e));
 	}
@@ -191,10 +187,10 @@ int sg_cgroup_create(struct sg_cgroup *cg, struct sg_err *err)
 	snprintf(cg->name, sizeof(cg->name), SANDBOX_PREFIX "%d-%llu", (int)getpid(),
 		 (unsigned long long)sg_proc_start_time(getpid()));
 	if (geteuid() == 0)
-		return make_below(cg, mount, root, "/", true, err);
+		return make_below(cg, mount, root, "/", err);
 	if (own_cgroup(own, sizeof(own)) < 0)
 		return sg_err_set(err, ENOENT, "this process is in no cgroup2 cgroup");
-	return make_below(cg, mount, root, own, false, err);
+	return make_below(cg, mount, root, own, err);
 }
 
 /* Before Linux 5.14 there is no cgroup.kill: hold everything still, signal each process, let the signals act. */
@@ -309,18 +305,11 @@ static int remove_patiently(int parent, const char *name)
 
 int sg_cgroup_remove(struct sg_cgroup *cg)
 {
-	const char *tail;
-	int rc;
-
 	if (cg->dirfd < 0)
 		return 0;
 	close(cg->dirfd);
 	cg->dirfd = -1;
-	rc = remove_patiently(AT_FDCWD, cg->path);
-	tail = strrchr(cg->base, '/');
-	if (tail && !strcmp(tail + 1, BASE_NAME))
-		rmdir(cg->base); /* fails while another sandbox is there: meant */
-	return rc;
+	return remove_patiently(AT_FDCWD, cg->path);
 }
 
 int sg_cgroup_sweep(const char *base)

@@ -18,9 +18,9 @@ struct sg_cgroup {
 	uint64_t id;	 /* kernfs id: what bpf_get_current_cgroup_id() answers */
 	unsigned level;	 /* depth below the root of the hierarchy (root 0) */
 	char path[512];	 /* absolute */
-	char base[512];	 /* the parent directory, shared by sandboxes */
+	char base[512];	 /* the parent directory */
 	char rel[512];	 /* as in the last field of /proc/PID/cgroup */
-	char name[64];	 /* last component: "sg-<pid>-<start time>" */
+	char name[64];	 /* last component: "sandgate-<pid>-<start time>" */
 	bool has_pids;	 /* the pids controller is enabled for it */
 	bool has_memory;
 	bool has_cpu;
@@ -31,8 +31,8 @@ struct sg_cgroup {
 int sg_cgroup_find_mount(char *mount, size_t mount_size, char *root, size_t root_size, struct sg_err *err);
 
 /*
- * Creates the sandbox's cgroup: below <mount>/sandgate for root, below the caller's own cgroup otherwise (where it
- * was delegated). Errors: -ENOENT (no cgroup2), -EACCES/-EPERM (not delegated), -EROFS …
+ * Creates the sandbox's cgroup: directly below the mount point for root, below the caller's own cgroup otherwise
+ * (where it was delegated). Errors: -ENOENT (no cgroup2), -EACCES/-EPERM (not delegated), -EROFS …
  */
 int sg_cgroup_create(struct sg_cgroup *cg, struct sg_err *err);
 
@@ -44,7 +44,7 @@ int sg_cgroup_populated(const struct sg_cgroup *cg);
 int sg_cgroup_tasks(const struct sg_cgroup *cg);
 /* Whether a process or thread belongs to it, or to a cgroup below it. */
 bool sg_cgroup_contains(const struct sg_cgroup *cg, pid_t pid);
-/* Removes it (children first); 0, or negative errno when it stays. Then removes the base when that is empty. */
+/* Removes it (children first); 0, or negative errno when it stays. */
 int sg_cgroup_remove(struct sg_cgroup *cg);
 
 /* Kills and removes sandboxes whose supervisor is gone without having cleaned up. Returns how many, or negative errno. */

@@ -177,20 +177,16 @@ static void record_event(struct sg_judge *j, const struct sg_event_syscall *e)
 	};
 	struct sg_err err = {0};
 	const struct sg_policy *p;
-	struct sg_decision d;
 
 	memcpy(c.comm, e->hdr.comm, SG_COMM_LEN);
 	for (size_t i = 0; i < SG_ARGS; i++)
 		c.args[i] = e->args[i];
-	c.forbidden = c.action != SG_ACTION_AUDIT;
-	p = sg_session_policy(j->session, &err);
-	if (p) {
-		/* seccomp does not say which rule it was; and a record of audit mode, whether it is a violation. */
-		d = sg_policy_decide(p, e->audit_arch, e->nr, c.args, &(struct sg_oracle){.self = j->self});
-		if (e->layer == SG_LAYER_SECCOMP)
-			c.origin = d.origin;
-		if (d.action == SG_ACTION_KILL || d.action == SG_ACTION_ERRNO)
-			c.forbidden = true;
+	c.forbidden = c.action != SG_ACTION_AUDIT || e->violation;
+	/* A seccomp filter does not say which rule it was. */
+	if (e->layer == SG_LAYER_SECCOMP) {
+		p = sg_session_policy(j->session, &err);
+		if (p)
+			c.origin = sg_policy_decide(p, e->audit_arch, e->nr, c.args, &(struct sg_oracle){.self = j->self}).origin;
 	}
 	sg_session_call(j->session, &c);
 	if (c.action == SG_ACTION_KILL)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 'use strict';
-// hostile.js NAME [key=value ...]: one attack in JavaScript, reported as hostile.c reports (TRY, EFFECT, ERRNO, exit codes).
-// raw:NAME makes the attack of that name of the C programs: lib= is loaded as a native object, which attacks while loading.
+// hostile.js NAME [key=value ...]: one attack in JavaScript, reported as hostile.c reports (TRY, EFFECT, ERRNO).
+// raw:NAME makes the attack of that name of the C programs: lib= is loaded as a native object and attacks meanwhile.
 
 const fs = require('fs');
 const os = require('os');
@@ -45,7 +45,6 @@ const attacks = {
 		dns.setServers(['127.0.0.1:1']);
 		dns.resolve4('sandgate.invalid', (e) => (e && e.code === 'ECONNREFUSED' ? effect() : refused(e)));
 	},
-	'dns-lookup': () => require('dns').lookup('sandgate.invalid', (e) => (e && /ENOTFOUND|EAI/.test(e.code) ? effect() : refused(e))),
 	'http-get': () => require('http').get('http://127.0.0.1:1/').on('error', connecting).on('response', effect),
 	'http-server': () => require('http').createServer().on('error', refused).listen(0, '127.0.0.1', effect),
 	'fetch': () => fetch('http://127.0.0.1:65001/').then(effect, (e) => connecting(e.cause || e)),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""hostile.py NAME [key=value ...]: one attack in Python, reported as hostile.c reports (TRY, EFFECT, ERRNO, exit codes).
+"""hostile.py NAME [key=value ...]: one attack in Python, reported as hostile.c reports (TRY, EFFECT, ERRNO, exit code).
 
 raw:NAME makes the attack of that name of the C programs through ctypes (lib= names the shared object).
 """
@@ -26,7 +26,8 @@ def attempt(fn, name):
     try:
         fn()
     except OSError as e:
-        say("ERRNO", errno.errorcode.get(e.errno, str(e.errno or e.args[0])))
+        name = errno.errorcode.get(e.errno, str(e.errno or e.args[0]))
+        say("ERRNO", "EOPNOTSUPP" if name == "ENOTSUP" else name)
         return 20
     except Exception as e:  # a runtime may wrap what the kernel answered
         say("SETUP", type(e).__name__, str(e).replace("\n", " ")[:100])
@@ -67,6 +68,8 @@ def asyncio_server():
 
     async def main():
         server = await asyncio.start_server(lambda r, w: None, "127.0.0.1", 0)
+        if not server.sockets:  # asyncio takes a refused socket for a family that is not there
+            raise OSError(errno.EACCES, "no socket")
         server.close()
     asyncio.run(main())
 
@@ -86,27 +89,46 @@ def spawn():
     os.waitpid(pid, 0)
 
 
-def fork():
+def popen_shell():
+    if os.popen("exit 0").close() is not None:
+        raise OSError(errno.EPERM, "popen")
+
+
+def in_child(work):
+    """A child that fails without dying by a signal says so; one that is killed must take this process along."""
     pid = os.fork()
     if not pid:
+        try:
+            work()
+        except OSError as e:
+            os._exit(e.errno)
         os._exit(0)
-    os.waitpid(pid, 0)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if status < 0:
+        time.sleep(2)
+        say("SURVIVED")
+    if status:
+        raise OSError(abs(status), "child")
 
 
-def pty_spawn():
-    import pty
-    pid, fd = pty.fork()
-    if not pid:
-        os._exit(0)
-    os.close(fd)
-    os.waitpid(pid, 0)
+def fork_attack():
+    in_child(sock("AF_PACKET", "SOCK_RAW"))
 
 
-def mp_process():
+def fork_exec():
+    in_child(lambda: os.execv("/bin/true", ["true"]))
+
+
+def mp_attack():
     import multiprocessing
-    p = multiprocessing.get_context("fork").Process(target=time.sleep, args=(0,))
+    p = multiprocessing.get_context("fork").Process(target=sock("AF_PACKET", "SOCK_RAW"))
     p.start()
     p.join()
+    if p.exitcode < 0:
+        time.sleep(2)
+        say("SURVIVED")
+    if p.exitcode:
+        raise OSError(errno.EPERM, "child")
 
 
 def execv():
@@ -153,7 +175,10 @@ def limit_victim():
 
 def raise_limit():
     import resource
-    resource.setrlimit(resource.RLIMIT_CORE, resource.getrlimit(resource.RLIMIT_CORE))
+    try:
+        resource.setrlimit(resource.RLIMIT_CORE, resource.getrlimit(resource.RLIMIT_CORE))
+    except ValueError:  # what this module makes of EPERM
+        raise OSError(errno.EPERM, "setrlimit") from None
 
 
 def hostname():
@@ -231,8 +256,9 @@ ATTACKS = {
     "socket-vsock": sock("AF_VSOCK", "SOCK_STREAM"), "socket-alg": sock("AF_ALG", "SOCK_SEQPACKET"),
     "socket-icmp": sock("AF_INET", "SOCK_RAW", 1),
     "connect": connect, "getaddrinfo": resolve, "urllib": urllib_get, "asyncio-server": asyncio_server,
-    "os-system": system, "subprocess": popen_run, "posix-spawn": spawn, "os-fork": fork, "pty-fork": pty_spawn,
-    "multiprocessing": mp_process, "execv": execv, "memfd": memfd,
+    "os-system": system, "subprocess": popen_run, "posix-spawn": spawn,
+    "popen-shell": popen_shell, "fork-attack": fork_attack, "fork-exec": fork_exec, "multiprocessing-attack": mp_attack,
+    "execv": execv, "memfd": memfd,
     "kill-victim": kill_victim, "killpg-victim": killpg_victim, "pidfd-victim": pidfd_victim,
     "sigio-victim": sigio_victim, "nice-victim": nice_victim, "affinity-victim": affinity_victim,
     "limit-victim": limit_victim, "raise-limit": raise_limit,

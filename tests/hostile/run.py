@@ -72,6 +72,8 @@ class Suite:
             words.append(f"arg={file_handle(secret)}")
         if "program" in p.extra:
             words.append(f"arg={self.hostile}")
+        if "bomb" in p.extra:
+            words.append("arg=64")  # the built-in policies' limit on processes
         if p.attack == "cgroup-escape":
             words.append(f"arg={self.cgroup}/cgroup.procs")
         if p.lang == "c":

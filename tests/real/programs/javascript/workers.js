@@ -17,14 +17,15 @@ if (!isMainThread) {
 	const shared = new SharedArrayBuffer(8);
 	const one = (id) => new Promise((resolve, reject) => {
 		const w = new Worker(__filename, { workerData: { id, n: 1000 * (id + 1), shared } });
-		let answer;
+		let answer, code;
+		const done = () => answer && code !== undefined && resolve({ code, answer });
 		w.once('message', (m) => {
 			const { port1, port2 } = new MessageChannel();
-			port1.on('message', (a) => { answer = { ...a, ...m }; });
+			port1.on('message', (a) => { answer = { ...a, ...m }; port1.close(); done(); });
 			w.postMessage({ port: port2 }, [port2]);
 		});
 		w.on('error', reject);
-		w.on('exit', (code) => resolve({ code, answer }));
+		w.on('exit', (c) => { code = c; done(); });
 	});
 	Promise.all([0, 1, 2].map(one)).then((r) => {
 		console.log(JSON.stringify(r), new Int32Array(shared)[0]);

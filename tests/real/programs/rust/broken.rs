@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sg-real: mode=emit exit=1
+// sg-real: mode=check exit=1
 fn main() {
     let s = String::from("moved");
     let t = s;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sg-real: flags="-O"
+// sg-real: cflags="-O"
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::rc::Rc;

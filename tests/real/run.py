@@ -1,0 +1,201 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Real programs give the same stdout and exit status bare and under sgrun with the built-in policy.
+
+Every program of programs/ runs as root and as an ordinary user, with stdout to a pipe, a file and a terminal, once bare
+and once inside. Compilers run inside as well, under the compile policy. The last line is `N passed, N failed`.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import os
+import queue
+import re
+import shutil
+import sys
+import tempfile
+import time
+
+import harness
+from catalogue import LANGUAGES, programs
+
+
+class Failed(Exception):
+    """A comparison that did not hold, or a program that does not even run bare as it says."""
+
+
+def tail(data, lines=6):
+    return "\n".join("    | " + x for x in data.decode("utf-8", "replace").rstrip().split("\n")[-lines:])
+
+
+def build(program, place, source, out, sandbox):
+    """Compiles program into out (bare when sandbox is None). The compiler's own stdout and status are compared by the caller."""
+    place.fresh([(source, program.file)])
+    if os.path.isdir(out):
+        shutil.rmtree(out)
+    # A compiler's output belongs into a directory that the user may write to.
+    made = os.path.join(place.base, "made")
+    os.mkdir(made)
+    place.user.own(made)
+    target = made if program.run.find("-cp {out}") >= 0 else os.path.join(made, "prog")
+    argv = program.command(program.build, target)
+    if sandbox:
+        outcome = sandbox.execute(program.build_policy, argv, place, "pipe", timeout=240)
+        wrong = sandbox.objections(outcome, place.user)
+        if wrong:
+            raise Failed("compiling inside: " + "\n  ".join(wrong) + "\n" + tail(outcome.stderr))
+    else:
+        outcome = harness.execute(argv, place, "pipe", timeout=240)
+    if outcome.status != 0:
+        raise Failed(f"compiling {'inside' if sandbox else 'bare'} ended with {outcome.status}\n{tail(outcome.stderr)}")
+    if os.path.isdir(target):
+        shutil.copytree(target, out)
+    else:
+        shutil.copy2(target, out)
+        place.user.own(out)
+    return outcome.stdout
+
+
+def compare(program, user, kinds, place, store, sandbox):
+    """One program as one user: {kind: None or what was wrong}."""
+    out = os.path.join(store, program.name.replace("/", "-") + "-" + user.name)
+    results = {}
+    made = {}
+    if program.build:
+        try:
+            said = [build(program, place, program.path, f"{out}-{side}", box) for side, box in (("bare", None), ("inside", sandbox))]
+            if said[0] != said[1]:
+                raise Failed("the compiler says something else inside: " + harness.first_difference(*said))
+            made = {"bare": out + "-bare", "inside": out + "-inside"}
+        except Failed as e:
+            return {kind: str(e) for kind in kinds}
+    for kind in kinds:
+        try:
+            one(program, kind, place, made, sandbox)
+            results[kind] = None
+        except Failed as e:
+            results[kind] = str(e)
+    for path in made.values():
+        shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+    return results
+
+
+def one(program, kind, place, made, sandbox):
+    files = [(program.path, program.file)]
+    # Both sides start the program under the same name: a copy of what each side built, at the same path.
+    target = os.path.join(place.base, "prog")
+
+    def prepare(side):
+        place.fresh(files)
+        if side in made:
+            if os.path.isdir(made[side]):
+                shutil.copytree(made[side], target)
+            else:
+                shutil.copy2(made[side], target)
+        return program.command(program.run, target)
+
+    bare = harness.execute(prepare("bare"), place, kind, program.stdin)
+    if bare.status != program.status:
+        raise Failed(f"bare it ended with {bare.status}, expected {program.status}\n{tail(bare.stderr)}")
+    inside = sandbox.execute(program.policy, prepare("inside"), place, kind, program.stdin)
+    wrong = []
+    if inside.status != bare.status:
+        wrong.append(f"status {bare.status} bare, {inside.status} inside")
+    different = harness.first_difference(bare.stdout, inside.stdout)
+    if different:
+        wrong.append("stdout differs at " + different)
+    wrong += sandbox.objections(inside, place.user)
+    if wrong:
+        raise Failed("\n  ".join(wrong) + "\n" + tail(inside.stderr))
+
+
+def users(args):
+    ordinary = harness.User("ordinary", args.uid, args.gid) if os.geteuid() == 0 else harness.User("ordinary")
+    if args.user == "ordinary":
+        return [ordinary], []
+    if os.geteuid() != 0:
+        return [ordinary], ["root: the tests do not run as root"]
+    root = harness.User("root")
+    return ([root] if args.user == "root" else [root, ordinary]), []
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    p.add_argument("--sgrun", default="sgrun", help="the sgrun to test")
+    p.add_argument("--only", help="regular expression over names such as python/threads.py")
+    p.add_argument("--lang", choices=sorted(LANGUAGES))
+    p.add_argument("--user", choices=("root", "ordinary", "both"), default="both")
+    p.add_argument("--uid", type=int, default=65534)
+    p.add_argument("--gid", type=int, default=65534)
+    p.add_argument("--tier", help="force a tier; without it root gets bpf or lsm, an ordinary user unprivileged")
+    p.add_argument("--quick", action="store_true", help="stdout to a pipe only")
+    p.add_argument("--jobs", type=int, default=2)
+    p.add_argument("--verbose", "-v", action="store_true")
+    p.add_argument("--list", action="store_true", help="name the programs and stop")
+    args = p.parse_args()
+
+    chosen = [x for x in programs() if (not args.lang or x.language.name == args.lang) and (not args.only or re.search(args.only, x.name))]
+    if args.list:
+        print("\n".join(x.name for x in chosen))
+        return 0
+    if not chosen:
+        harness.fail("no program has such a name")
+    sgrun = shutil.which(args.sgrun)
+    if not sgrun:
+        harness.fail(f"{args.sgrun}: not found; name it with --sgrun")
+    os.umask(0o022)
+    kinds = ("pipe",) if args.quick else harness.STDOUT_KINDS
+    who, reasons = users(args)
+    began = time.monotonic()
+    passed, failed = collections.Counter(), []
+    base = tempfile.mkdtemp(prefix="sandgate-real-")
+    os.chmod(base, 0o755)
+    try:
+        sandbox = harness.Sandbox(harness.usable_copy(sgrun, base), args.tier)
+        slots = queue.Queue()
+        for i in range(args.jobs):
+            slots.put(i)
+
+        def job(program, user):
+            slot = slots.get()
+            try:
+                place = harness.Place(os.path.join(base, f"{user.name}-{slot}"), user)
+                return compare(program, user, kinds, place, base, sandbox)
+            finally:
+                slots.put(slot)
+
+        with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+            pending = {}
+            for program in chosen:
+                gone = program.missing()
+                if gone:
+                    reasons.append(f"{program.name}: {gone[0]} is not installed")
+                    continue
+                for user in who:
+                    pending[pool.submit(job, program, user)] = (program, user)
+            for future in concurrent.futures.as_completed(pending):
+                program, user = pending[future]
+                for kind, wrong in future.result().items():
+                    if wrong is None:
+                        passed[program.language.name] += 1
+                        if args.verbose:
+                            print(f"ok {program.name} ({user.name}, {kind})", flush=True)
+                    else:
+                        failed.append(program.name)
+                        print(f"FAILED {program.name} ({user.name}, stdout to a {kind})\n  {wrong}", flush=True)
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+    for reason in reasons:
+        print(f"{'FAILED' if harness.in_ci() else 'skipped'} {reason}")
+    if harness.in_ci():
+        failed += reasons
+    for language, n in passed.items():
+        print(f"  {language}: {n} passed")
+    print(f"{len(chosen)} programs, {len(who)} users, {len(kinds)} kinds of stdout, {time.monotonic() - began:.0f} s")
+    print(f"{sum(passed.values())} passed, {len(failed)} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

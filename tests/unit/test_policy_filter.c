@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy_agree.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include <cmocka.h>
+
+static struct sg_policy *policy_of(const char *yaml, const char *language)
+{
+	struct sg_policy *p = NULL;
+	struct sg_err err = {0};
+	struct sg_doc *doc;
+
+	if (sg_doc_parse("t.yaml", yaml, strlen(yaml), &doc, &err) || sg_policy_resolve(doc, language, &p, &err))
+		fail_msg("%s:%u:%u: %s", err.source, err.line, err.column, err.message);
+	sg_doc_free(doc);
+	return p;
+}
+
+static void check(const struct sg_policy *p)
+{
+	struct sg_err err = {0};
+	struct agree a;
+
+	if (agree_begin(&a, p, &err))
+		fail_msg("%s", err.message);
+	assert_true(agree_on_boundaries(&a));
+	assert_true(a.calls > SG_NR_MAX);
+	agree_end(&a);
+}
+
+static void builtins_agree_with_the_oracle(void **state)
+{
+	struct sg_policy *p;
+	struct sg_err err;
+	size_t i, n = 0;
+
+	for (i = 0; i < sg_n_builtins; i++) {
+		sg_err_reset(&err);
+		if (!sg_builtins[i].listed) {
+			assert_int_equal(sg_policy_resolve(NULL, sg_builtins[i].name, &p, &err), -ENOENT);
+			continue;
+		}
+		assert_int_equal(sg_policy_resolve(NULL, sg_builtins[i].name, &p, &err), 0);
+		check(p);
+		sg_policy_free(p);
+		n++;
+	}
+	assert_true(n >= 10);
+}
+
+/* What was compiled at build time is what compiling now would give. */
+static void embedded_filters_are_current(void **state)
+{
+	struct sg_filter f;
+	struct sg_policy *p;
+	struct sg_err err;
+	size_t i;
+
+	for (i = 0; i < sg_n_builtins; i++) {
+		const struct sg_builtin *b = &sg_builtins[i];
+
+		sg_err_reset(&err);
+		if (!b->listed)
+			continue;
+		assert_int_equal(sg_policy_resolve(NULL, b->name, &p, &err), 0);
+		assert_string_equal(sg_policy_digest(p), b->digest);
+		assert_memory_equal(sg_policy_limits(p), &b->limits, sizeof(b->limits));
+		assert_int_equal(sg_filter_compile(p, &f, &err), 0);
+		assert_int_equal(f.n_insns, b->filter.n_insns);
+		assert_int_equal(f.n_patches, b->filter.n_patches);
+		assert_memory_equal(f.insns, b->filter.insns, f.n_insns * sizeof(*f.insns));
+		assert_memory_equal(f.patches, b->filter.patches, f.n_patches * sizeof(*f.patches));
+		assert_int_equal(f.has_supervised, b->filter.has_supervised);
+		assert_int_equal(f.has_audit, b->filter.has_audit);
+		sg_filter_release(&f);
+		sg_policy_free(p);
+	}
+}
+
+static void every_operator_agrees(void **state)
+{
+	static const char yaml[] =
+		"t:\n  unlisted: errno ENOSYS\n  allow:\n"
+		"    - ptrace: [arg0 == 0x123456789abc, arg0 != 0x100000000 and arg1 == 7, arg2 < 0x100000002]\n"
+		"    - mount: [arg0 <= 0x200000000, arg1 > 0x1ffffffff, arg2 >= 0xffffffff00000000]\n"
+		"    - prctl: [arg2 < 5, arg3 <= 5, arg4 > 5, arg5 >= 5 and arg1 & 0xff00000000ff == 0x100000000001]\n"
+		"    - ioctl: [request == 5, 'request in {1, 2, 0xffffffff}', request > 0x7fffffff]\n"
+		"    - kill: [pid == self, pid in sandbox and sig == 0]\n"
+		"    - tkill: arg0 == self\n"
+		"    - fcntl: [cmd < 3, cmd >= 8 and cmd <= 9 and arg != 0 and fd & 1 == 1]\n"
+		"    - clone: flags & CLONE_THREAD != 0\n"
+		"  audit:\n    - ptrace: arg0 == 4\n    - getuid\n    - tgkill: pid in sandbox\n"
+		"  errno:\n    EPERM: [prctl, execve, {sendmsg: arg0 == 3}]\n    EACCES: [kill]\n"
+		"  kill:\n    - mount\n    - fcntl: arg0 == 3\n";
+	struct sg_policy *p = policy_of(yaml, "t");
+
+	check(p);
+	sg_policy_free(p);
+}
+
+static void other_defaults_agree(void **state)
+{
+	static const char *const yaml[] = {
+		"t: {unlisted: allow, kill: [ptrace], errno: {EPERM: [{socket: domain == AF_INET}]}}\n",
+		"t: {unlisted: audit, allow: [read, write, clone, sendmsg], kill: [ptrace]}\n",
+		"t: {unlisted: kill}\n",
+		"t: {unlisted: errno EPERM, allow: [execve, {sendmsg: flags == 0}, {execve: arg0 == 1}]}\n",
+		"t: {allow: [execve]}\ndenied: [ptrace, {read: arg0 == 1}]\n",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(yaml) / sizeof(yaml[0]); i++) {
+		struct sg_policy *p = policy_of(yaml[i], "t");
+
+		check(p);
+		sg_policy_free(p);
+	}
+}
+
+static uint32_t run(const struct agree *a, long nr, uint64_t a0, uint64_t a1)
+{
+	const uint64_t args[SG_ARGS] = {a0, a1};
+
+	return sg_filter_simulate(a->insns, a->n, sg_native_arch(), (uint32_t)nr, args);
+}
+
+static void launcher_has_its_two_calls(void **state)
+{
+	struct sg_policy *p = policy_of("t: {allow: [read]}\ndenied: [execve, sendmsg]\n", "t");
+	struct sg_err err = {0};
+	struct agree a;
+
+	assert_int_equal(agree_begin(&a, p, &err), 0);
+	assert_int_equal(run(&a, __NR_execve, a.binding.exec_path, 1), SECCOMP_RET_ALLOW);
+	assert_int_equal(run(&a, __NR_execve, a.binding.exec_path + 1, 1), SECCOMP_RET_KILL_PROCESS);
+	assert_int_equal(run(&a, __NR_execve, a.binding.exec_path & 0xffffffff, 1), SECCOMP_RET_KILL_PROCESS);
+	assert_int_equal(run(&a, __NR_execve, a.binding.exec_path ^ 1ULL << 33, 1), SECCOMP_RET_KILL_PROCESS);
+	assert_int_equal(run(&a, __NR_execveat, a.binding.exec_path, 1), SECCOMP_RET_KILL_PROCESS);
+	assert_int_equal(run(&a, __NR_sendmsg, 1, a.binding.msghdr), SECCOMP_RET_ALLOW);
+	assert_int_equal(run(&a, __NR_sendmsg, 1, a.binding.msghdr + 1), SECCOMP_RET_KILL_PROCESS);
+	assert_int_equal(run(&a, __NR_sendmsg, a.binding.msghdr, 1), SECCOMP_RET_KILL_PROCESS);
+	agree_end(&a);
+	sg_policy_free(p);
+}
+
+static void what_the_launcher_leaves_out_never_matches(void **state)
+{
+	struct sg_policy *p = policy_of("t: {allow: [{kill: pid == self}]}\n", "t");
+	const struct sg_binding nothing = {.ret_kill = SECCOMP_RET_KILL_PROCESS};
+	struct sg_err err = {0};
+	struct sg_filter f;
+	struct agree a = {0};
+
+	assert_int_equal(sg_filter_compile(p, &f, &err), 0);
+	a.insns = calloc(f.n_insns, sizeof(*a.insns));
+	a.n = f.n_insns;
+	assert_int_equal(sg_filter_bind(&f, &nothing, a.insns, &err), 0);
+	assert_int_equal(run(&a, __NR_execve, 0, 0), SECCOMP_RET_KILL_PROCESS);
+	assert_int_equal(run(&a, __NR_sendmsg, 0, 0), SECCOMP_RET_KILL_PROCESS);
+	assert_int_equal(run(&a, __NR_kill, 0, 0), SECCOMP_RET_KILL_PROCESS);
+	sg_filter_release(&f);
+	agree_end(&a);
+	sg_policy_free(p);
+}
+
+static void bind_refuses_what_it_does_not_know(void **state)
+{
+	static const struct sock_filter bad_return[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP)};
+	static const struct sock_filter errno_zero[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO)};
+	static const struct sock_filter good[] = {BPF_STMT(BPF_RET | BPF_K, SG_RET_KILL)};
+	static const struct sg_patch patch = {.pc = 0, .kind = SG_PATCH_SELF};
+	const struct sg_binding b = {.ret_kill = SECCOMP_RET_KILL_PROCESS};
+	struct sg_filter f = {.insns = bad_return, .n_insns = 1};
+	struct sock_filter out[1];
+	struct sg_err err = {0};
+
+	assert_int_equal(sg_filter_bind(&f, &b, out, &err), -EINVAL);
+	assert_string_equal(err.message, "the seccomp filter returns something unknown: 0x00030000");
+	sg_err_reset(&err);
+	f.insns = errno_zero;
+	assert_int_equal(sg_filter_bind(&f, &b, out, &err), -EINVAL);
+	assert_string_equal(err.message, "the seccomp filter returns something unknown: 0x00050000");
+	sg_err_reset(&err);
+	f.insns = good;
+	assert_int_equal(sg_filter_bind(&f, &b, out, &err), 0);
+	assert_int_equal(out[0].k, SECCOMP_RET_KILL_PROCESS);
+	f.patches = &patch;
+	f.n_patches = 1;
+	assert_int_equal(sg_filter_bind(&f, &b, out, &err), -EINVAL);
+	assert_string_equal(err.message, "the seccomp filter has a blank that is not a comparison");
+}
+
+static void malformed_programs_kill(void **state)
+{
+	static const struct sock_filter no_return[] = {BPF_STMT(BPF_LD | BPF_IMM, 0)};
+	static const struct sock_filter far_jump[] = {BPF_JUMP(BPF_JMP | BPF_JA, 5, 0, 0),
+						      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+	static const struct sock_filter bad_load[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 64),
+						      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+	const uint64_t args[SG_ARGS] = {0};
+
+	assert_int_equal(sg_filter_simulate(no_return, 1, sg_native_arch(), 0, args), SECCOMP_RET_KILL_PROCESS);
+	assert_int_equal(sg_filter_simulate(far_jump, 2, sg_native_arch(), 0, args), SECCOMP_RET_KILL_PROCESS);
+	assert_int_equal(sg_filter_simulate(bad_load, 2, sg_native_arch(), 0, args), SECCOMP_RET_KILL_PROCESS);
+	assert_int_equal(sg_filter_simulate(NULL, 0, sg_native_arch(), 0, args), SECCOMP_RET_KILL_PROCESS);
+}
+
+static void an_allowed_fork_is_marked(void **state)
+{
+	struct sg_policy *p = policy_of("t: {allow: [clone3, {clone: flags == SIGCHLD}, read]}\n", "t");
+	struct sg_err err = {0};
+	struct agree a;
+
+	assert_int_equal(agree_begin(&a, p, &err), 0);
+	agree_end(&a);
+	struct sg_filter f;
+
+	assert_int_equal(sg_filter_compile(p, &f, &err), 0);
+	a.binding.ret_fork = SECCOMP_RET_USER_NOTIF;
+	a.insns = calloc(f.n_insns, sizeof(*a.insns));
+	a.n = f.n_insns;
+	assert_int_equal(sg_filter_bind(&f, &a.binding, a.insns, &err), 0);
+	assert_int_equal(run(&a, __NR_clone3, 0, 0), SECCOMP_RET_USER_NOTIF);
+	assert_int_equal(run(&a, __NR_clone, 17, 0), SECCOMP_RET_USER_NOTIF);
+	assert_int_equal(run(&a, __NR_clone, 18, 0), SECCOMP_RET_KILL_PROCESS);
+	assert_int_equal(run(&a, __NR_read, 0, 0), SECCOMP_RET_ALLOW);
+	sg_filter_release(&f);
+	agree_end(&a);
+	sg_policy_free(p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(builtins_agree_with_the_oracle),
+		cmocka_unit_test(embedded_filters_are_current),
+		cmocka_unit_test(every_operator_agrees),
+		cmocka_unit_test(other_defaults_agree),
+		cmocka_unit_test(launcher_has_its_two_calls),
+		cmocka_unit_test(what_the_launcher_leaves_out_never_matches),
+		cmocka_unit_test(bind_refuses_what_it_does_not_know),
+		cmocka_unit_test(malformed_programs_kill),
+		cmocka_unit_test(an_allowed_fork_is_marked),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
