@@ -125,7 +125,7 @@ static int register_bpf(struct sg_launch *l, struct sg_err *err)
 	if (o->stats)
 		cfg.flags |= SG_SANDBOX_COUNT;
 	if (l->sys_enter) {
-		p = sg_plan_policy(l->plan, err);
+		p = sg_session_policy(l->session, err);
 		rc = p ? sg_bpf_set_policy(l->bpf, 0, sg_policy_ruleset(p), err) : -err->code;
 	}
 	if (!rc)

@@ -70,8 +70,9 @@ static int build_env(struct sg_plan *plan, struct sg_err *err)
 	if (!plan->env)
 		return sg_err_set(err, ENOMEM, "out of memory");
 	if (o->env_all) {
+		/* As they are, doubles and all: looking each one up takes seconds where there are many. */
 		for (char **e = environ; e && *e; e++)
-			env_put(plan->env, &n, *e);
+			plan->env[n++] = *e;
 	} else {
 		env_put(plan->env, &n, path);
 		env_put(plan->env, &n, lang);
@@ -93,15 +94,15 @@ static int build_env(struct sg_plan *plan, struct sg_err *err)
 
 /* ---- program ---- */
 
-static int try_program(const char *path)
+static int try_program(const struct sg_plan *plan, const char *path)
 {
 	struct stat st;
 
-	if (stat(path, &st) < 0)
+	if (fstatat(plan->base, path, &st, 0) < 0)
 		return errno == ENOTDIR ? ENOENT : errno;
 	if (!S_ISREG(st.st_mode))
 		return EACCES;
-	return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0 ? errno : 0;
+	return faccessat(plan->base, path, X_OK, AT_EACCESS) < 0 ? errno : 0;
 }
 
 /* As execvp(3): a name with a slash as it stands, else along PATH of the sandbox's environment. */
@@ -112,7 +113,7 @@ static int find_program(struct sg_plan *plan, const char *name, char **out)
 
 	*out = NULL;
 	if (strchr(name, '/')) {
-		denied = try_program(name);
+		denied = try_program(plan, name);
 		*out = denied ? NULL : keep(plan, strdup(name));
 		return *out ? 0 : denied ? denied : ENOMEM;
 	}
@@ -123,7 +124,7 @@ static int find_program(struct sg_plan *plan, const char *name, char **out)
 
 		if (snprintf(candidate, sizeof(candidate), "%.*s/%s", n ? (int)n : 1, n ? p : ".", name) <
 		    (int)sizeof(candidate)) {
-			rc = try_program(candidate);
+			rc = try_program(plan, candidate);
 			if (!rc) {
 				*out = keep(plan, strdup(candidate));
 				return *out ? 0 : ENOMEM;
@@ -146,7 +147,7 @@ static int unwrap_env_script(struct sg_plan *plan, char *argv0_storage[], int *e
 {
 	static const char shebang[] = "#!/usr/bin/env ";
 	char head[256], *word, *end, *interpreter;
-	SG_CLOSE int fd = open(plan->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	SG_CLOSE int fd = openat(plan->base, plan->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	ssize_t n = fd < 0 ? -1 : read(fd, head, sizeof(head) - 1);
 	int argc = 0, rc;
 
@@ -339,13 +340,6 @@ static int resolve_policy(struct sg_plan *plan, struct sg_err *err)
 	return sg_filter_compile(plan->policy, &plan->filter, err);
 }
 
-const struct sg_policy *sg_plan_policy(struct sg_plan *plan, struct sg_err *err)
-{
-	if (!plan->policy && sg_policy_resolve(NULL, plan->language, &plan->policy, err) < 0)
-		plan->policy = NULL;
-	return plan->policy;
-}
-
 static void merge_limits(struct sg_limits *into, const struct sg_limits *from)
 {
 	uint64_t *to = (uint64_t *)into;
@@ -412,17 +406,22 @@ static int plan_fds(struct sg_plan *plan, struct sg_err *err)
 
 int sg_plan_build(struct sg_plan *plan, const struct sg_options *o, int *exit_status, struct sg_err *err)
 {
-	struct stat st;
 	int rc;
 
 	memset(plan, 0, sizeof(*plan));
 	plan->options = o;
+	plan->base = AT_FDCWD;
 	*exit_status = 125;
 	rc = resolve_user(plan, err);
 	if (!rc)
 		rc = build_env(plan, err);
-	if (!rc && o->chdir && (stat(o->chdir, &st) < 0 || !S_ISDIR(st.st_mode)))
-		rc = sg_err_set(err, ENOTDIR, "--chdir %s: no such directory", o->chdir);
+	if (!rc && o->chdir) {
+		plan->base = open(o->chdir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (plan->base < 0) {
+			rc = sg_err_set(err, errno, "--chdir %s: %s", o->chdir, strerror(errno));
+			plan->base = AT_FDCWD;
+		}
+	}
 	if (!rc)
 		rc = plan_fds(plan, err);
 	if (!rc)
@@ -440,6 +439,8 @@ int sg_plan_build(struct sg_plan *plan, const struct sg_options *o, int *exit_st
 
 void sg_plan_free(struct sg_plan *plan)
 {
+	if (plan->base >= 0)
+		close(plan->base);
 	for (int i = 0; i < plan->n_owned; i++)
 		free(plan->owned[i]);
 	free(plan->argv);

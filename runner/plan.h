@@ -26,6 +26,7 @@ struct sg_plan {
 	char **env;
 	char *home; /* storage behind env */
 	const char *chdir;
+	int base; /* where relative paths of programs start: the --chdir directory, or AT_FDCWD */
 	bool set_ids;
 	uid_t uid;
 	gid_t gid;
@@ -50,7 +51,5 @@ struct sg_plan {
  * itself are told apart by *exit_status (127/126), which is 125 for all else. */
 int sg_plan_build(struct sg_plan *plan, const struct sg_options *o, int *exit_status, struct sg_err *err);
 void sg_plan_free(struct sg_plan *plan);
-/* The parsed policy, parsing a built-in one on first use. NULL with *err set. Owned by the plan. */
-const struct sg_policy *sg_plan_policy(struct sg_plan *plan, struct sg_err *err);
 
 #endif

@@ -7,6 +7,7 @@
 #include "supervisor/util.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -99,11 +100,28 @@ out:
 	return status;
 }
 
+/*
+ * A caller may start us with 0, 1 or 2 closed, and whatever is opened next would sit there: an error message would go to
+ * the verdict file. Something that can neither be read nor written takes the place, and closes at exec, so that the
+ * program finds them as closed as the caller left them.
+ */
+static void hold_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/", O_PATH | O_CLOEXEC);
+	while (fd >= 0 && fd <= 2);
+	if (fd > 2)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	struct sg_options o;
 	struct sg_err err = {0};
 
+	hold_standard_fds();
 	if (argc > 1 && sg_verb_known(argv[1]))
 		return sg_verb_run(argc - 1, argv + 1);
 	if (sg_options_parse(&o, argc, argv, &err) < 0)

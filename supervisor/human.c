@@ -102,9 +102,12 @@ char *sg_human_line(const json_t *record)
 		free(line);
 		return NULL;
 	}
-	/* comm and argv are the program's: nothing in them may drive the terminal. */
-	for (unsigned char *c = (unsigned char *)line; *c; c++)
-		if (*c < 0x20 || *c == 0x7f)
+	/* comm and argv are the program's: nothing in them may drive the terminal. U+0080 to U+009F are c2 80 to c2 9f. */
+	for (unsigned char *c = (unsigned char *)line; *c; c++) {
+		if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
+			c[0] = c[1] = '?';
+		else if (*c < 0x20 || *c == 0x7f)
 			*c = '?';
+	}
 	return line;
 }

@@ -120,6 +120,29 @@ void sg_session_degrade(struct sg_session *s, const char *fmt, ...)
 	json_array_append_new(s->reasons, sg_json_text(text));
 }
 
+/* The record stays small enough for any queue, whatever the arguments are: what comes after this many bytes is counted. */
+#define ARGV_BYTES (128U << 10)
+
+static void add_argv(json_t *record, char *const *argv)
+{
+	json_t *list = json_array();
+	size_t used = 0, omitted = 0;
+
+	for (size_t i = 0; argv[i]; i++) {
+		size_t n = strlen(argv[i]) + 1;
+
+		if (omitted || n > ARGV_BYTES - used) {
+			omitted++;
+			continue;
+		}
+		used += n;
+		json_array_append_new(list, sg_json_text(argv[i]));
+	}
+	json_object_set_new(record, "argv", list);
+	if (omitted)
+		json_object_set_new(record, "argv_omitted", json_integer((json_int_t)omitted));
+}
+
 static json_t *limits_json(const struct sg_limits *l)
 {
 	const struct {
@@ -139,12 +162,10 @@ static json_t *limits_json(const struct sg_limits *l)
 void sg_session_start(struct sg_session *s, const struct sg_start *start)
 {
 	json_t *r = record_new(s, "start", "info", sg_clock_ns(CLOCK_REALTIME));
-	json_t *layers = json_array(), *argv = json_array();
+	json_t *layers = json_array();
 
 	for (size_t i = 0; start->layers[i]; i++)
 		json_array_append_new(layers, json_string(start->layers[i]));
-	for (size_t i = 0; start->argv[i]; i++)
-		json_array_append_new(argv, sg_json_text(start->argv[i]));
 	json_object_set_new(r, "version", json_integer(SG_STREAM_VERSION));
 	json_object_set_new(r, "tier", json_string(sg_tier_name(start->tier)));
 	json_object_set_new(r, "mode", json_string(start->mode));
@@ -155,7 +176,7 @@ void sg_session_start(struct sg_session *s, const struct sg_start *start)
 	json_object_set_new(r, "limits", limits_json(start->limits));
 	if (start->limit_mechanisms)
 		json_object_set(r, "limit_mechanisms", start->limit_mechanisms);
-	json_object_set_new(r, "argv", argv);
+	add_argv(r, start->argv);
 	json_object_set_new(r, "pid", json_integer(start->pid));
 	json_object_set(r, "degraded", start->degraded);
 	emit(s, r, true);

@@ -47,6 +47,7 @@ static void make_private(struct sg_stream *s)
 int sg_stream_open(struct sg_stream *s, const char *target, struct sg_err *err)
 {
 	uint64_t n;
+	int flags;
 
 	memset(s, 0, sizeof(*s));
 	s->fd = -1;
@@ -64,7 +65,9 @@ int sg_stream_open(struct sg_stream *s, const char *target, struct sg_err *err)
 			return sg_err_set(err, errno, "--verdicts: cannot open %s: %s", target, strerror(errno));
 		s->own_fd = true;
 	}
-	if (fcntl(s->fd, F_GETFD) < 0) {
+	flags = fcntl(s->fd, F_GETFL);
+	/* O_PATH: what sgrun puts in the place of a closed standard descriptor */
+	if (flags < 0 || (flags & O_PATH)) {
 		s->fd = -1;
 		/* Standard error may be closed: then there is nowhere to say so, and the run goes on without a stream. */
 		return target ? sg_err_set(err, EBADF, "--verdicts %s: that descriptor is not open", target) : 0;

@@ -84,18 +84,26 @@ def popen_run():
     subprocess.run(["/bin/true"], check=True)
 
 
-def spawn():
-    pid = os.posix_spawn("/bin/true", ["true"], {})
-    os.waitpid(pid, 0)
-
-
 def popen_shell():
     if os.popen("exit 0").close() is not None:
         raise OSError(errno.EPERM, "popen")
 
 
+def reap(pid):
+    """A child that was killed must take this process along."""
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if status < 0:
+        time.sleep(2)
+        say("SURVIVED")
+    if status:
+        raise OSError(abs(status), "child")
+
+
+def spawn():
+    reap(os.posix_spawn("/bin/true", ["true"], {}))
+
+
 def in_child(work):
-    """A child that fails without dying by a signal says so; one that is killed must take this process along."""
     pid = os.fork()
     if not pid:
         try:
@@ -103,12 +111,7 @@ def in_child(work):
         except OSError as e:
             os._exit(e.errno)
         os._exit(0)
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    if status < 0:
-        time.sleep(2)
-        say("SURVIVED")
-    if status:
-        raise OSError(abs(status), "child")
+    reap(pid)
 
 
 def fork_attack():

@@ -168,7 +168,8 @@ class Suite:
             lines = result.out.splitlines()
             if not lines or not lines[-1].startswith("TRY "):
                 bad.append(f"output ends with {self.outcome(result)!r}")
-            bad += sgtest.check_kill(result, what, p.abi, self.sandbox.program_uid())
+            bad += sgtest.check_kill(result, what, p.abi, self.sandbox.program_uid(),
+                                     several="all-threads" in p.extra)
             end = result.exit()
             if end and end.get("integrity") != "complete":
                 bad.append(f"integrity {end.get('integrity')!r}: {end.get('reasons')}")

@@ -37,13 +37,17 @@ LANGUAGES = {
         Language("python", ["/usr/bin/python3"], "python", "/usr/bin/python3 {file} {args}"),
         Language("javascript", ["/usr/bin/node"], "javascript", "/usr/bin/node {file} {args}"),
         Language("java", ["/usr/bin/java", "/usr/bin/javac"], "java", "/usr/bin/java {jvm} {file} {args}",
-                 modes={"javac": ("/usr/bin/java {jvm} -cp {out} {stem} {args}", "/usr/bin/javac -d {out} {file}", "java")}),
-        Language("c", ["/usr/bin/gcc"], "c", "{out} {args}", "/usr/bin/gcc -D_GNU_SOURCE {cflags} -o {out} {file} {libs}",
-                 "compile", {"emit": ("/usr/bin/gcc {cflags} -S -o - {file}", None, "compile")}),
-        Language("cpp", ["/usr/bin/g++"], "cpp", "{out} {args}", "/usr/bin/g++ -std=c++17 {cflags} -o {out} {file} {libs}",
-                 "compile", {"emit": ("/usr/bin/g++ -std=c++17 -O2 {cflags} -S -o - {file}", None, "compile")}),
-        Language("rust", ["/usr/bin/rustc"], "rust", "{out} {args}", "/usr/bin/rustc --edition 2021 {cflags} -o {out} {file}",
-                 "compile", {"check": ("/usr/bin/rustc --edition 2021 --emit metadata -o {stem}.rmeta {file}", None, "compile")}),
+                 modes={"javac": ("/usr/bin/java {jvm} -cp {out} {stem} {args}", "/usr/bin/javac -d {out} {file}",
+                                  "java")}),
+        Language("c", ["/usr/bin/gcc"], "c", "{out} {args}",
+                 "/usr/bin/gcc -D_GNU_SOURCE {cflags} -o {out} {file} {libs}", "compile",
+                 {"emit": ("/usr/bin/gcc {cflags} -S -o - {file}", None, "compile")}),
+        Language("cpp", ["/usr/bin/g++"], "cpp", "{out} {args}",
+                 "/usr/bin/g++ -std=c++17 {cflags} -o {out} {file} {libs}", "compile",
+                 {"emit": ("/usr/bin/g++ -std=c++17 -O2 {cflags} -S -o - {file}", None, "compile")}),
+        Language("rust", ["/usr/bin/rustc"], "rust", "{out} {args}",
+                 "/usr/bin/rustc --edition 2021 {cflags} -o {out} {file}", "compile",
+                 {"check": ("/usr/bin/rustc --edition 2021 --emit metadata -o {stem}.rmeta {file}", None, "compile")}),
         Language("go", ["/usr/bin/go"], "go", "{out} {args}", "/usr/bin/go build -o {out} {file}", "compile",
                  {"run": ("/usr/bin/go run {file} {args}", None, "compile")}),
         Language("ruby", ["/usr/bin/ruby"], "ruby", "/usr/bin/ruby {file} {args}"),
@@ -65,7 +69,10 @@ class Program:
         self.name = f"{language}/{self.file}"
         self.stem = os.path.splitext(self.file)[0]
         said = self.directives()
-        self.stdin = said["stdin"].encode().decode("unicode_escape").encode("latin-1").decode() if "stdin" in said else None
+        # The escapes of a string literal, in a text that is UTF-8 already.
+        self.stdin = said.get("stdin")
+        if self.stdin is not None:
+            self.stdin = self.stdin.encode().decode("unicode_escape").encode("latin-1").decode()
         self.words = {k: shlex.split(said.get(k, "")) for k in ("args", "cflags", "libs", "jvm")}
         self.status = self.exit_status(said.get("exit", "0"))
         mode = said.get("mode")
@@ -75,6 +82,7 @@ class Program:
             self.run, self.build, self.build_policy = self.language.modes[mode]
             if not self.build:
                 self.policy = self.build_policy
+        self.builds_directory = bool(self.build) and "-d {out}" in self.build
 
     def directives(self):
         with open(self.path, encoding="utf-8") as f:

@@ -47,7 +47,7 @@ class User:
 
 
 class Place:
-    """One directory tree that is made afresh for every run: the working directory, a home and a TMPDIR of the user's own."""
+    """A directory tree made afresh for every run: a working directory, a home and a TMPDIR of the user's own."""
 
     def __init__(self, base, user):
         self.base = base
@@ -72,7 +72,7 @@ class Place:
 
 
 def drain_terminal(master, proc, deadline):
-    """Everything written to a terminal until its last holder has closed it, or the program has ended and it is empty."""
+    """Everything written to a terminal until its last holder closes it, or the program has ended and it is empty."""
     out = bytearray()
     ended = None
     while time.monotonic() < deadline:

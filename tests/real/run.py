@@ -13,6 +13,7 @@ import os
 import queue
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -29,16 +30,19 @@ def tail(data, lines=6):
     return "\n".join("    | " + x for x in data.decode("utf-8", "replace").rstrip().split("\n")[-lines:])
 
 
-def build(program, place, source, out, sandbox):
-    """Compiles program into out (bare when sandbox is None). The compiler's own stdout and status are compared by the caller."""
-    place.fresh([(source, program.file)])
-    if os.path.isdir(out):
-        shutil.rmtree(out)
+def copy_built(source, target):
+    """What a compiler made: one file, or a directory of classes."""
+    (shutil.copytree if os.path.isdir(source) else shutil.copy2)(source, target)
+
+
+def build(program, place, out, sandbox):
+    """Compiles program into out, bare when sandbox is None. Returns what the compiler itself wrote to its stdout."""
+    place.fresh([(program.path, program.file)])
     # A compiler's output belongs into a directory that the user may write to.
     made = os.path.join(place.base, "made")
     os.mkdir(made)
     place.user.own(made)
-    target = made if program.run.find("-cp {out}") >= 0 else os.path.join(made, "prog")
+    target = made if program.builds_directory else os.path.join(made, "prog")
     argv = program.command(program.build, target)
     if sandbox:
         outcome = sandbox.execute(program.build_policy, argv, place, "pipe", timeout=240)
@@ -49,11 +53,7 @@ def build(program, place, source, out, sandbox):
         outcome = harness.execute(argv, place, "pipe", timeout=240)
     if outcome.status != 0:
         raise Failed(f"compiling {'inside' if sandbox else 'bare'} ended with {outcome.status}\n{tail(outcome.stderr)}")
-    if os.path.isdir(target):
-        shutil.copytree(target, out)
-    else:
-        shutil.copy2(target, out)
-        place.user.own(out)
+    copy_built(target, out)
     return outcome.stdout
 
 
@@ -64,10 +64,11 @@ def compare(program, user, kinds, place, store, sandbox):
     made = {}
     if program.build:
         try:
-            said = [build(program, place, program.path, f"{out}-{side}", box) for side, box in (("bare", None), ("inside", sandbox))]
-            if said[0] != said[1]:
-                raise Failed("the compiler says something else inside: " + harness.first_difference(*said))
             made = {"bare": out + "-bare", "inside": out + "-inside"}
+            bare = build(program, place, made["bare"], None)
+            inside = build(program, place, made["inside"], sandbox)
+            if bare != inside:
+                raise Failed("the compiler says something else inside: " + harness.first_difference(bare, inside))
         except Failed as e:
             return {kind: str(e) for kind in kinds}
     for kind in kinds:
@@ -76,8 +77,6 @@ def compare(program, user, kinds, place, store, sandbox):
             results[kind] = None
         except Failed as e:
             results[kind] = str(e)
-    for path in made.values():
-        shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
     return results
 
 
@@ -89,10 +88,7 @@ def one(program, kind, place, made, sandbox):
     def prepare(side):
         place.fresh(files)
         if side in made:
-            if os.path.isdir(made[side]):
-                shutil.copytree(made[side], target)
-            else:
-                shutil.copy2(made[side], target)
+            copy_built(made[side], target)
         return program.command(program.run, target)
 
     bare = harness.execute(prepare("bare"), place, kind, program.stdin)
@@ -135,7 +131,7 @@ def main():
     p.add_argument("--list", action="store_true", help="name the programs and stop")
     args = p.parse_args()
 
-    chosen = [x for x in programs() if (not args.lang or x.language.name == args.lang) and (not args.only or re.search(args.only, x.name))]
+    chosen = [x for x in programs() if args.lang in (None, x.language.name) and re.search(args.only or "", x.name)]
     if args.list:
         print("\n".join(x.name for x in chosen))
         return 0
@@ -145,6 +141,7 @@ def main():
     if not sgrun:
         harness.fail(f"{args.sgrun}: not found; name it with --sgrun")
     os.umask(0o022)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     kinds = ("pipe",) if args.quick else harness.STDOUT_KINDS
     who, reasons = users(args)
     began = time.monotonic()

@@ -33,6 +33,8 @@ int main(void)
 	raise(SIGUSR1);
 	kill(getpid(), SIGUSR1);
 	printf("%d %d\n", (int)hits, (int)last == SIGUSR1);
+	sigqueue(getpid(), SIGUSR1, (union sigval){.sival_int = 100});
+	printf("queued %d\n", (int)hits);
 	setitimer(ITIMER_REAL, &it, NULL);
 	n = pause();
 	printf("%d %s %d\n", n, strerror(errno), (int)last == SIGALRM);

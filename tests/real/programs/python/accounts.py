@@ -18,5 +18,6 @@ print(os.path.expanduser("~root"), os.path.expanduser("~") == os.environ["HOME"]
 print(sorted(os.environ))
 print(platform.system(), platform.machine(), sys.byteorder, sysconfig.get_platform(), platform.libc_ver()[0])
 print(os.uname().sysname, os.cpu_count() > 0, len(os.sched_getaffinity(0)) > 0, os.getpriority(os.PRIO_PROCESS, 0))
+print(os.sched_get_priority_max(os.SCHED_RR), os.sched_getscheduler(0), os.sched_getparam(0).sched_priority)
 print(os.getpgid(0) > 0, os.getsid(0) > 0, os.getppid() > 0, os.times().elapsed > 0, os.getloadavg()[0] >= 0)
 print(os.sysconf("SC_PAGESIZE"), os.confstr("CS_PATH"), sys.flags.isolated)

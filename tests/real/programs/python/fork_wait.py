@@ -22,12 +22,14 @@ os.kill(pid, signal.SIGKILL)
 _, status, usage = os.wait4(pid, 0)
 print(os.WIFSIGNALED(status), os.WTERMSIG(status), usage.ru_maxrss > 0)
 
-# A grandchild in its own group, orphaned and adopted, still finishes.
+# A grandchild in its own session, orphaned and adopted, still finishes.
 r, w = os.pipe()
 pid = os.fork()
 if pid == 0:
+    os.setsid()
     if os.fork() == 0:
-        os.write(w, b"grandchild\n")
+        os.setpgid(0, 0)
+        os.write(w, b"grandchild %d\n" % (os.getpgid(0) == os.getpid()))
     os._exit(0)
 os.waitpid(pid, 0)
 os.close(w)

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signals sent to sgrun, and what stopping and continuing does."""
+import fcntl
+import os
+import signal
+import subprocess
+import time
+
+from harness import LiveTest, Terminal, alive, processes_naming, wait_until
+
+S = signal
+
+
+def state(pid):
+    with open(f"/proc/{pid}/stat") as f:
+        return f.read().rsplit(")", 1)[1].split()[0]
+
+
+class Passed(LiveTest):
+    def ready(self, *words, **how):
+        p = self.launch([self.act, *map(str, words)], **how)
+        line = p.line()
+        self.assertTrue(line.startswith(b"ready"), line)
+        return p, int(line.split()[1])
+
+    def test_each(self):
+        for sig in (S.SIGTERM, S.SIGINT, S.SIGHUP, S.SIGQUIT, S.SIGUSR1, S.SIGUSR2, S.SIGALRM, S.SIGWINCH):
+            with self.subTest(sig=sig):
+                p, _ = self.ready("catch", 1)
+                p.send(sig)
+                r = p.wait()
+                self.assertRan(r, f"got {int(sig)}\n")
+                self.check_stream(r)
+
+    def test_several(self):
+        p, _ = self.ready("catch", 3)
+        for sig in (S.SIGUSR1, S.SIGUSR2, S.SIGTERM):
+            p.send(sig)
+            self.assertEqual(p.line(), b"got %d" % sig)
+        self.assertRan(p.wait())
+
+    def test_many_of_those_that_do_not_end(self):
+        p, pid = self.ready("catch", 1000)
+        for _ in range(5):
+            p.send(S.SIGUSR1)
+            self.assertEqual(p.line(), b"got %d" % S.SIGUSR1)
+        self.assertTrue(alive(pid))
+
+    def test_default_action(self):
+        for sig in (S.SIGTERM, S.SIGINT, S.SIGHUP, S.SIGUSR1):
+            with self.subTest(sig=sig):
+                p = self.launch([self.act, "pid", "then", "sleep", "30"])
+                p.line()
+                p.send(sig)
+                r = p.wait()
+                self.assertEqual((r.status, r.exit["verdict"], r.exit["signal"]), (128 + sig, "signal", sig))
+                self.check_stream(r)
+
+    def test_second_request_ends_one_that_ignores_it(self):
+        for first, second in ((S.SIGTERM, S.SIGTERM), (S.SIGINT, S.SIGTERM), (S.SIGHUP, S.SIGINT)):
+            with self.subTest(first=first, second=second):
+                p, pid = self.ready("ignore", 30)
+                p.send(first)
+                time.sleep(0.2)
+                self.assertTrue(alive(pid))
+                p.send(second)
+                r = p.wait(5)
+                self.assertEqual((r.status, r.exit["verdict"], r.exit["signal"]), (137, "signal", 9))
+                self.check_stream(r)
+                self.assertFalse(alive(pid))
+
+    def test_while_starting(self):
+        """Whenever it comes, sgrun ends and leaves nothing."""
+        program = self.own(self.act)
+        for i in range(12):
+            p = self.launch([program, "sleep", "30"])
+            time.sleep(0.0008 * i)
+            p.send(S.SIGTERM)
+            r = p.wait(10)
+            self.assertIn(r.status, (143, -S.SIGTERM), r.describe())
+        self.assertNoSurvivor()
+
+    def test_interrupt_key(self):
+        """^C on sgrun's terminal: the program has a session of its own and is told by sgrun."""
+        t = Terminal()
+        self.addCleanup(t.close)
+        os.fchown(t.slave, self.tier.uid, self.tier.gid)
+        import termios
+        mode = termios.tcgetattr(t.slave)
+        mode[3] |= termios.ISIG
+        termios.tcsetattr(t.slave, termios.TCSANOW, mode)
+
+        def control():
+            os.setsid()
+            fcntl.ioctl(t.slave, 0x540E, 0)
+
+        p = self.launch([self.act, "catch", "1"], stdin=t.slave, preexec_fn=control)
+        self.assertTrue(p.line().startswith(b"ready"))
+        os.write(t.master, b"\x03")
+        self.assertRan(p.wait(), f"got {int(S.SIGINT)}\n")
+
+
+class StopAndContinue(LiveTest):
+    def test_by_itself(self):
+        p = self.launch([self.act, "pid", "then", "stop", "then", "say", "on"])
+        pid = int(p.line().split()[1])
+        self.assertTrue(wait_until(lambda: state(pid) == "T"))
+        time.sleep(0.1)
+        self.assertIsNone(p.process.poll())
+        os.kill(pid, S.SIGCONT)
+        r = p.wait()
+        self.assertRan(r, "on\n")
+        self.check_stream(r)
+
+    def test_continued_through_sgrun(self):
+        p = self.launch([self.act, "pid", "then", "stop", "then", "say", "on"])
+        pid = int(p.line().split()[1])
+        self.assertTrue(wait_until(lambda: state(pid) == "T"))
+        p.send(S.SIGCONT)
+        self.assertRan(p.wait(), "on\n")
+
+    def test_killed_while_stopped(self):
+        p = self.launch([self.act, "pid", "then", "stop"])
+        pid = int(p.line().split()[1])
+        self.assertTrue(wait_until(lambda: state(pid) == "T"))
+        p.send(S.SIGTERM)
+        p.send(S.SIGTERM)
+        time.sleep(0.1)
+        p.send(S.SIGTERM)
+        self.assertIn(p.wait(5).status, (137, 143))
+
+    def test_violation_while_sgrun_is_stopped(self):
+        """A stopped supervisor lets nothing through; the verdict comes when it goes on."""
+        p = self.launch([self.own(self.act), "pid", "then", "cat", "then", "getppid", "1", "then", "say", "through"],
+                        lang="trap", stdin=subprocess.PIPE)
+        pid = int(p.line().split()[1])
+        p.send(S.SIGSTOP)
+        p.process.stdin.close()
+        p.process.stdin = None
+        time.sleep(0.3)
+        if alive(pid):  # it waits in the kernel for the supervisor's word
+            self.assertFalse(self.tier.has_bpf)
+        p.send(S.SIGCONT)
+        r = p.wait()
+        self.assertKilled(r, "getppid")
+        self.assertEqual(r.out, b"")
+        self.check_stream(r)
+        self.assertFalse(processes_naming(self.work))
+
+
+class SelfInflicted(LiveTest):
+    def test_program_signals_itself_and_its_children(self):
+        r = self.run_in(["/bin/sh", "-c", "trap 'echo got' USR1; kill -USR1 $$; sleep 20 & kill $!; wait $!; echo $?"])
+        self.assertRan(r, "got\n143\n")
+
+    def test_sgrun_is_out_of_reach(self):
+        p = self.launch(["/bin/sh", "-c", "kill -TERM $PPID; echo $?; kill -KILL $PPID; echo $?; echo end"], stderr=subprocess.DEVNULL)
+        r = p.wait()
+        self.assertRan(r, "1\n1\nend\n")
+        self.check_stream(r)
+
+    def test_a_process_beside_it_is_out_of_reach(self):
+        from harness import start
+        victim = start(["/bin/sleep", "30"], identity=self.tier.identity)
+        self.addCleanup(victim.kill)
+        for lang in ("open", "python"):
+            with self.subTest(lang=lang):
+                code = f"import os\ntry:\n os.kill({victim.pid}, 9); print('killed')\nexcept OSError as e: print(e.errno)"
+                r = self.run_in(["/usr/bin/python3", "-c", code], lang=lang)
+                self.assertRan(r, "1\n")
+        self.assertIsNone(victim.process.poll())
