@@ -3,8 +3,8 @@
 #define SG_ARCH_BPF_H
 
 /*
- * All that depends on the processor: the saved user registers, how the entry ABI is told, where arguments are, and how a
- * call looks that seccomp has stopped. Another architecture adds its branch here and nowhere else.
+ * All that depends on the processor: the saved user registers, how the entry ABI is told, where arguments are, and how
+ * a call looks that seccomp has stopped. Another architecture adds its branch here and nowhere else.
  *
  * x86_64: the layout of struct pt_regs is user-space ABI (ptrace), so it needs no relocation.
  */
@@ -62,8 +62,8 @@ static __always_inline int sg_arch_regs_sane(const struct sg_regs *r)
 }
 
 /*
- * While a system call's body runs, ax is -ENOSYS (entry code puts it there). seccomp, before it kills, rolls the registers
- * back to what they were in user mode: ax is the number again. No body, and so no rt_sigqueueinfo() of a
+ * While a system call's body runs, ax is -ENOSYS (entry code puts it there). seccomp, before it kills, rolls the
+ * registers back to what they were in user mode: ax is the number again. No body, and so no rt_sigqueueinfo() of a
  * made-up siginfo, can run in that state.
  */
 static __always_inline int sg_arch_rolled_back(const struct sg_regs *r)

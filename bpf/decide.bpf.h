@@ -38,8 +38,8 @@ static __always_inline int sg_in_sandbox(void *ctx, __s32 pid)
 	if (pid < 0)
 		key = 0 - key;
 	task = (struct task_struct *)bpf_get_current_task();
-	if (bpf_core_read(&self, sizeof(self), &task->thread_pid) || bpf_core_read(&level, sizeof(level), &self->level) ||
-	    level != 0)
+	if (bpf_core_read(&self, sizeof(self), &task->thread_pid) ||
+	    bpf_core_read(&level, sizeof(level), &self->level) || level != 0)
 		return 0;
 	proc = bpf_map_lookup_elem(&sg_processes, &key);
 	return proc && proc->sandbox == *(const __u32 *)ctx;

@@ -3,8 +3,8 @@
 #define SG_EVENTS_BPF_H
 
 /*
- * Records: filling them, sending them, and keeping the one that killed. Nothing here has a say in what happens to a task:
- * a record that finds no room is counted and forgotten, except for first_kill, which has a place of its own.
+ * Records: filling them, sending them, and keeping the one that killed. Nothing here has a say in what happens to a
+ * task: a record that finds no room is counted and forgotten, except for first_kill, which has a place of its own.
  */
 
 static __always_inline void sg_hdr_fill(struct sg_event_hdr *h, __u16 size, __u8 type, __u32 index, __u64 cgroup_id)
@@ -60,7 +60,8 @@ static __always_inline void sg_pending_finish(struct sg_proc *proc, __u8 outcome
 	if (sg_with_sys_exit)
 		__sync_fetch_and_add(&sg_pending, -1);
 	sb = bpf_map_lookup_elem(&sg_sandboxes, &index);
-	if (sb && sb->killed == 2 && sb->first_kill.hdr.pid == ev->hdr.pid && sb->first_kill.hdr.time_ns == ev->hdr.time_ns) {
+	if (sb && sb->killed == 2 && sb->first_kill.hdr.pid == ev->hdr.pid &&
+	    sb->first_kill.hdr.time_ns == ev->hdr.time_ns) {
 		sb->first_kill.ret = ev->ret;
 		barrier();
 		sb->first_kill.outcome = ev->outcome;

@@ -57,7 +57,7 @@ struct sg_siginfo_sys {
 
 #define SG_SIGKILL 9
 #define SG_SIGSYS 31
-#define SG_SYS_SECCOMP 1	   /* si_code of a seccomp SIGSYS */
+#define SG_SYS_SECCOMP 1             /* si_code of a seccomp SIGSYS */
 #define SG_SA_IMMUTABLE 0x00800000UL /* kernel-internal: the signal may be neither caught nor blocked (5.16) */
 #define SG_ENOSYS 38
 

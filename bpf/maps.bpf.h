@@ -91,7 +91,7 @@ const volatile __u32 sg_has_task_btf = 0;     /* bpf_get_current_task_btf(), 5.1
 const volatile __u32 sg_has_task_pt_regs = 0; /* bpf_task_pt_regs(), 5.15 */
 const volatile __u32 sg_kill_by_exit = 0;     /* a seccomp kill is told from the exit code: before 5.16 */
 const volatile __u32 sg_with_sys_exit = 0;    /* the sys_exit program is attached: outcomes come from there */
-const volatile __u32 sg_with_procs = 0;	      /* the process programs are attached */
+const volatile __u32 sg_with_procs = 0;       /* the process programs are attached */
 
 /*
  * The depths at which sandboxes sit, ascending, four bits each, 0 ends the list: read with one load, replaced with one

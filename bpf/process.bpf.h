@@ -174,7 +174,8 @@ int sg_exit(struct bpf_raw_tracepoint_args *ctx)
 		SG_COUNT(index, helper_failed);
 	/*
 	 * Before 5.16 a kill by seccomp may come without a signal. The task then leaves from within its call: registers
-	 * rolled back, or no answer yet. All threads of the process carry the exit code; only the offender looks like that.
+	 * rolled back, or no answer yet. All threads of the process carry the exit code; only the offender looks like
+	 * that.
 	 */
 	if (sg_kill_by_exit && (sb->flags & SG_SANDBOX_SECCOMP) && (code & 0x7f) == SG_SIGSYS && known &&
 	    sg_arch_nr(&s->regs) >= 0 && (sg_arch_rolled_back(&s->regs) || sg_arch_no_answer(&s->regs))) {

@@ -5,8 +5,8 @@
 /*
  * raw_tp/signal_generate  sees seccomp kill (5.16 on): a forced SIGSYS, in the offender's own context.
  *
- * A program may send itself any siginfo with rt_sigqueueinfo(), and a filter of its own may answer SECCOMP_RET_TRAP. Neither
- * must look like a kill by the sandbox's filter. Two marks cannot be made from user mode:
+ * A program may send itself any siginfo with rt_sigqueueinfo(), and a filter of its own may answer SECCOMP_RET_TRAP.
+ * Neither must look like a kill by the sandbox's filter. Two marks cannot be made from user mode:
  *   - the registers are rolled back (arch.bpf.h): no system call's body is running, so nothing sent this signal;
  *   - the kernel has just made the signal immutable, which it does for a kill and not for a trap.
  * The second one would do. The first is kept because it costs nothing and guards the arguments read from the registers.

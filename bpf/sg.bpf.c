@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The one BPF object. Each program is a raw tracepoint: it needs no kernel BTF to attach, and costs a third less than the
- * classic kind. The loader takes only those that are needed (supervisor/bpf.h).
+ * The one BPF object. Each program is a raw tracepoint: it needs no kernel BTF to attach, and costs a third less than
+ * the classic kind. The loader takes only those that are needed (supervisor/bpf.h).
  *
  *   sg_sys_enter  sg_sys_exit      syscalls.bpf.h
  *   sg_fork  sg_exec  sg_exit      process.bpf.h
@@ -36,7 +36,8 @@ static __always_inline int sg_in_sandbox(void *ctx, __s32 pid);
 #include "process.bpf.h"
 #include "seccomp.bpf.h"
 
-/* BPF_PROG_TEST_RUN of the very decision that sys_enter makes. args: policy, number, six arguments, then self, sandbox. */
+/* BPF_PROG_TEST_RUN of the very decision that sys_enter makes. args: policy, number, six arguments, then self, sandbox.
+ */
 __u32 sg_test_origin = 0;
 
 SEC("raw_tp/sys_enter")

@@ -2,7 +2,8 @@
 #ifndef SG_ABI_CHECK_H
 #define SG_ABI_CHECK_H
 
-/* What both compilers must agree on. Included by the programs and by the loader; tests/bpf compares every member by BTF. */
+/* What both compilers must agree on. Included by the programs and by the loader; tests/bpf compares every member by
+ * BTF. */
 #include "bpf/sg_abi.h"
 
 #define SG_SIZE_IS(type, size) _Static_assert(sizeof(struct type) == (size), "size of struct " #type)

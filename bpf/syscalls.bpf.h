@@ -3,8 +3,8 @@
 #define SG_SYSCALLS_BPF_H
 
 /*
- * raw_tp/sys_enter  judges every call of a sandbox that wants it. It sees what ptrace and seccomp let through, and it can
- *                   only mark the task for death: the call's body still runs. Where a seccomp filter is the brake
+ * raw_tp/sys_enter  judges every call of a sandbox that wants it. It sees what ptrace and seccomp let through, and it
+ * can only mark the task for death: the call's body still runs. Where a seccomp filter is the brake
  *                   (SG_SANDBOX_SECCOMP) it records `audit` rules and counts, nothing else.
  * raw_tp/sys_exit   completes a record with what the call answered.
  *

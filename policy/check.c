@@ -30,26 +30,32 @@ static int check_names(struct sg_parser *p, const struct sg_doc *doc)
 		for (a = l->aliases; a; a = a->next) {
 			for (m = doc->langs; m; m = m->next) {
 				if (!strcmp(m->name, a->text))
-					return sg_perr(p, a->pos, "the alias \"%s\" is the name of the language at line %u", a->text,
-						       m->pos.line);
+					return sg_perr(p, a->pos,
+						       "the alias \"%s\" is the name of the language at line %u",
+						       a->text, m->pos.line);
 				for (b = m->aliases; b && b != a; b = b->next)
 					if (!strcmp(a->text, b->text))
-						return sg_perr(p, a->pos, "the alias \"%s\" is here twice; the first one is at line %u",
-							       a->text, b->pos.line);
+						return sg_perr(
+							p, a->pos,
+							"the alias \"%s\" is here twice; the first one is at line %u",
+							a->text, b->pos.line);
 				if (m == l)
 					break;
 			}
-			/* Languages further down: only their names; their aliases are compared when it is their turn. */
+			/* Languages further down: only their names; their aliases are compared when it is their turn.
+			 */
 			for (m = l->next; m; m = m->next)
 				if (!strcmp(m->name, a->text))
-					return sg_perr(p, a->pos, "the alias \"%s\" is the name of the language at line %u", a->text,
-						       m->pos.line);
+					return sg_perr(p, a->pos,
+						       "the alias \"%s\" is the name of the language at line %u",
+						       a->text, m->pos.line);
 		}
 	}
 	return 0;
 }
 
-static int missing_parent(struct sg_parser *p, const struct sg_doc *doc, const struct sg_lang *lang, const struct sg_word *w)
+static int missing_parent(struct sg_parser *p, const struct sg_doc *doc, const struct sg_lang *lang,
+			  const struct sg_word *w)
 {
 	const struct sg_lang *l;
 	struct sg_suggest s;
@@ -70,8 +76,10 @@ static int missing_parent(struct sg_parser *p, const struct sg_doc *doc, const s
 		if (l != lang)
 			sg_suggest_offer(&s, l->name);
 	if (sg_builtin_find(w->text))
-		return sg_perr(p, w->pos, "this file has no language \"%s\"; did you mean \"builtin:%s\"?", w->text, w->text);
-	return sg_perr(p, w->pos, "this file has no language \"%s\"%s", w->text, sg_suggest_text(&s, hint, sizeof(hint)));
+		return sg_perr(p, w->pos, "this file has no language \"%s\"; did you mean \"builtin:%s\"?", w->text,
+			       w->text);
+	return sg_perr(p, w->pos, "this file has no language \"%s\"%s", w->text,
+		       sg_suggest_text(&s, hint, sizeof(hint)));
 }
 
 struct walk {
@@ -79,8 +87,8 @@ struct walk {
 	const struct walk *below; /* the language that inherits this one */
 };
 
-static int check_cycle(struct sg_parser *p, const struct sg_doc *doc, const struct sg_lang *lang, const struct walk *below,
-		       const struct sg_lang **done, size_t *n_done)
+static int check_cycle(struct sg_parser *p, const struct sg_doc *doc, const struct sg_lang *lang,
+		       const struct walk *below, const struct sg_lang **done, size_t *n_done)
 {
 	const struct walk here = {lang, below};
 	const struct sg_word *w;
@@ -112,7 +120,8 @@ static int check_cycle(struct sg_parser *p, const struct sg_doc *doc, const stru
 				       sg_builtin_find(w->text) ? w->text : "", sg_builtin_find(w->text) ? "\"?" : "");
 		for (b = below; b; b = b->below)
 			if (b->lang == parent)
-				return sg_perr(p, w->pos, "\"%s\" cannot inherit \"%s\", which itself inherits from \"%s\"",
+				return sg_perr(p, w->pos,
+					       "\"%s\" cannot inherit \"%s\", which itself inherits from \"%s\"",
 					       lang->name, parent->name, lang->name);
 		rc = check_cycle(p, doc, parent, &here, done, n_done);
 		if (rc)
@@ -139,8 +148,8 @@ static int check_denied(struct sg_parser *p, const struct sg_doc *doc)
 			while (i->nr < 0 && d && (d->alts || strcmp(d->name, i->name)))
 				d = d->next;
 			if (d)
-				return sg_perr(p, i->pos, "\"%s\" is denied at line %u: it cannot be under \"%s\"", i->name,
-					       d->pos.line, sg_list_name(i->list));
+				return sg_perr(p, i->pos, "\"%s\" is denied at line %u: it cannot be under \"%s\"",
+					       i->name, d->pos.line, sg_list_name(i->list));
 		}
 	}
 	return 0;

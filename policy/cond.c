@@ -22,7 +22,7 @@ struct lexer {
 	struct sg_parser *p;
 	struct sg_item *item;
 	const struct sg_node *node;
-	const char *s;	   /* next character */
+	const char *s;     /* next character */
 	const char *start; /* of the current token */
 	enum token type;
 	char word[WORD_MAX]; /* the token, or its first characters */
@@ -239,8 +239,8 @@ static int parse_operand(struct lexer *l, struct operand *o)
 		sg_suggest_init(&s, l->word);
 		for (i = 0; (a = sg_arg_at(l->item->name, i)); i++)
 			sg_suggest_offer(&s, a->name);
-		return FAIL(l, "\"%s\" has no argument called \"%s\"; arg0 to arg5 always work%s", l->item->name, l->word,
-			    sg_suggest_text(&s, hint, sizeof(hint)));
+		return FAIL(l, "\"%s\" has no argument called \"%s\"; arg0 to arg5 always work%s", l->item->name,
+			    l->word, sg_suggest_text(&s, hint, sizeof(hint)));
 	}
 	o->mask = o->width_mask;
 	next(l);
@@ -327,7 +327,8 @@ static int parse_comparison(struct lexer *l, struct sg_alt **alts)
 	static const struct {
 		const char *text;
 		enum sg_op op;
-	} ops[] = {{"==", SG_OP_EQ}, {"!=", SG_OP_NE}, {"<", SG_OP_LT}, {"<=", SG_OP_LE}, {">", SG_OP_GT}, {">=", SG_OP_GE}};
+	} ops[] = {{"==", SG_OP_EQ}, {"!=", SG_OP_NE}, {"<", SG_OP_LT},
+		   {"<=", SG_OP_LE}, {">", SG_OP_GT},  {">=", SG_OP_GE}};
 	struct operand o;
 	enum sg_op op = 0;
 	const char *at;

@@ -12,9 +12,9 @@
  */
 
 enum sg_family {
-	SG_FAMILY_NONE,	  /* a plain number */
-	SG_FAMILY_INT,	  /* a signed number: pids, uids, descriptors */
-	SG_FAMILY_OCTAL,  /* file modes */
+	SG_FAMILY_NONE,  /* a plain number */
+	SG_FAMILY_INT,   /* a signed number: pids, uids, descriptors */
+	SG_FAMILY_OCTAL, /* file modes */
 	SG_FAMILY_DOMAIN,
 	SG_FAMILY_SOCKTYPE,
 	SG_FAMILY_IPPROTO,
@@ -57,9 +57,9 @@ struct sg_arg {
 	const char *syscall;
 	const char *name;
 	uint8_t index;
-	uint8_t width;	/* bits that the kernel reads: 32 or 64 */
+	uint8_t width;  /* bits that the kernel reads: 32 or 64 */
 	uint8_t family; /* enum sg_family */
-	bool decode;	/* worth a place in a verdict */
+	bool decode;    /* worth a place in a verdict */
 };
 
 /* The constants of a family; *n of them. */

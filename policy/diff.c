@@ -35,8 +35,8 @@ static bool has_row(const struct sg_row *rows, size_t n, const struct sg_row *wa
 
 	sg_row_text(wanted, x, sizeof(x));
 	for (i = 0; i < n; i++)
-		if (rows[i].action == wanted->action && rows[i].err == wanted->err && rows[i].unlisted == wanted->unlisted &&
-		    !strcmp(sg_row_text(&rows[i], y, sizeof(y)), x))
+		if (rows[i].action == wanted->action && rows[i].err == wanted->err &&
+		    rows[i].unlisted == wanted->unlisted && !strcmp(sg_row_text(&rows[i], y, sizeof(y)), x))
 			return true;
 	return false;
 }
@@ -92,7 +92,8 @@ static bool diff_unlisted(struct sink *s, const struct sg_policy *a, const struc
 	sg_action_text(a->rs.unlisted_action, a->rs.unlisted_err, x, sizeof(x));
 	sg_action_text(b->rs.unlisted_action, b->rs.unlisted_err, y, sizeof(y));
 	if (s->json)
-		json_array_append_new(s->settings, json_pack("{s:s, s:s, s:s}", "name", "unlisted", "from", x, "to", y));
+		json_array_append_new(s->settings,
+				      json_pack("{s:s, s:s, s:s}", "name", "unlisted", "from", x, "to", y));
 	else
 		fprintf(s->out, "- unlisted %s\n+ unlisted %s\n", x, y);
 	return true;
@@ -111,8 +112,8 @@ static bool diff_limits(struct sink *s, const struct sg_policy *a, const struct 
 			continue;
 		differs = true;
 		if (s->json) {
-			json_array_append_new(s->settings, json_pack("{s:s, s:I, s:I}", "name", sg_limit_name(i), "from",
-								   (json_int_t)x, "to", (json_int_t)y));
+			json_array_append_new(s->settings, json_pack("{s:s, s:I, s:I}", "name", sg_limit_name(i),
+								     "from", (json_int_t)x, "to", (json_int_t)y));
 			continue;
 		}
 		if (x)
@@ -152,8 +153,8 @@ int sg_policy_diff(const struct sg_policy *a, const struct sg_policy *b, bool js
 	}
 	if (!json)
 		return ferror(out) ? sg_err_set(err, EIO, "the output cannot be written") : differs;
-	o = json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:o}", "a", side(a), "b", side(b), "differs", (int)differs, "removed",
-		      s.removed, "added", s.added, "reordered", s.reordered, "settings", s.settings);
+	o = json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:o}", "a", side(a), "b", side(b), "differs", (int)differs,
+		      "removed", s.removed, "added", s.added, "reordered", s.reordered, "settings", s.settings);
 	rc = sg_json_print(o, out, err);
 	return rc ? rc : differs;
 }

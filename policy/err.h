@@ -12,8 +12,8 @@
  * A function that returns a negative errno has set it; one that returns 0 has left it untouched.
  */
 struct sg_err {
-	int code;	   /* positive errno, 0 when unset */
-	unsigned line;	   /* 1-based position in source; 0: none */
+	int code;          /* positive errno, 0 when unset */
+	unsigned line;     /* 1-based position in source; 0: none */
 	unsigned column;   /* 1-based, in bytes */
 	char source[256];  /* file or "builtin:NAME"; "" when the error has no source text */
 	char message[768]; /* one sentence, no trailing newline, no control characters */
@@ -22,7 +22,8 @@ struct sg_err {
 /* Clears an error so that it can be used again. */
 void sg_err_reset(struct sg_err *err);
 
-/* Sets the error unless it is set already. code: positive errno. Returns -code, so `return sg_err_set(...)` reads well. */
+/* Sets the error unless it is set already. code: positive errno. Returns -code, so `return sg_err_set(...)` reads well.
+ */
 int sg_err_set(struct sg_err *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* The same with a position in a source text. */

@@ -47,7 +47,8 @@ static json_t *explain_json(const struct sg_policy *p)
 
 	for (i = 0; i < SG_N_LIMITS; i++)
 		if (sg_limit_value(&p->limits, i))
-			json_object_set_new(limits, sg_limit_name(i), json_integer((json_int_t)sg_limit_value(&p->limits, i)));
+			json_object_set_new(limits, sg_limit_name(i),
+					    json_integer((json_int_t)sg_limit_value(&p->limits, i)));
 	for (nr = 0; nr < SG_NR_MAX; nr++) {
 		n = sg_rows_of(p, nr, rows, SG_ROWS_PER_NR);
 		for (i = 0; i < n; i++)
@@ -61,7 +62,8 @@ static json_t *explain_json(const struct sg_policy *p)
 		return NULL;
 	}
 	if (unlisted)
-		json_object_set_new(o, "unlisted_at", json_sprintf("%s:%u:%u", unlisted->file, unlisted->line, unlisted->column));
+		json_object_set_new(o, "unlisted_at",
+				    json_sprintf("%s:%u:%u", unlisted->file, unlisted->line, unlisted->column));
 	json_object_set_new(o, "limits", limits);
 	json_object_set_new(o, "rules", rules);
 	return o;

@@ -8,7 +8,8 @@
 
 /* A finished filter: bound to a launch, run as the kernel would run it, printed. */
 
-static int patch(const struct sg_patch *p, const struct sg_binding *b, struct sock_filter *f, size_t n, struct sg_err *err)
+static int patch(const struct sg_patch *p, const struct sg_binding *b, struct sock_filter *f, size_t n,
+		 struct sg_err *err)
 {
 	bool known = true;
 	uint32_t k = 0;
@@ -68,7 +69,8 @@ int sg_filter_bind(const struct sg_filter *f, const struct sg_binding *b, struct
 			break;
 		default:
 			if ((*k & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_ERRNO || !(*k & SECCOMP_RET_DATA))
-				return sg_err_set(err, EINVAL, "the seccomp filter returns something unknown: 0x%08x", *k);
+				return sg_err_set(err, EINVAL, "the seccomp filter returns something unknown: 0x%08x",
+						  *k);
 		}
 	}
 	for (i = 0; i < f->n_patches; i++) {
@@ -213,7 +215,8 @@ void sg_filter_dump(const struct sg_filter *f, FILE *out)
 		for (j = 0; j < f->n_patches && f->patches[j].pc != i; j++)
 			;
 		if (j < f->n_patches)
-			fprintf(out, "if   %s %s", op, blanks[f->patches[j].kind <= SG_PATCH_SELF ? f->patches[j].kind : 0]);
+			fprintf(out, "if   %s %s", op,
+				blanks[f->patches[j].kind <= SG_PATCH_SELF ? f->patches[j].kind : 0]);
 		else
 			fprintf(out, "if   %s 0x%x", op, s->k);
 		fprintf(out, " then %u else %u\n", i + 1 + s->jt, i + 1 + s->jf);

@@ -11,7 +11,7 @@
 #include <string.h>
 
 struct text {
-	char buf[1024];
+	char buf[4096];
 	size_t n;
 };
 
@@ -62,7 +62,7 @@ static bool add_item(struct text *t, const char *syscall, const uint64_t *args)
 {
 	const struct sg_arg *a;
 	unsigned n = 0;
-	char value[256];
+	char value[1024];
 	size_t i;
 
 	for (i = 0; (a = sg_arg_at(syscall, i)) && n < SG_CONDS_MAX; i++) {
@@ -88,6 +88,18 @@ static bool add_item(struct text *t, const char *syscall, const uint64_t *args)
 	return n != 0;
 }
 
+/* Whether a rule as written (`fcntl: cmd == F_SETOWN`) is the item `{fcntl: "cmd == F_SETOWN"}`. */
+static bool says_the_same(const char *rule, const char *item)
+{
+	for (; *item; item++) {
+		if (strchr("{}\"", *item))
+			continue;
+		if (*rule++ != *item)
+			return false;
+	}
+	return !*rule;
+}
+
 static void add_key(struct text *t, const char *name)
 {
 	add(t, islower((unsigned char)*name) ? "%s" : "\"%s\"", name);
@@ -110,7 +122,8 @@ static void say_remove(struct text *t, const struct sg_origin *o)
 	add(t, ":%u)", o->line);
 }
 
-static void say(struct text *t, const struct sg_policy *p, const char *syscall, struct sg_decision d, const uint64_t *args)
+static void say(struct text *t, const struct sg_policy *p, const char *syscall, struct sg_decision d,
+		const uint64_t *args)
 {
 	const struct sg_origin *o = d.origin == SG_ORIGIN_UNLISTED ? NULL : sg_policy_origin(p, d.origin);
 	const bool in_file = p->doc_file && !strcmp(p->root_file, p->doc_file);
@@ -128,10 +141,11 @@ static void say(struct text *t, const struct sg_policy *p, const char *syscall, 
 		return;
 	}
 	/*
-	 * In the language's own text a conditional kill comes before any allow, and an unconditional rule would contradict
-	 * another one: there the rule that stands has to go.
+	 * In the language's own text a conditional kill comes before any allow, and a rule with the same condition, or
+	 * with none, would contradict the new one: there the rule that stands has to go.
 	 */
-	if (own && strcmp(o->list, "unlisted") && ((strchr(o->text, ':') && !strcmp(o->list, "kill")) || !narrowed)) {
+	if (own && strcmp(o->list, "unlisted") &&
+	    ((strchr(o->text, ':') && !strcmp(o->list, "kill")) || !narrowed || says_the_same(o->text, item.buf))) {
 		say_remove(t, o);
 		return;
 	}
@@ -140,8 +154,8 @@ static void say(struct text *t, const struct sg_policy *p, const char *syscall, 
 	add_file(t, p->doc_file);
 }
 
-int sg_policy_hint(const struct sg_policy *p, uint32_t audit_arch, uint32_t nr, const uint64_t args[SG_ARGS], char **out,
-		   struct sg_err *err)
+int sg_policy_hint(const struct sg_policy *p, uint32_t audit_arch, uint32_t nr, const uint64_t args[SG_ARGS],
+		   char **out, struct sg_err *err)
 {
 	const struct sg_decision d = sg_policy_decide(p, audit_arch, nr, args, NULL);
 	struct text t = {.n = 0};

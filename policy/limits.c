@@ -37,16 +37,16 @@ static int parse(const char *text, const struct unit *units, uint64_t *out)
 
 int sg_parse_size(const char *text, uint64_t *bytes)
 {
-	static const struct unit units[] = {{"", 1},	     {"K", 1 << 10}, {"M", 1 << 20},   {"G", 1 << 30},
-					    {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"T", 1ULL << 40},
-					    {NULL, 0}};
+	static const struct unit units[] = {{"", 1},          {"K", 1 << 10},    {"M", 1 << 20},
+					    {"G", 1 << 30},   {"KiB", 1 << 10},  {"MiB", 1 << 20},
+					    {"GiB", 1 << 30}, {"T", 1ULL << 40}, {NULL, 0}};
 
 	return parse(text, units, bytes);
 }
 
 int sg_parse_time(const char *text, uint64_t *ms)
 {
-	static const struct unit units[] = {{"", 1000},	  {"ms", 1},	   {"s", 1000},
+	static const struct unit units[] = {{"", 1000},   {"ms", 1},      {"s", 1000},
 					    {"m", 60000}, {"h", 3600000}, {NULL, 0}};
 
 	return parse(text, units, ms);

@@ -35,7 +35,7 @@ struct sg_item {
 	const char *name;
 	int nr; /* SG_NR_FOREIGN: does not exist on this architecture */
 	enum sg_list list;
-	unsigned err; /* for SG_LIST_ERRNO */
+	unsigned err;   /* for SG_LIST_ERRNO */
 	unsigned order; /* position in the file among the items of its language */
 	struct sg_pos pos;
 	const char *text;    /* `ioctl: request == TCGETS` */
@@ -80,8 +80,8 @@ enum sg_node_type { SG_NODE_SCALAR, SG_NODE_SEQUENCE, SG_NODE_MAPPING };
 struct sg_node {
 	enum sg_node_type type;
 	struct sg_pos pos;
-	const char *value;  /* scalar, terminated */
-	const char *raw;    /* where the scalar's characters stand in the text, NULL when they are not there verbatim */
+	const char *value; /* scalar, terminated */
+	const char *raw;   /* where the scalar's characters stand in the text, NULL when they are not there verbatim */
 	size_t len;
 	bool quoted;
 	struct sg_node *next;

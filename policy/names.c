@@ -19,12 +19,17 @@ static const struct {
 	const char *name;
 	int nr;
 } newer[] = {
-	{"futex_waitv", 449},	   {"set_mempolicy_home_node", 450}, {"cachestat", 451},     {"fchmodat2", 452},
-	{"map_shadow_stack", 453}, {"futex_wake", 454},		     {"futex_wait", 455},    {"futex_requeue", 456},
-	{"statmount", 457},	   {"listmount", 458},		     {"lsm_get_self_attr", 459},
-	{"lsm_set_self_attr", 460}, {"lsm_list_modules", 461},	     {"mseal", 462},	     {"setxattrat", 463},
-	{"getxattrat", 464},	   {"listxattrat", 465},	     {"removexattrat", 466}, {"open_tree_attr", 467},
-	{"file_getattr", 468},	   {"file_setattr", 469},
+	{"futex_waitv", 449},       {"set_mempolicy_home_node", 450},
+	{"cachestat", 451},         {"fchmodat2", 452},
+	{"map_shadow_stack", 453},  {"futex_wake", 454},
+	{"futex_wait", 455},        {"futex_requeue", 456},
+	{"statmount", 457},         {"listmount", 458},
+	{"lsm_get_self_attr", 459}, {"lsm_set_self_attr", 460},
+	{"lsm_list_modules", 461},  {"mseal", 462},
+	{"setxattrat", 463},        {"getxattrat", 464},
+	{"listxattrat", 465},       {"removexattrat", 466},
+	{"open_tree_attr", 467},    {"file_getattr", 468},
+	{"file_setattr", 469},
 };
 #define N_NEWER (sizeof(newer) / sizeof(newer[0]))
 
@@ -112,7 +117,8 @@ void sg_syscall_name(uint32_t audit_arch, uint32_t nr, char *buf, size_t size)
 static const struct {
 	const char *name;
 	int err;
-} errno_aliases[] = {{"EWOULDBLOCK", EWOULDBLOCK}, {"ENOTSUP", ENOTSUP}, {"EDEADLOCK", EDEADLOCK}, {"EOPNOTSUPP", EOPNOTSUPP}};
+} errno_aliases[] = {
+	{"EWOULDBLOCK", EWOULDBLOCK}, {"ENOTSUP", ENOTSUP}, {"EDEADLOCK", EDEADLOCK}, {"EOPNOTSUPP", EOPNOTSUPP}};
 #define ERRNO_END 134
 
 int sg_errno_resolve(const char *name)
@@ -163,7 +169,8 @@ static unsigned distance(const char *a, const char *b)
 				best = prev[j] + 1;
 			if (cur[j - 1] + 1 < best)
 				best = cur[j - 1] + 1;
-			if (i > 1 && j > 1 && ca == (b[j - 2] | 0x20) && (a[i - 2] | 0x20) == cb && before[j - 2] + 1 < best)
+			if (i > 1 && j > 1 && ca == (b[j - 2] | 0x20) && (a[i - 2] | 0x20) == cb &&
+			    before[j - 2] + 1 < best)
 				best = before[j - 2] + 1;
 			cur[j] = best;
 		}

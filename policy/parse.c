@@ -69,7 +69,8 @@ static int check_name(struct sg_parser *p, const struct sg_node *n, const char *
 	if (n->len > NAME_MAX_LEN)
 		return sg_perr(p, n->pos, "the name of %s is longer than %d characters", what, NAME_MAX_LEN);
 	if (strspn(n->value, ok) != n->len)
-		return sg_perr(p, n->pos, "\"%.64s\" cannot be the name of %s: use a-z, 0-9 and + _ . -", n->value, what);
+		return sg_perr(p, n->pos, "\"%.64s\" cannot be the name of %s: use a-z, 0-9 and + _ . -", n->value,
+			       what);
 	return 0;
 }
 
@@ -83,29 +84,31 @@ static int check_duplicate_keys(struct sg_parser *p, const struct sg_node *map)
 	const struct sg_node *k, *other;
 
 	if (map->n / 2 > KEYS_MAX)
-		return sg_err_at(p->err, E2BIG, p->name, map->pos.line, map->pos.column, "more than %d keys in one mapping",
-				 KEYS_MAX);
+		return sg_err_at(p->err, E2BIG, p->name, map->pos.line, map->pos.column,
+				 "more than %d keys in one mapping", KEYS_MAX);
 	for (k = map->first; k; k = k->next->next)
 		for (other = map->first; other != k; other = other->next->next)
 			if (!strcmp(k->value, other->value))
-				return sg_perr(p, k->pos, "\"%.64s\" is here twice; the first one is at line %u", k->value,
-					       other->pos.line);
+				return sg_perr(p, k->pos, "\"%.64s\" is here twice; the first one is at line %u",
+					       k->value, other->pos.line);
 	return 0;
 }
 
 /* The condition on one line, for people. */
 static const char *item_text(struct sg_parser *p, const char *name, const struct sg_node *cond)
 {
+	const size_t n = strlen(name);
 	char *text, *to;
 	const char *s;
 	bool space = false;
 
 	if (!cond)
 		return name;
-	text = sg_arena_alloc(p->arena, strlen(name) + cond->len + 3);
+	text = sg_arena_alloc(p->arena, n + cond->len + 3);
 	if (!text)
 		return NULL;
-	to = text + sprintf(text, "%s: ", name);
+	snprintf(text, n + 3, "%s: ", name);
+	to = text + n + 2;
 	for (s = cond->value; *s; s++) {
 		if (strchr(" \t\r\n", *s)) {
 			space = true;
@@ -126,7 +129,8 @@ struct list_ctx {
 	unsigned err;
 };
 
-static int add_item(struct sg_parser *p, const struct list_ctx *ctx, const struct sg_node *name, const struct sg_node *cond)
+static int add_item(struct sg_parser *p, const struct list_ctx *ctx, const struct sg_node *name,
+		    const struct sg_node *cond)
 {
 	struct sg_item *item;
 	char hint[80];
@@ -168,7 +172,8 @@ static int parse_conditional(struct sg_parser *p, const struct list_ctx *ctx, co
 	for (key = map->first; key && !rc; key = val->next) {
 		val = key->next;
 		if (val->type == SG_NODE_MAPPING)
-			return sg_perr(p, val->pos, "the condition of \"%.64s\" must be text or a list of texts", key->value);
+			return sg_perr(p, val->pos, "the condition of \"%.64s\" must be text or a list of texts",
+				       key->value);
 		if (val->type == SG_NODE_SCALAR) {
 			rc = add_item(p, ctx, key, val);
 			continue;
@@ -193,7 +198,8 @@ static int parse_items(struct sg_parser *p, const struct list_ctx *ctx, const st
 		return wrong_type(p, list, what, "a list of system calls");
 	for (n = list->first; n && !rc; n = n->next) {
 		if (n->type == SG_NODE_SEQUENCE)
-			return sg_perr(p, n->pos, "a system call or \"system call: condition\" is expected, not a list");
+			return sg_perr(p, n->pos,
+				       "a system call or \"system call: condition\" is expected, not a list");
 		if (n->type == SG_NODE_MAPPING)
 			rc = parse_conditional(p, ctx, n);
 		else if (!n->len)
@@ -210,7 +216,8 @@ static int parse_errno_name(struct sg_parser *p, const struct sg_node *at, const
 	int e = sg_errno_resolve(name);
 
 	if (!e)
-		return sg_perr(p, at->pos, "unknown error name \"%.64s\"%s", name, sg_suggest_errno(name, hint, sizeof(hint)));
+		return sg_perr(p, at->pos, "unknown error name \"%.64s\"%s", name,
+			       sg_suggest_errno(name, hint, sizeof(hint)));
 	*err = (unsigned)e;
 	return 0;
 }
@@ -249,7 +256,8 @@ static int add_word(struct sg_parser *p, struct sg_word **list, const struct sg_
 
 #define WORDS_MAX 16
 
-static int parse_words(struct sg_parser *p, struct sg_word **list, const struct sg_node *n, const char *what, bool inherit)
+static int parse_words(struct sg_parser *p, struct sg_word **list, const struct sg_node *n, const char *what,
+		       bool inherit)
 {
 	const struct sg_node *w = n->type == SG_NODE_SEQUENCE ? n->first : n;
 	int rc = 0;
@@ -257,8 +265,8 @@ static int parse_words(struct sg_parser *p, struct sg_word **list, const struct 
 	if (n->type == SG_NODE_MAPPING || (n->type == SG_NODE_SCALAR && (!inherit || !n->len)))
 		return wrong_type(p, n, what, inherit ? "a name or a list of names" : "a list of names");
 	if (n->type == SG_NODE_SEQUENCE && n->n > WORDS_MAX)
-		return sg_err_at(p->err, E2BIG, p->name, n->pos.line, n->pos.column, "\"%s\" has more than %d names", what,
-				 WORDS_MAX);
+		return sg_err_at(p->err, E2BIG, p->name, n->pos.line, n->pos.column, "\"%s\" has more than %d names",
+				 what, WORDS_MAX);
 	for (; w && !rc; w = w->next) {
 		struct sg_node bare = *w;
 
@@ -297,7 +305,8 @@ static int parse_unlisted(struct sg_parser *p, struct sg_lang *lang, const struc
 		lang->unlisted_action = SG_ACTION_ERRNO;
 		return parse_errno_name(p, n, n->value + 6 + strspn(n->value + 6, " "), &lang->unlisted_err);
 	} else {
-		return sg_perr(p, n->pos, "\"unlisted\" must be kill, allow, audit or \"errno NAME\", not \"%.64s\"", n->value);
+		return sg_perr(p, n->pos, "\"unlisted\" must be kill, allow, audit or \"errno NAME\", not \"%.64s\"",
+			       n->value);
 	}
 	return 0;
 }
@@ -309,9 +318,9 @@ static int parse_limits(struct sg_parser *p, struct sg_lang *lang, const struct 
 		const char *name;
 		uint64_t *to;
 		char kind;
-	} keys[] = {{"pids", &l->pids, 'n'},	       {"open_files", &l->open_files, 'n'}, {"file_size", &l->file_size, 's'},
-		    {"stack", &l->stack, 's'},	       {"cpu_time", &l->cpu_time, 't'},	    {"wall_time", &l->wall_time, 't'},
-		    {"memory", &l->memory, 's'},       {"output", &l->output, 's'}};
+	} keys[] = {{"pids", &l->pids, 'n'},     {"open_files", &l->open_files, 'n'}, {"file_size", &l->file_size, 's'},
+		    {"stack", &l->stack, 's'},   {"cpu_time", &l->cpu_time, 't'},     {"wall_time", &l->wall_time, 't'},
+		    {"memory", &l->memory, 's'}, {"output", &l->output, 's'}};
 	const size_t n_keys = sizeof(keys) / sizeof(keys[0]);
 	const struct sg_node *key, *val;
 	struct sg_suggest s;
@@ -335,11 +344,13 @@ static int parse_limits(struct sg_parser *p, struct sg_lang *lang, const struct 
 		}
 		if (val->type != SG_NODE_SCALAR)
 			return wrong_type(p, val, key->value, "a single value");
-		rc = keys[i].kind == 't' ? sg_parse_time(val->value, keys[i].to) : sg_parse_size(val->value, keys[i].to);
+		rc = keys[i].kind == 't' ? sg_parse_time(val->value, keys[i].to)
+					 : sg_parse_size(val->value, keys[i].to);
 		if (!rc && keys[i].kind == 'n' && strspn(val->value, "0123456789") != val->len)
 			rc = -EINVAL;
 		if (rc == -ERANGE)
-			return sg_perr(p, val->pos, "the limit \"%s\" is out of range: \"%.64s\"", key->value, val->value);
+			return sg_perr(p, val->pos, "the limit \"%s\" is out of range: \"%.64s\"", key->value,
+				       val->value);
 		if (rc)
 			return sg_perr(p, val->pos, "the limit \"%s\" must be %s, not \"%.64s\"", key->value,
 				       keys[i].kind == 'n'   ? "a number"
@@ -347,7 +358,8 @@ static int parse_limits(struct sg_parser *p, struct sg_lang *lang, const struct 
 							     : "a time like 500ms, 10s, 2m or 1h",
 				       val->value);
 		if (!*keys[i].to)
-			return sg_perr(p, val->pos, "the limit \"%s\" must not be 0; leave it out to set none", key->value);
+			return sg_perr(p, val->pos, "the limit \"%s\" must not be 0; leave it out to set none",
+				       key->value);
 	}
 	return rc;
 }
@@ -395,9 +407,11 @@ static int check_group(struct sg_parser *p, struct sg_item **items, size_t n)
 			if (!same_conditions(a, b))
 				continue;
 			if (a->list == b->list && a->err == b->err)
-				return sg_perr(p, b->pos, "\"%s\" is here twice; the first one is at line %u", b->text, a->pos.line);
-			return sg_perr(p, b->pos, "\"%s\" is under \"%s\" here and under \"%s\" at line %u: which one is it?", b->text,
-				       list_text(b, y, sizeof(y)), list_text(a, x, sizeof(x)), a->pos.line);
+				return sg_perr(p, b->pos, "\"%s\" is here twice; the first one is at line %u", b->text,
+					       a->pos.line);
+			return sg_perr(p, b->pos,
+				       "\"%s\" is under \"%s\" here and under \"%s\" at line %u: which one is it?",
+				       b->text, list_text(b, y, sizeof(y)), list_text(a, x, sizeof(x)), a->pos.line);
 		}
 	}
 	return 0;
@@ -432,10 +446,11 @@ static int finish_items(struct sg_parser *p, struct sg_lang *lang)
 	return rc;
 }
 
-static int parse_language_key(struct sg_parser *p, struct sg_lang *lang, const struct sg_node *key, const struct sg_node *val)
+static int parse_language_key(struct sg_parser *p, struct sg_lang *lang, const struct sg_node *key,
+			      const struct sg_node *val)
 {
-	static const char *const keys[] = {"inherit", "aliases",  "allow", "audit", "kill",
-					   "errno",   "unlisted", "limits"};
+	static const char *const keys[] = {"inherit", "aliases", "allow",    "audit",
+					   "kill",    "errno",   "unlisted", "limits"};
 	struct list_ctx ctx = {lang, SG_LIST_ALLOW, 0};
 	struct sg_suggest s;
 	char hint[80];
@@ -478,12 +493,12 @@ static int parse_language(struct sg_parser *p, struct sg_doc *doc, const struct 
 		sg_suggest_offer(&s, "default");
 		sg_suggest_offer(&s, "denied");
 		sg_suggest_offer(&s, "version");
-		return sg_perr(p, key->pos, "the language \"%s\" must be a mapping (inherit, allow, …), but is %s%s", key->value,
-			       node_kind(val), sg_suggest_text(&s, hint, sizeof(hint)));
+		return sg_perr(p, key->pos, "the language \"%s\" must be a mapping (inherit, allow, …), but is %s%s",
+			       key->value, node_kind(val), sg_suggest_text(&s, hint, sizeof(hint)));
 	}
 	if (doc->n_langs == SG_POLICY_MAX_LANGUAGES)
-		return sg_err_at(p->err, E2BIG, p->name, key->pos.line, key->pos.column, "more than %d languages in one file",
-				 SG_POLICY_MAX_LANGUAGES);
+		return sg_err_at(p->err, E2BIG, p->name, key->pos.line, key->pos.column,
+				 "more than %d languages in one file", SG_POLICY_MAX_LANGUAGES);
 	lang = sg_arena_alloc(p->arena, sizeof(*lang));
 	if (!lang)
 		return sg_pnomem(p);
@@ -516,8 +531,8 @@ static int parse_top(struct sg_parser *p, struct sg_doc *doc, const struct sg_no
 		return sg_perr(p, root->pos, "a policy file is a mapping of languages to their rules, but this is %s",
 			       node_kind(root));
 	if (root->n / 2 > SG_POLICY_MAX_LANGUAGES + 2)
-		return sg_err_at(p->err, E2BIG, p->name, root->pos.line, root->pos.column, "more than %d languages in one file",
-				 SG_POLICY_MAX_LANGUAGES);
+		return sg_err_at(p->err, E2BIG, p->name, root->pos.line, root->pos.column,
+				 "more than %d languages in one file", SG_POLICY_MAX_LANGUAGES);
 	rc = check_duplicate_keys(p, root);
 	for (key = root->first; key && !rc; key = val->next) {
 		val = key->next;
@@ -527,7 +542,8 @@ static int parse_top(struct sg_parser *p, struct sg_doc *doc, const struct sg_no
 				rc = finish_items(p, &doc->denied);
 		} else if (!strcmp(key->value, "version")) {
 			if (val->type != SG_NODE_SCALAR || strcmp(val->value, "1"))
-				return sg_perr(p, val->pos, "\"version\" must be 1: this program knows no other format");
+				return sg_perr(p, val->pos,
+					       "\"version\" must be 1: this program knows no other format");
 		} else {
 			rc = parse_language(p, doc, key, val);
 		}

@@ -22,8 +22,8 @@ static int sg_oracle_in_sandbox(void *ctx, int pid)
 	return o && o->in_sandbox && o->in_sandbox(o->ctx, pid);
 }
 
-struct sg_decision sg_policy_decide(const struct sg_policy *p, uint32_t audit_arch, uint32_t nr, const uint64_t args[SG_ARGS],
-				    const struct sg_oracle *oracle)
+struct sg_decision sg_policy_decide(const struct sg_policy *p, uint32_t audit_arch, uint32_t nr,
+				    const uint64_t args[SG_ARGS], const struct sg_oracle *oracle)
 {
 	const struct sg_decision foreign = {.action = SG_ACTION_KILL, .origin = SG_ORIGIN_UNLISTED};
 	__u64 a[SG_ARGS];

@@ -16,7 +16,7 @@
  * any machine, on hostile input, without privilege. The text form is described in docs/policy.md.
  */
 
-struct sg_doc;	  /* one parsed file */
+struct sg_doc;    /* one parsed file */
 struct sg_policy; /* one language of it, resolved */
 
 /* Bounds on a policy file; past any of them the file is refused with an error that names the bound. */
@@ -72,9 +72,9 @@ struct sg_limits {
 int sg_parse_time(const char *text, uint64_t *ms);
 int sg_parse_size(const char *text, uint64_t *bytes);
 
-const char *sg_policy_name(const struct sg_policy *p);	    /* canonical language */
-const char *sg_policy_source(const struct sg_policy *p);    /* file, or "builtin:NAME" */
-const char *sg_policy_digest(const struct sg_policy *p);    /* "sha256:" and 64 hex digits over the ruleset and limits */
+const char *sg_policy_name(const struct sg_policy *p);   /* canonical language */
+const char *sg_policy_source(const struct sg_policy *p); /* file, or "builtin:NAME" */
+const char *sg_policy_digest(const struct sg_policy *p); /* "sha256:" and 64 hex digits over the ruleset and limits */
 const struct sg_limits *sg_policy_limits(const struct sg_policy *p);
 const struct sg_ruleset *sg_policy_ruleset(const struct sg_policy *p);
 bool sg_policy_has_audit(const struct sg_policy *p);
@@ -99,8 +99,8 @@ struct sg_oracle {
 	bool (*in_sandbox)(void *ctx, int32_t pid);
 	void *ctx;
 };
-struct sg_decision sg_policy_decide(const struct sg_policy *p, uint32_t audit_arch, uint32_t nr, const uint64_t args[SG_ARGS],
-				    const struct sg_oracle *oracle);
+struct sg_decision sg_policy_decide(const struct sg_policy *p, uint32_t audit_arch, uint32_t nr,
+				    const uint64_t args[SG_ARGS], const struct sg_oracle *oracle);
 
 /*
  * The smallest change that lets this call through, as one line in *out (caller frees):
@@ -110,8 +110,8 @@ struct sg_decision sg_policy_decide(const struct sg_policy *p, uint32_t audit_ar
  *   no policy can allow …                                     i386, x32, numbers without a name
  * and "" for a call that is allowed already. Calls are narrowed to the arguments that say what they do.
  */
-int sg_policy_hint(const struct sg_policy *p, uint32_t audit_arch, uint32_t nr, const uint64_t args[SG_ARGS], char **out,
-		   struct sg_err *err);
+int sg_policy_hint(const struct sg_policy *p, uint32_t audit_arch, uint32_t nr, const uint64_t args[SG_ARGS],
+		   char **out, struct sg_err *err);
 
 /* Prints what the policy means, rule by rule, with file:line of each. json: one JSON object instead of text. */
 int sg_policy_explain(const struct sg_policy *p, bool json, FILE *out, struct sg_err *err);

@@ -81,7 +81,8 @@ static int add_origin(struct flat *f, const struct sg_doc *doc, const struct sg_
 	return 0;
 }
 
-static int add_conditional(struct flat *f, const struct sg_doc *doc, const struct sg_item *item, struct slot *s, uint32_t origin)
+static int add_conditional(struct flat *f, const struct sg_doc *doc, const struct sg_item *item, struct slot *s,
+			   uint32_t origin)
 {
 	const struct sg_alt *alt;
 	struct flat_rule *r;
@@ -89,8 +90,8 @@ static int add_conditional(struct flat *f, const struct sg_doc *doc, const struc
 	for (alt = item->alts; alt; alt = alt->next) {
 		if (++s->n > SG_RULES_PER_NR)
 			return sg_err_at(f->err, E2BIG, doc->name, item->pos.line, item->pos.column,
-					 "more than %d conditional rules for \"%s\", the inherited ones included", SG_RULES_PER_NR,
-					 item->name);
+					 "more than %d conditional rules for \"%s\", the inherited ones included",
+					 SG_RULES_PER_NR, item->name);
 		if (++f->n_rules > SG_RULES_MAX)
 			return sg_err_at(f->err, E2BIG, doc->name, item->pos.line, item->pos.column,
 					 "more than %d conditional rules in one policy, the inherited ones included",
@@ -109,7 +110,8 @@ static int add_conditional(struct flat *f, const struct sg_doc *doc, const struc
 	return 0;
 }
 
-static int add_items(struct flat *f, const struct sg_doc *doc, const struct sg_lang *lang, enum sg_list list, bool conditional)
+static int add_items(struct flat *f, const struct sg_doc *doc, const struct sg_lang *lang, enum sg_list list,
+		     bool conditional)
 {
 	const struct sg_item *i;
 	uint32_t origin;
@@ -225,8 +227,8 @@ static int visit(struct flat *f, const struct sg_doc *doc, const struct sg_lang 
 		else
 			parent = sg_doc_find(doc, w->text);
 		if (!rc && !parent)
-			rc = sg_err_at(f->err, EINVAL, doc->name, w->pos.line, w->pos.column, "this file has no language \"%s\"",
-				       w->text);
+			rc = sg_err_at(f->err, EINVAL, doc->name, w->pos.line, w->pos.column,
+				       "this file has no language \"%s\"", w->text);
 		if (!rc)
 			rc = visit(f, parent_doc, parent);
 	}

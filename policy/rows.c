@@ -21,7 +21,8 @@ size_t sg_rows_of(const struct sg_policy *p, unsigned nr, struct sg_row *rows, s
 		if (r->origin == last)
 			continue;
 		last = r->origin;
-		rows[n++] = (struct sg_row){.nr = nr, .action = r->action, .err = r->err, .origin = sg_policy_origin(p, last)};
+		rows[n++] = (struct sg_row){
+			.nr = nr, .action = r->action, .err = r->err, .origin = sg_policy_origin(p, last)};
 	}
 	if (n < max && (n || e->origin != p->unlisted_origin))
 		rows[n++] = (struct sg_row){
@@ -56,7 +57,9 @@ void sg_row_print(const struct sg_row *r, const char *prefix, FILE *out)
 		sg_row_text(r, text, sizeof(text)));
 	if (r->origin)
 		fprintf(out, " %s:%u:%u%s\n", r->origin->file, r->origin->line, r->origin->column,
-			r->unlisted ? " (unlisted)" : !strcmp(r->origin->list, "denied") ? " (denied)" : "");
+			r->unlisted                          ? " (unlisted)"
+			: !strcmp(r->origin->list, "denied") ? " (denied)"
+							     : "");
 	else
 		fprintf(out, " (unlisted)\n");
 }
@@ -89,8 +92,8 @@ json_t *sg_row_json(const struct sg_row *r)
 static const struct {
 	const char *name;
 	char kind; /* n: number, s: size, t: time */
-} limits[SG_N_LIMITS] = {{"pids", 'n'},	    {"open_files", 'n'}, {"file_size", 's'}, {"stack", 's'},
-			 {"cpu_time", 't'}, {"wall_time", 't'},	 {"memory", 's'},    {"output", 's'}};
+} limits[SG_N_LIMITS] = {{"pids", 'n'},     {"open_files", 'n'}, {"file_size", 's'}, {"stack", 's'},
+			 {"cpu_time", 't'}, {"wall_time", 't'},  {"memory", 's'},    {"output", 's'}};
 
 const char *sg_limit_name(size_t i)
 {
@@ -99,8 +102,8 @@ const char *sg_limit_name(size_t i)
 
 uint64_t sg_limit_value(const struct sg_limits *l, size_t i)
 {
-	const uint64_t values[SG_N_LIMITS] = {l->pids,	   l->open_files, l->file_size, l->stack,
-					      l->cpu_time, l->wall_time,  l->memory,	l->output};
+	const uint64_t values[SG_N_LIMITS] = {l->pids,     l->open_files, l->file_size, l->stack,
+					      l->cpu_time, l->wall_time,  l->memory,    l->output};
 
 	return values[i];
 }

@@ -10,8 +10,8 @@
 struct sg_row {
 	unsigned nr;
 	unsigned action, err;
-	bool otherwise; /* what is left when no conditional rule of the call matched */
-	bool unlisted;	/* on no list: only there to end a call's conditional rules */
+	bool otherwise;                 /* what is left when no conditional rule of the call matched */
+	bool unlisted;                  /* on no list: only there to end a call's conditional rules */
 	const struct sg_origin *origin; /* NULL: the built-in default for unlisted calls */
 };
 

@@ -18,14 +18,14 @@
 #endif
 
 #define SG_RULESET_VERSION 1
-#define SG_NR_MAX 512	  /* system call numbers 0 … 511; anything else is unlisted */
-#define SG_RULES_MAX 256  /* argument rules in one ruleset */
+#define SG_NR_MAX 512      /* system call numbers 0 … 511; anything else is unlisted */
+#define SG_RULES_MAX 256   /* argument rules in one ruleset */
 #define SG_RULES_PER_NR 64 /* argument rules of one system call: bounds the walk in the BPF program */
-#define SG_CONDS_MAX 4	  /* conditions in one argument rule, all of which must hold */
+#define SG_CONDS_MAX 4     /* conditions in one argument rule, all of which must hold */
 #define SG_ARGS 6
 
 enum sg_action {
-	SG_ACTION_NONE = 0,  /* never in a finished ruleset; treated as kill */
+	SG_ACTION_NONE = 0, /* never in a finished ruleset; treated as kill */
 	SG_ACTION_ALLOW = 1,
 	SG_ACTION_AUDIT = 2, /* allow and record */
 	SG_ACTION_ERRNO = 3, /* the call is skipped and answers -errno */
@@ -39,8 +39,9 @@ enum sg_op {
 	SG_OP_LE = 4,
 	SG_OP_GT = 5,
 	SG_OP_GE = 6,
-	SG_OP_SELF = 7,	      /* (argument & mask) is the pid of the sandbox's first process */
-	SG_OP_IN_SANDBOX = 8, /* the argument is the pid or tid of a task of the sandbox, 0, or minus a process group of it */
+	SG_OP_SELF = 7, /* (argument & mask) is the pid of the sandbox's first process */
+	SG_OP_IN_SANDBOX =
+		8, /* the argument is the pid or tid of a task of the sandbox, 0, or minus a process group of it */
 };
 
 struct sg_cond {
@@ -64,8 +65,8 @@ struct sg_rule {
 /* What happens to one system call number: the first argument rule that matches, else the entry's own action. */
 struct sg_entry {
 	__u16 first_rule; /* index into rules[] */
-	__u16 n_rules;	  /* 0 … SG_RULES_PER_NR */
-	__u16 action;	  /* enum sg_action */
+	__u16 n_rules;    /* 0 … SG_RULES_PER_NR */
+	__u16 action;     /* enum sg_action */
 	__u16 err;
 	__u32 origin;
 };
@@ -94,7 +95,8 @@ struct sg_decision {
 #define SG_IN_SANDBOX(ctx, pid) ((void)(ctx), (void)(pid), 0)
 #endif
 
-static inline __attribute__((always_inline)) int sg_cond_holds(const struct sg_cond *c, __u64 arg, __u32 self, void *ctx)
+static inline __attribute__((always_inline)) int sg_cond_holds(const struct sg_cond *c, __u64 arg, __u32 self,
+							       void *ctx)
 {
 	__u64 v = arg & c->mask;
 
@@ -145,7 +147,8 @@ sg_ruleset_decide(const struct sg_ruleset *rs, __u64 nr, const __u64 *args, __u3
 		for (j = 0; j < SG_CONDS_MAX; j++) {
 			if (j >= r->n_conds)
 				break;
-			if (!sg_cond_holds(&r->cond[j], args[r->cond[j].arg < SG_ARGS ? r->cond[j].arg : 0], self, ctx)) {
+			if (!sg_cond_holds(&r->cond[j], args[r->cond[j].arg < SG_ARGS ? r->cond[j].arg : 0], self,
+					   ctx)) {
 				all = 0;
 				break;
 			}

@@ -79,7 +79,8 @@ static void emit_cond(struct builder *b, const struct sg_cond *c)
 {
 	const uint32_t mask_hi = (uint32_t)(c->mask >> 32), mask_lo = (uint32_t)c->mask;
 	const uint32_t hi = (uint32_t)(c->value >> 32), lo = (uint32_t)c->value;
-	const unsigned jeq = BPF_JMP | BPF_JEQ | BPF_K, jgt = BPF_JMP | BPF_JGT | BPF_K, jge = BPF_JMP | BPF_JGE | BPF_K;
+	const unsigned jeq = BPF_JMP | BPF_JEQ | BPF_K, jgt = BPF_JMP | BPF_JGT | BPF_K,
+		       jge = BPF_JMP | BPF_JGE | BPF_K;
 	const bool above = c->op == SG_OP_GT || c->op == SG_OP_GE, below = c->op == SG_OP_LT || c->op == SG_OP_LE;
 	const unsigned start = b->n;
 	unsigned i;
@@ -283,7 +284,8 @@ static int scmp_fail(struct sg_err *err, int rc, const char *what)
 	return sg_err_set(err, rc < 0 ? -rc : EINVAL, "libseccomp: %s: %s", what, strerror(rc < 0 ? -rc : EINVAL));
 }
 
-/* From here on a binary tree beats a chain, at run time and where the kernel walks the filter for every number at load. */
+/* From here on a binary tree beats a chain, at run time and where the kernel walks the filter for every number at load.
+ */
 #define TREE_FROM 16
 
 static int add_frame_rules(scmp_filter_ctx ctx, const struct sg_ruleset *rs, uint32_t standard, struct sg_err *err)
@@ -391,8 +393,8 @@ static int rewrite_return(struct builder *b, unsigned at, const uint16_t *block,
 
 #ifdef __x86_64__
 /*
- * libseccomp lets number -1 past its x32 check, for tracers that skip calls. Here it has bit 30 set like any x32 number,
- * and goes where they go.
+ * libseccomp lets number -1 past its x32 check, for tracers that skip calls. Here it has bit 30 set like any x32
+ * number, and goes where they go.
  */
 static int close_x32_gap(struct builder *b, unsigned frame, struct sg_err *err)
 {

@@ -17,11 +17,12 @@
  * the marked return values become. Built-in policies are compiled at build time into arrays of this form.
  */
 
-/* Return values in an unbound filter that stand for a choice made at launch (never valid seccomp actions by themselves). */
-#define SG_RET_KILL 0x7ff10001U	     /* forbidden: KILL_PROCESS, or USER_NOTIF where the supervisor is to see it */
-#define SG_RET_AUDIT 0x7ff10002U     /* allow, or USER_NOTIF where no program records it */
+/* Return values in an unbound filter that stand for a choice made at launch (never valid seccomp actions by
+ * themselves). */
+#define SG_RET_KILL 0x7ff10001U       /* forbidden: KILL_PROCESS, or USER_NOTIF where the supervisor is to see it */
+#define SG_RET_AUDIT 0x7ff10002U      /* allow, or USER_NOTIF where no program records it */
 #define SG_RET_SUPERVISED 0x7ff10003U /* needs the supervisor's judgement (`in sandbox`): always USER_NOTIF */
-#define SG_RET_FORK 0x7ff10004U	     /* an allowed clone/fork/vfork: ALLOW, or USER_NOTIF to count processes */
+#define SG_RET_FORK 0x7ff10004U       /* an allowed clone/fork/vfork: ALLOW, or USER_NOTIF to count processes */
 
 enum sg_patch_kind {
 	SG_PATCH_EXEC_LO = 1, /* low and high half of the address of the launcher's path string: its own exec, once */
@@ -47,8 +48,8 @@ struct sg_filter {
 struct sg_binding {
 	uint64_t exec_path; /* execve is let through where its first argument is this address; 0: never */
 	uint64_t msghdr;    /* sendmsg is let through where its second argument is this address; 0: never */
-	uint32_t self;	    /* 0: "== self" never holds */
-	uint32_t ret_kill; /* SECCOMP_RET_KILL_PROCESS or SECCOMP_RET_USER_NOTIF */
+	uint32_t self;      /* 0: "== self" never holds */
+	uint32_t ret_kill;  /* SECCOMP_RET_KILL_PROCESS or SECCOMP_RET_USER_NOTIF */
 	uint32_t ret_audit;
 	uint32_t ret_supervised;
 	uint32_t ret_fork;
@@ -59,7 +60,8 @@ int sg_filter_compile(const struct sg_policy *p, struct sg_filter *out, struct s
 void sg_filter_release(struct sg_filter *f);
 
 /* Writes the bound filter to insns (room for f->n_insns). Fails closed: an unknown marker is -EINVAL. */
-int sg_filter_bind(const struct sg_filter *f, const struct sg_binding *b, struct sock_filter *insns, struct sg_err *err);
+int sg_filter_bind(const struct sg_filter *f, const struct sg_binding *b, struct sock_filter *insns,
+		   struct sg_err *err);
 
 /* Runs a bound filter as the kernel would: the tests' oracle for the bytes, and `policy explain --filter`. Returns the
  * SECCOMP_RET_* value, or SECCOMP_RET_KILL_PROCESS for a malformed program. */
@@ -73,7 +75,8 @@ void sg_filter_dump(const struct sg_filter *f, FILE *out);
 struct sg_builtin {
 	const char *name;
 	const char *const *aliases; /* NULL-terminated */
-	bool listed; /* false: a part that other policies inherit, not a language of its own; it has no digest and no filter */
+	bool listed; /* false: a part that other policies inherit, not a language of its own; it has no digest and no
+			filter */
 	const char *yaml;
 	size_t yaml_len;
 	const char *digest;

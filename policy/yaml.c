@@ -96,7 +96,8 @@ static int add_node(struct reader *r, enum sg_node_type type, yaml_mark_t mark, 
 	struct sg_pos pos = position(r, mark);
 
 	if (++r->nodes > SG_POLICY_MAX_NODES) {
-		sg_err_at(r->p->err, E2BIG, r->p->name, pos.line, pos.column, "more than %u YAML nodes", SG_POLICY_MAX_NODES);
+		sg_err_at(r->p->err, E2BIG, r->p->name, pos.line, pos.column, "more than %u YAML nodes",
+			  SG_POLICY_MAX_NODES);
 		return -E2BIG;
 	}
 	n = sg_arena_alloc(r->p->arena, sizeof(*n));
@@ -205,7 +206,8 @@ static int take_event(struct reader *r, const yaml_event_t *e)
 		return 1;
 	case YAML_DOCUMENT_START_EVENT:
 		if (r->root)
-			return sg_perr(r->p, position(r, e->start_mark), "a policy file holds one YAML document, not several");
+			return sg_perr(r->p, position(r, e->start_mark),
+				       "a policy file holds one YAML document, not several");
 		return 0;
 	case YAML_SCALAR_EVENT:
 		return add_scalar(r, e);

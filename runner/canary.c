@@ -149,7 +149,8 @@ static int load_lsm(pid_t pid, char *why, size_t size)
 	int link;
 
 	if (id < 0) {
-		snprintf(why, size, "the kernel's BTF has no LSM hooks (%s); CONFIG_BPF_LSM and CONFIG_DEBUG_INFO_BTF are needed",
+		snprintf(why, size,
+			 "the kernel's BTF has no LSM hooks (%s); CONFIG_BPF_LSM and CONFIG_DEBUG_INFO_BTF are needed",
 			 strerror(-id));
 		return -1;
 	}
@@ -245,8 +246,9 @@ static void read_verdicts(int fd, char *layer, size_t layer_size, char *why, siz
 enum sg_canary_result sg_canary_tier(const char *tier, bool seccomp, const char *layer, char *why, size_t size)
 {
 	char fd_arg[32], got[32] = "";
-	const char *argv[] = {"sgrun", "--tier", tier, "--seccomp", seccomp ? "on" : "off", "--lang", "compiled",
-			      "--wall-time", "10", "--verdicts", fd_arg, "--", "/proc/self/exe", "doctor", "--canary", NULL};
+	const char *argv[] = {
+		"sgrun", "--tier",     tier,   "--seccomp", seccomp ? "on" : "off", "--lang", "compiled", "--wall-time",
+		"10",    "--verdicts", fd_arg, "--",        "/proc/self/exe",       "doctor", "--canary", NULL};
 	char *envp[] = {NULL};
 	posix_spawn_file_actions_t actions;
 	int fds[2], status = 0, rc;

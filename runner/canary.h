@@ -10,8 +10,8 @@
  * Nothing here trusts what a kernel says of itself.
  */
 enum sg_canary_result {
-	SG_CANARY_STOPPED,   /* tried, and seen to be stopped by the layer */
-	SG_CANARY_MISSING,   /* the layer could not be set up: why says what it answered */
+	SG_CANARY_STOPPED,     /* tried, and seen to be stopped by the layer */
+	SG_CANARY_MISSING,     /* the layer could not be set up: why says what it answered */
 	SG_CANARY_NOT_STOPPED, /* it was set up without error and did not stop the canary: never to be relied on */
 };
 

@@ -83,7 +83,7 @@ int sg_secret_map(struct sg_secret *s, const char *path, struct sg_err *err)
 	s->control = (void *)(((uintptr_t)(s->report + 1) + 15) & ~(uintptr_t)15);
 	s->path = (char *)(s->control + 1);
 	s->path += random[1] >> 56 & 0xff;
-	strcpy(s->path, path);
+	memcpy(s->path, path, strlen(path) + 1);
 	return 0;
 }
 
@@ -183,7 +183,8 @@ static void load_filter(const struct sg_child *c)
 	for (int i = 0; i < c->plan->filter.n_patches; i++)
 		if (c->plan->filter.patches[i].kind == SG_PATCH_SELF)
 			c->insns[c->plan->filter.patches[i].pc].k = (uint32_t)getpid();
-	/* While the supervisor looks at a call, only a fatal signal may interrupt it: else the call would be asked again. */
+	/* While the supervisor looks at a call, only a fatal signal may interrupt it: else the call would be asked
+	 * again. */
 	fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
 		     c->listener ? flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV : flags, &prog);
 	if (fd < 0 && errno == EINVAL && c->listener)

@@ -42,7 +42,7 @@ struct sg_secret {
 	union {
 		char buf[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
-	} *control;
+	} * control;
 	char *path; /* room for PATH_MAX bytes */
 	void *page;
 	size_t size;
@@ -55,14 +55,15 @@ struct sg_child {
 	const struct sg_plan *plan;
 	struct sg_secret *secret;
 	struct sock_filter *insns; /* bound but for SELF, which the child fills in; NULL: no seccomp */
-	bool listener;		   /* the filter needs one */
-	int report;		   /* socket to the supervisor, SOCK_SEQPACKET */
-	int wait;		   /* read end: go on when a byte comes, die at end of file; -1: do not wait */
-	int landlock;		   /* ruleset, -1: none */
+	bool listener;             /* the filter needs one */
+	int report;                /* socket to the supervisor, SOCK_SEQPACKET */
+	int wait;                  /* read end: go on when a byte comes, die at end of file; -1: do not wait */
+	int landlock;              /* ruleset, -1: none */
 	pid_t supervisor;
 	sigset_t mask; /* to restore */
 	struct sigaction sigpipe;
-	uint64_t marker; /* RLIMIT_MSGQUEUE value that marks the sandbox's processes where there is no cgroup; 0: none */
+	uint64_t
+		marker; /* RLIMIT_MSGQUEUE value that marks the sandbox's processes where there is no cgroup; 0: none */
 };
 
 /*

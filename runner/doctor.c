@@ -34,13 +34,16 @@ static void check_cgroup(struct finding *f)
 
 	if (sg_cgroup_create(&cg, &err) < 0) {
 		snprintf(f->why, sizeof(f->why), "%s", err.message);
-		settle(f, SG_CANARY_MISSING, "run as root, or have a cgroup delegated: systemd-run --user --scope -p "
-					     "Delegate=yes; in a container mount cgroup2 read-write");
+		settle(f, SG_CANARY_MISSING,
+		       "run as root, or have a cgroup delegated: systemd-run --user --scope -p "
+		       "Delegate=yes; in a container mount cgroup2 read-write");
 		return;
 	}
-	snprintf(f->why, sizeof(f->why), "below %s; controllers for limits: %s%s%s%s", cg.base, cg.has_pids ? "pids " : "",
-		 cg.has_memory ? "memory " : "", cg.has_cpu ? "cpu " : "",
-		 cg.has_pids || cg.has_memory || cg.has_cpu ? "" : "none (they are on the v1 hierarchies, or not delegated)");
+	snprintf(f->why, sizeof(f->why), "below %s; controllers for limits: %s%s%s%s", cg.base,
+		 cg.has_pids ? "pids " : "", cg.has_memory ? "memory " : "", cg.has_cpu ? "cpu " : "",
+		 cg.has_pids || cg.has_memory || cg.has_cpu
+			 ? ""
+			 : "none (they are on the v1 hierarchies, or not delegated)");
 	(void)sg_cgroup_remove(&cg);
 	settle(f, SG_CANARY_STOPPED, NULL);
 }
@@ -61,10 +64,12 @@ static void lsm_listed(char *out, size_t size)
 	char list[512];
 
 	if (sg_read_file(AT_FDCWD, "/sys/kernel/security/lsm", list, sizeof(list)) < 0)
-		snprintf(out, size, "whether bpf is in the kernel's LSM list cannot be read: securityfs is not mounted "
-				    "(mount -t securityfs none /sys/kernel/security)");
+		snprintf(out, size,
+			 "whether bpf is in the kernel's LSM list cannot be read: securityfs is not mounted "
+			 "(mount -t securityfs none /sys/kernel/security)");
 	else
-		snprintf(out, size, "%s in the kernel's LSM list (%s)", strstr(list, "bpf") ? "bpf is" : "bpf is not", list);
+		snprintf(out, size, "%s in the kernel's LSM list (%s)", strstr(list, "bpf") ? "bpf is" : "bpf is not",
+			 list);
 }
 
 static void check_bpf_lsm(struct finding *f)
@@ -77,15 +82,17 @@ static void check_bpf_lsm(struct finding *f)
 		snprintf(f->why, sizeof(f->why), "no rules of this version use it yet");
 	else
 		snprintf(f->why, sizeof(f->why), "%s; %.200s", why, listed);
-	settle(f, r, "boot with bpf in the LSM list (lsm=…,bpf) on a kernel with CONFIG_BPF_LSM and BTF, and run as root; "
-		     "a host that refuses to load LSM programs has to be asked for them");
+	settle(f, r,
+	       "boot with bpf in the LSM list (lsm=…,bpf) on a kernel with CONFIG_BPF_LSM and BTF, and run as root; "
+	       "a host that refuses to load LSM programs has to be asked for them");
 }
 
 static void check_btf(struct finding *f)
 {
 	bool there = access("/sys/kernel/btf/vmlinux", R_OK) == 0;
 
-	snprintf(f->why, sizeof(f->why), "%s", there ? "/sys/kernel/btf/vmlinux" : "/sys/kernel/btf/vmlinux cannot be read");
+	snprintf(f->why, sizeof(f->why), "%s",
+		 there ? "/sys/kernel/btf/vmlinux" : "/sys/kernel/btf/vmlinux cannot be read");
 	settle(f, there ? SG_CANARY_STOPPED : SG_CANARY_MISSING, "a kernel with CONFIG_DEBUG_INFO_BTF=y");
 }
 
@@ -117,8 +124,8 @@ static void print_json(FILE *out, const struct finding *f, size_t n, const char 
 
 	for (size_t i = 0; i < n; i++)
 		json_object_set_new(layers, f[i].name,
-				    json_pack("{s:b, s:s, s:s, s:s?}", "works", f[i].works, "state", f[i].state, "detail",
-					      f[i].why, "fix", f[i].fix));
+				    json_pack("{s:b, s:s, s:s, s:s?}", "works", f[i].works, "state", f[i].state,
+					      "detail", f[i].why, "fix", f[i].fix));
 	all = json_pack("{s:s, s:s, s:o}", "kernel", kernel, "tier", tier, "layers", layers);
 	json_dumpf(all, out, JSON_INDENT(1));
 	fputc('\n', out);
@@ -138,14 +145,16 @@ int sg_doctor(bool json, FILE *out)
 		[LSM] = {.name = "bpf_lsm", .title = "BPF LSM"},
 		[LANDLOCK] = {.name = "landlock", .title = "Landlock"},
 	};
-	static const char bpf_fix[] = "run as root, or with CAP_BPF and CAP_PERFMON and a writable cgroup2; kernel 5.10 or newer";
+	static const char bpf_fix[] =
+		"run as root, or with CAP_BPF and CAP_PERFMON and a writable cgroup2; kernel 5.10 or newer";
 	struct utsname uts;
 	const char *tier;
 
 	uname(&uts);
 	settle(&f[SECCOMP], sg_canary_seccomp(f[SECCOMP].why, sizeof(f[SECCOMP].why)),
 	       "a kernel with CONFIG_SECCOMP_FILTER; in a container, a profile that allows seccomp");
-	check_tier(&f[NOTIFY], "unprivileged", true, "seccomp", "kernel 5.7 or newer; in a container, a profile that allows clone3");
+	check_tier(&f[NOTIFY], "unprivileged", true, "seccomp",
+		   "kernel 5.7 or newer; in a container, a profile that allows clone3");
 	check_cgroup(&f[CGROUP]);
 	check_btf(&f[BTF]);
 	check_tier(&f[BPF], "bpf", true, "seccomp", bpf_fix);

@@ -23,10 +23,10 @@
 
 /* All the guard needs, in memory that nobody else writes after the start. */
 struct sg_guard_state {
-	int pipe;    /* read end */
-	int keep;    /* cgroup directory, -1: none */
-	int proc;    /* /proc, for the search by marker */
-	pid_t self;  /* the supervisor */
+	int pipe;   /* read end */
+	int keep;   /* cgroup directory, -1: none */
+	int proc;   /* /proc, for the search by marker */
+	pid_t self; /* the supervisor */
 	uint64_t marker;
 	char path[512];
 	char stack[STACK_SIZE] __attribute__((aligned(16)));
@@ -140,7 +140,8 @@ static void guard_main(void *arg)
 		if (g->keep >= 0) {
 			kill_cgroup(g);
 		} else {
-			/* Its forks need the supervisor's answer, so what is found once is all there is; look twice more. */
+			/* Its forks need the supervisor's answer, so what is found once is all there is; look twice
+			 * more. */
 			for (int quiet = 0, i = 0; quiet < 3 && i < ROUNDS; i++) {
 				quiet = kill_marked(g) ? 0 : quiet + 1;
 				(void)sys(SYS_nanosleep, (long)&ts, 0, 0, 0);

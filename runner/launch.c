@@ -143,9 +143,10 @@ static int choose_tier(struct sg_launch *l, struct sg_err *err)
 	l->tier = o->tier == SG_TIER_UNPRIVILEGED ? SG_TIER_UNPRIVILEGED : SG_TIER_BPF;
 	l->filter = o->seccomp && !(o->audit && l->tier >= SG_TIER_BPF);
 	if (o->tier == SG_TIER_LSM || o->require == SG_TIER_LSM)
-		return sg_err_set(err, ENOTSUP,
-				  "the lsm tier is not to be had here: this version enforces no object rules by BPF LSM; "
-				  "use --require bpf, or no --require");
+		return sg_err_set(
+			err, ENOTSUP,
+			"the lsm tier is not to be had here: this version enforces no object rules by BPF LSM; "
+			"use --require bpf, or no --require");
 	if (l->tier == SG_TIER_BPF && (make_cgroup(l, &why) < 0 || open_bpf(l, &why) < 0)) {
 		if (o->tier == SG_TIER_BPF || o->require == SG_TIER_BPF)
 			return sg_err_set(err, why.code, "the bpf tier is not to be had here: %s; see sgrun doctor",
@@ -158,8 +159,9 @@ static int choose_tier(struct sg_launch *l, struct sg_err *err)
 		if (o->require == SG_TIER_BPF)
 			return sg_err_set(err, EPERM, "--require bpf: --tier unprivileged was asked for");
 		if (!o->seccomp)
-			return sg_err_set(err, ENOTSUP, "--seccomp off leaves nothing that enforces in the unprivileged "
-							"tier; run as root, or leave seccomp on");
+			return sg_err_set(err, ENOTSUP,
+					  "--seccomp off leaves nothing that enforces in the unprivileged "
+					  "tier; run as root, or leave seccomp on");
 		if (o->stats)
 			degrade(l, "--stats: system calls are counted by a BPF program, and there is none");
 		if (l->cg.dirfd < 0)
@@ -193,9 +195,12 @@ static void plan_mechanisms(struct sg_launch *l)
 		const char *name;
 		uint64_t value;
 		const char *mechanism;
-	} rows[] = {{"open_files", x->open_files, "RLIMIT_NOFILE"},	{"file_size", x->file_size, "RLIMIT_FSIZE"},
-		    {"stack", x->stack, "RLIMIT_STACK"},		{"cpu_time_ms", x->cpu_time, "RLIMIT_CPU (per process)"},
-		    {"wall_time_ms", x->wall_time, "supervisor timer"}, {"memory", x->memory, NULL},
+	} rows[] = {{"open_files", x->open_files, "RLIMIT_NOFILE"},
+		    {"file_size", x->file_size, "RLIMIT_FSIZE"},
+		    {"stack", x->stack, "RLIMIT_STACK"},
+		    {"cpu_time_ms", x->cpu_time, "RLIMIT_CPU (per process)"},
+		    {"wall_time_ms", x->wall_time, "supervisor timer"},
+		    {"memory", x->memory, NULL},
 		    {"output", x->output, NULL}};
 
 	for (size_t i = 0; i < SG_ARRAY_SIZE(rows); i++) {
@@ -208,12 +213,14 @@ static void plan_mechanisms(struct sg_launch *l)
 	}
 }
 
-static int bind_filter(struct sg_launch *l, const struct sg_secret *secret, struct sock_filter **insns, struct sg_err *err)
+static int bind_filter(struct sg_launch *l, const struct sg_secret *secret, struct sock_filter **insns,
+		       struct sg_err *err)
 {
 	bool bpf = l->tier >= SG_TIER_BPF;
 	struct sg_binding b = {
 		.exec_path = (uint64_t)(uintptr_t)secret->path,
 		.msghdr = (uint64_t)(uintptr_t)secret->msg,
+		.self = 1, /* any but 0, which means never: the child puts its own pid in */
 		.ret_kill = bpf ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_USER_NOTIF,
 		/* In the bpf tier the sys_enter program, which runs after seccomp, records audited calls. */
 		.ret_audit = bpf ? SECCOMP_RET_ALLOW : SECCOMP_RET_USER_NOTIF,
@@ -279,8 +286,9 @@ static pid_t clone_into(struct sg_launch *l, struct sg_child *child, struct sg_e
 		pid = pid < 0 ? -errno : pid;
 	}
 	if (pid < 0)
-		return sg_err_set(err, (int)-pid, "cannot start a process%s%s: %s%s", l->cg.dirfd >= 0 ? " in the cgroup " : "",
-				  l->cg.dirfd >= 0 ? l->cg.path : "", strerror((int)-pid),
+		return sg_err_set(err, (int)-pid, "cannot start a process%s%s: %s%s",
+				  l->cg.dirfd >= 0 ? " in the cgroup " : "", l->cg.dirfd >= 0 ? l->cg.path : "",
+				  strerror((int)-pid),
 				  pid == -ENOSYS ? "; Linux 5.7 or newer is needed, and a container's own seccomp "
 						   "profile must allow clone3"
 						 : "");
@@ -358,8 +366,8 @@ static int start_child(struct sg_launch *l, const sigset_t *mask, uint64_t marke
 		.plan = l->plan,
 		.secret = &secret,
 		.insns = insns,
-		.listener = l->filter && (l->tier == SG_TIER_UNPRIVILEGED || l->plan->filter.has_supervised ||
-					  l->judge.max_tasks),
+		.listener = l->filter &&
+			    (l->tier == SG_TIER_UNPRIVILEGED || l->plan->filter.has_supervised || l->judge.max_tasks),
 		.report = report,
 		.wait = wait_r,
 		.landlock = l->landlock.fd,
@@ -399,8 +407,9 @@ static void build_landlock(struct sg_launch *l)
 	struct sg_err why = {0};
 
 	if (sg_landlock_build(&l->landlock, l->cg.dirfd >= 0 ? l->cg.path : "", &why) < 0)
-		degrade(l, "no Landlock: %s; a program with the right user id can write to kernel file systems and trace "
-			   "processes outside",
+		degrade(l,
+			"no Landlock: %s; a program with the right user id can write to kernel file systems and trace "
+			"processes outside",
 			why.message);
 }
 

@@ -26,15 +26,15 @@ struct sg_launch {
 	struct sg_judge judge;
 	struct sg_bpf *bpf; /* NULL: no BPF */
 	uint32_t sandbox;   /* its index there */
-	bool sys_enter;	    /* attached */
-	bool filter;	    /* a seccomp filter is loaded */
+	bool sys_enter;     /* attached */
+	bool filter;        /* a seccomp filter is loaded */
 	pid_t pid;
 	int pidfd;
-	int listener; /* -1: none */
-	int report;   /* the child's reports; end of file once the exec succeeded */
-	int signals;  /* signalfd */
+	int listener;             /* -1: none */
+	int report;               /* the child's reports; end of file once the exec succeeded */
+	int signals;              /* signalfd */
 	struct sigaction sigpipe; /* what the caller had */
-	int exec_errno; /* why the program could not be executed; 0: it was */
+	int exec_errno;           /* why the program could not be executed; 0: it was */
 	uint64_t started_ns;
 	json_t *degraded;   /* array: what is not in force and why */
 	json_t *mechanisms; /* object: limit -> what enforces it */

@@ -26,7 +26,7 @@ struct watch {
 	int status;
 	struct rusage usage;
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
-	unsigned terms;	      /* how often we were asked to end */
+	unsigned terms;       /* how often we were asked to end */
 };
 
 static void stop(struct watch *w)
@@ -184,8 +184,8 @@ static void account(struct watch *w, struct sg_result *r)
 
 static json_t *stats_json(const struct sg_stats *s)
 {
-	return json_pack("{s:I, s:I, s:I, s:I}", "total", (json_int_t)s->total, "allowed", (json_int_t)s->allowed, "denied",
-			 (json_int_t)s->denied, "violations", (json_int_t)s->violations);
+	return json_pack("{s:I, s:I, s:I, s:I}", "total", (json_int_t)s->total, "allowed", (json_int_t)s->allowed,
+			 "denied", (json_int_t)s->denied, "violations", (json_int_t)s->violations);
 }
 
 /* What the kernel side knows at the end: the last records, what it had to drop, whether it was ever skipped. */

@@ -137,7 +137,7 @@ static int quantity(int opt, const char *value, struct sg_limits *l, struct sg_e
 		rc = -ERANGE;
 	if (rc)
 		return sg_err_set(err, EINVAL, "%s is no usable limit; expected %s", value,
-				  opt == OPT_WALL || opt == OPT_CPU ? "a time such as 10, 500ms, 2s, 1m"
+				  opt == OPT_WALL || opt == OPT_CPU     ? "a time such as 10, 500ms, 2s, 1m"
 				  : opt == OPT_PIDS || opt == OPT_FILES ? "a number above 0"
 									: "a size such as 65536, 64K, 10M, 1G");
 	return 0;

@@ -16,10 +16,10 @@
 struct sg_options {
 	const char *language; /* NULL: from the program's name */
 	const char *policy_file;
-	int tier;	/* enum sg_tier, 0: the best there is */
-	int require;	/* enum sg_tier, 0: none */
-	bool seccomp;	/* false: --seccomp off */
-	bool audit;	/* --mode audit */
+	int tier;     /* enum sg_tier, 0: the best there is */
+	int require;  /* enum sg_tier, 0: none */
+	bool seccomp; /* false: --seccomp off */
+	bool audit;   /* --mode audit */
 	bool stats;
 	const char *verdicts;
 	const char *user;
@@ -30,7 +30,7 @@ struct sg_options {
 	int fds[SG_MAX_PASSED_FDS];
 	int n_fds;
 	struct sg_limits limits; /* override the policy's; 0: not given */
-	char **argv;		 /* PROGRAM ARG… NULL */
+	char **argv;             /* PROGRAM ARG… NULL */
 	bool help, version;
 };
 

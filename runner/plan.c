@@ -83,7 +83,8 @@ static int build_env(struct sg_plan *plan, struct sg_err *err)
 			env_put(plan->env, &n, found);
 	}
 	for (int i = 0; i < o->n_env; i++) {
-		/* A name alone passes the caller's value on; a name the caller does not have is left out, as env(1) would. */
+		/* A name alone passes the caller's value on; a name the caller does not have is left out, as env(1)
+		 * would. */
 		char *entry = strchr(o->env[i], '=') ? (char *)o->env[i] : env_find(environ, o->env[i]);
 
 		if (entry)
@@ -195,8 +196,7 @@ static int resolve_program(struct sg_plan *plan, int *exit_status, struct sg_err
 	rc = find_program(plan, from[0], &plan->path);
 	if (rc) {
 		*exit_status = rc == ENOENT ? 127 : 126;
-		rc = sg_err_set(err, rc, "cannot run %s: %s", from[0],
-				rc == ENOENT ? "no such program" : strerror(rc));
+		rc = sg_err_set(err, rc, "cannot run %s: %s", from[0], rc == ENOENT ? "no such program" : strerror(rc));
 	} else {
 		rc = unwrap_env_script(plan, scratch, exit_status, err);
 	}
@@ -256,13 +256,13 @@ static int parse_user(struct sg_plan *plan, const char *text, struct sg_err *err
 		plan->gid = (gid_t)uid;
 	} else {
 		if (!find_user(name, &plan->uid, &plan->gid))
-			return sg_err_set(err, ENOENT, "--user %s: no such user in /etc/passwd; a number works for any user",
-					  name);
+			return sg_err_set(err, ENOENT,
+					  "--user %s: no such user in /etc/passwd; a number works for any user", name);
 	}
 	if (colon) {
 		if (sg_parse_u64(colon + 1, UINT32_MAX - 1, &gid) < 0 && !find_group(colon + 1, &gid))
-			return sg_err_set(err, ENOENT, "--user %s: no such group in /etc/group; a number works for any group",
-					  text);
+			return sg_err_set(err, ENOENT,
+					  "--user %s: no such group in /etc/group; a number works for any group", text);
 		plan->gid = (gid_t)gid;
 	}
 	if (plan->uid == geteuid() && plan->gid == getegid())
@@ -377,7 +377,8 @@ static void plan_rlimits(struct sg_plan *plan)
 		add_rlimit(plan, RLIMIT_FSIZE, l->file_size, l->file_size);
 	if (l->stack)
 		add_rlimit(plan, RLIMIT_STACK, l->stack, l->stack);
-	/* Whole seconds are all the kernel's limit knows; the hard limit one later is SIGKILL for who catches SIGXCPU. */
+	/* Whole seconds are all the kernel's limit knows; the hard limit one later is SIGKILL for who catches SIGXCPU.
+	 */
 	if (l->cpu_time)
 		add_rlimit(plan, RLIMIT_CPU, (l->cpu_time + 999) / 1000, (l->cpu_time + 999) / 1000 + 1);
 }

@@ -101,8 +101,8 @@ out:
 }
 
 /*
- * A caller may start us with 0, 1 or 2 closed, and whatever is opened next would sit there: an error message would go to
- * the verdict file. Something that can neither be read nor written takes the place, and closes at exec, so that the
+ * A caller may start us with 0, 1 or 2 closed, and whatever is opened next would sit there: an error message would go
+ * to the verdict file. Something that can neither be read nor written takes the place, and closes at exec, so that the
  * program finds them as closed as the caller left them.
  */
 static void hold_standard_fds(void)

@@ -66,8 +66,8 @@ static int each_policy(const struct args *a, const char *file, int (*fn)(const s
 		return fail(&err);
 	for (size_t i = 0; status == 0; i++) {
 		const char *language = a->language ? a->language
-				       : doc	   ? sg_doc_language(doc, i)
-				       : file	   ? file + 8
+				       : doc       ? sg_doc_language(doc, i)
+				       : file      ? file + 8
 						   : sg_builtin_name(i);
 
 		if (!language)
@@ -93,8 +93,8 @@ static int check_one(const struct args *a, const struct sg_policy *p)
 	(void)a;
 	if (sg_filter_compile(p, &filter, &err) < 0)
 		return fail(&err);
-	printf("%s: ok, %u argument rules, filter of %u instructions, %s\n", sg_policy_name(p), sg_policy_ruleset(p)->n_rules,
-	       filter.n_insns, sg_policy_digest(p));
+	printf("%s: ok, %u argument rules, filter of %u instructions, %s\n", sg_policy_name(p),
+	       sg_policy_ruleset(p)->n_rules, filter.n_insns, sg_policy_digest(p));
 	sg_filter_release(&filter);
 	return 0;
 }

@@ -16,7 +16,7 @@
 struct sg_bpf;
 
 /* Which programs a supervisor needs. The cheapest set that does the job: sys_enter costs every process on the host. */
-#define SG_BPF_KILLS (1U << 0)	   /* signal_generate (before 5.16 sched_process_exit): seccomp kills become records */
+#define SG_BPF_KILLS (1U << 0)     /* signal_generate (before 5.16 sched_process_exit): seccomp kills become records */
 #define SG_BPF_SYS_ENTER (1U << 1) /* sys_enter and the process life-cycle programs */
 /*
  * sys_exit as well, together with SYS_ENTER: a recorded call that was not killed says what it answered. Without it such
@@ -25,13 +25,14 @@ struct sg_bpf;
 #define SG_BPF_SYS_EXIT (1U << 2)
 
 struct sg_bpf_opts {
-	uint32_t programs;	/* SG_BPF_* */
+	uint32_t programs;      /* SG_BPF_* */
 	uint32_t max_sandboxes; /* at most SG_MAX_SANDBOXES; 0: 1 */
-	uint32_t max_policies;	/* at most SG_MAX_POLICIES; 0: 1 */
-	uint32_t max_procs;	/* tasks of all sandboxes together that are known by pid; 0: 10240. Only with SYS_ENTER */
-	uint32_t ring_bytes;	/* power of two, page-multiple; 0: 256 KiB */
-	const char *btf_cache;	/* directory for the reduced BTF, root-owned; NULL: /run/sandgate; "": none */
-	uint32_t assume_kernel; /* for tests: use only what this older kernel has (major << 16 | minor << 8); 0: all there is */
+	uint32_t max_policies;  /* at most SG_MAX_POLICIES; 0: 1 */
+	uint32_t max_procs;  /* tasks of all sandboxes together that are known by pid; 0: 10240. Only with SYS_ENTER */
+	uint32_t ring_bytes; /* power of two, page-multiple; 0: 256 KiB */
+	const char *btf_cache;  /* directory for the reduced BTF, root-owned; NULL: /run/sandgate; "": none */
+	uint32_t assume_kernel; /* for tests: use only what this older kernel has (major << 16 | minor << 8); 0: all
+				   there is */
 };
 
 /*
@@ -48,15 +49,17 @@ int sg_bpf_attach(struct sg_bpf *b, struct sg_err *err);
 /* Detaches and frees; nothing stays in the kernel. NULL is fine. */
 void sg_bpf_close(struct sg_bpf *b);
 
-/* Replaces a policy. A call being judged meanwhile may see parts of both. Without SYS_ENTER no program reads policies. */
+/* Replaces a policy. A call being judged meanwhile may see parts of both. Without SYS_ENTER no program reads policies.
+ */
 int sg_bpf_set_policy(struct sg_bpf *b, uint32_t index, const struct sg_ruleset *rs, struct sg_err *err);
 /*
  * Registers a sandbox: cfg's cgroup_id, flags, policy and self are used. level: depth of the cgroup below the root of
  * the cgroup2 hierarchy (root 0), 1 … SG_MAX_LEVELS - 1. *index: its number in records. Never silent:
- * -ENOSPC no room (sandboxes, or a full neighbourhood in the table), -EEXIST cgroup known already, -EINVAL cfg or level.
- * A sandbox inside another one's cgroup is judged by the outer one.
+ * -ENOSPC no room (sandboxes, or a full neighbourhood in the table), -EEXIST cgroup known already, -EINVAL cfg or
+ * level. A sandbox inside another one's cgroup is judged by the outer one.
  */
-int sg_bpf_add_sandbox(struct sg_bpf *b, const struct sg_sandbox *cfg, uint32_t level, uint32_t *index, struct sg_err *err);
+int sg_bpf_add_sandbox(struct sg_bpf *b, const struct sg_sandbox *cfg, uint32_t level, uint32_t *index,
+		       struct sg_err *err);
 int sg_bpf_set_self(struct sg_bpf *b, uint32_t index, uint32_t pid, struct sg_err *err);
 /* Its number may be given out again at once: take its records (sg_bpf_consume) and its state first. */
 int sg_bpf_remove_sandbox(struct sg_bpf *b, uint32_t index, struct sg_err *err);
@@ -78,7 +81,8 @@ int sg_bpf_consume(struct sg_bpf *b, sg_bpf_event_fn fn, void *ctx, struct sg_er
 int sg_bpf_sandbox_state(const struct sg_bpf *b, uint32_t index, struct sg_sandbox *out, struct sg_err *err);
 /* Counters summed over CPUs. */
 int sg_bpf_stats(const struct sg_bpf *b, uint32_t index, struct sg_stats *out, struct sg_err *err);
-/* Whether the kernel gives seccomp's kills a signal; if not (before 5.16) records of kills lack what the exit cannot show. */
+/* Whether the kernel gives seccomp's kills a signal; if not (before 5.16) records of kills lack what the exit cannot
+ * show. */
 bool sg_bpf_kills_by_signal(const struct sg_bpf *b);
 /* How often the kernel skipped one of our programs (recursion_misses), and malformed records, since sg_bpf_open(). */
 int sg_bpf_misses(const struct sg_bpf *b, uint64_t *misses, uint64_t *malformed, struct sg_err *err);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The part of the kernel's BTF that the object needs. The kernel's own is megabytes, and libbpf takes milliseconds to read
- * it at every start; the handful of structures that bpf/kernel.bpf.h names is under a kilobyte. Built once for each
- * kernel and object, and kept in a file that only root can have written.
+ * The part of the kernel's BTF that the object needs. The kernel's own is megabytes, and libbpf takes milliseconds to
+ * read it at every start; the handful of structures that bpf/kernel.bpf.h names is under a kilobyte. Built once for
+ * each kernel and object, and kept in a file that only root can have written.
  */
 #include "supervisor/bpf_priv.h"
 
@@ -211,9 +211,9 @@ static void cache_write(int dir, const char *name, uint64_t key, const void *dat
 }
 
 /*
- * Reduction. For every structure of the object that the kernel has under the same name (a suffix ___x does not count, as
- * in CO-RE) a structure with the kernel's size and the kernel's place of each member that the object names. A pointer
- * becomes void *: CO-RE follows one member at a time and never looks through it.
+ * Reduction. For every structure of the object that the kernel has under the same name (a suffix ___x does not count,
+ * as in CO-RE) a structure with the kernel's size and the kernel's place of each member that the object names. A
+ * pointer becomes void *: CO-RE follows one member at a time and never looks through it.
  */
 struct reducer {
 	const struct btf *kernel;
@@ -267,8 +267,7 @@ static bool member_find(const struct btf *btf, const struct btf_type *t, const c
 			return true;
 		}
 		inner = resolve(btf, &type);
-		if (inner && btf_is_composite(inner) && depth < 8 &&
-		    member_find(btf, inner, name, bit, depth + 1, out))
+		if (inner && btf_is_composite(inner) && depth < 8 && member_find(btf, inner, name, bit, depth + 1, out))
 			return true;
 	}
 	return false;
@@ -421,8 +420,8 @@ static struct btf *kernel_btf(const char *path, struct sg_err *err)
 
 	if (fd < 0 || fstat(fd, &st)) {
 		sg_err_set(err, errno == ENOENT ? EOPNOTSUPP : errno,
-			   "the kernel's type information cannot be read from %s: %s. It needs CONFIG_DEBUG_INFO_BTF", path,
-			   strerror(errno));
+			   "the kernel's type information cannot be read from %s: %s. It needs CONFIG_DEBUG_INFO_BTF",
+			   path, strerror(errno));
 		return NULL;
 	}
 	raw.size = (size_t)st.st_size;

@@ -60,8 +60,12 @@ static int print_hook(enum libbpf_print_level level, const char *fmt, va_list ap
 /* Lines of libbpf and of the verifier that say nothing new. */
 static bool line_is_noise(const char *line)
 {
-	static const char *const noise[] = {"processed ", "-- END PROG", "-- BEGIN PROG", "failed to load object",
-					    "failed to load BPF skeleton", ": failed to load: "};
+	static const char *const noise[] = {"processed ",
+					    "-- END PROG",
+					    "-- BEGIN PROG",
+					    "failed to load object",
+					    "failed to load BPF skeleton",
+					    ": failed to load: "};
 	size_t i;
 
 	if (!*line)
@@ -91,7 +95,8 @@ static int load_error(int rc, const char *what, struct sg_err *err)
 	char detail[520] = "";
 
 	if (rc == -EPERM)
-		advice = ". This needs root, or CAP_BPF and CAP_PERFMON; before 5.11 also enough locked memory (ulimit -l)";
+		advice = ". This needs root, or CAP_BPF and CAP_PERFMON; before 5.11 also enough locked memory (ulimit "
+			 "-l)";
 	else if (rc == -ENOSYS)
 		advice = ". This kernel is built without bpf(2): CONFIG_BPF_SYSCALL";
 	else if (rc == -ENOMEM || rc == -E2BIG)
@@ -121,7 +126,8 @@ static int opts_check(const struct sg_bpf_opts *o, struct sg_err *err)
 	if (!o->programs || o->programs & ~(SG_BPF_KILLS | SG_BPF_SYS_ENTER | SG_BPF_SYS_EXIT))
 		return sg_err_set(err, EINVAL, "unknown set of BPF programs %#x", o->programs);
 	if ((o->programs & SG_BPF_SYS_EXIT) && !(o->programs & SG_BPF_SYS_ENTER))
-		return sg_err_set(err, EINVAL, "the sys_exit program completes what sys_enter starts: it needs SYS_ENTER");
+		return sg_err_set(err, EINVAL,
+				  "the sys_exit program completes what sys_enter starts: it needs SYS_ENTER");
 	if (o->max_sandboxes > SG_MAX_SANDBOXES)
 		return sg_err_set(err, EINVAL, "%u sandboxes: at most %u", o->max_sandboxes, SG_MAX_SANDBOXES);
 	if (o->max_policies > SG_MAX_POLICIES)
@@ -129,8 +135,8 @@ static int opts_check(const struct sg_bpf_opts *o, struct sg_err *err)
 	if (o->max_procs > MAX_PROCS)
 		return sg_err_set(err, EINVAL, "%u tasks: at most %u", o->max_procs, MAX_PROCS);
 	if ((ring & (ring - 1)) || ring % (uint32_t)sysconf(_SC_PAGESIZE) || ring > MAX_RING)
-		return sg_err_set(err, EINVAL, "ring buffer of %u bytes: a power of two of whole pages, at most %u", ring,
-				  MAX_RING);
+		return sg_err_set(err, EINVAL, "ring buffer of %u bytes: a power of two of whole pages, at most %u",
+				  ring, MAX_RING);
 	return 0;
 }
 
@@ -176,8 +182,8 @@ static void configure(struct sg_bpf *b, const struct sg_bpf_opts *o)
 }
 
 /*
- * Opens the object. *btf_fd: an empty file that libbpf will read type information from at load, so that it need not parse
- * the kernel's own: 2 ms become 0.1. -1 where there is no such file: libbpf then does it the long way.
+ * Opens the object. *btf_fd: an empty file that libbpf will read type information from at load, so that it need not
+ * parse the kernel's own: 2 ms become 0.1. -1 where there is no such file: libbpf then does it the long way.
  */
 static int object_open(struct sg_bpf *b, int *btf_fd, char *path, size_t path_size, struct sg_err *err)
 {
@@ -251,12 +257,9 @@ int sg_bpf_attach(struct sg_bpf *b, struct sg_err *err)
 		struct bpf_program *prog;
 		const char *tracepoint;
 	} all[] = {
-		{b->skel->progs.sg_signal, "signal_generate"},
-		{b->skel->progs.sg_exit, "sched_process_exit"},
-		{b->skel->progs.sg_fork, "sched_process_fork"},
-		{b->skel->progs.sg_exec, "sched_process_exec"},
-		{b->skel->progs.sg_sys_exit, "sys_exit"},
-		{b->skel->progs.sg_sys_enter, "sys_enter"},
+		{b->skel->progs.sg_signal, "signal_generate"},  {b->skel->progs.sg_exit, "sched_process_exit"},
+		{b->skel->progs.sg_fork, "sched_process_fork"}, {b->skel->progs.sg_exec, "sched_process_exec"},
+		{b->skel->progs.sg_sys_exit, "sys_exit"},       {b->skel->progs.sg_sys_enter, "sys_enter"},
 	};
 	libbpf_print_fn_t old_print;
 	int rc = 0;
@@ -315,7 +318,8 @@ int sg_bpf_misses(const struct sg_bpf *b, uint64_t *misses, uint64_t *malformed,
 	struct bpf_program *prog;
 	uint64_t sum = 0;
 
-	bpf_object__for_each_program(prog, b->skel->obj) {
+	bpf_object__for_each_program(prog, b->skel->obj)
+	{
 		struct bpf_prog_info info = {};
 		__u32 size = sizeof(info);
 

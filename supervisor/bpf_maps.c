@@ -27,7 +27,8 @@ int sg_bpf_maps_open(struct sg_bpf *b, struct sg_err *err)
 	if (!b->used || !b->level)
 		return sg_err_set(err, ENOMEM, "out of memory");
 	b->sandboxes_size = (b->max_sandboxes * sizeof(*b->sandboxes) + page - 1) / page * page;
-	at = mmap(NULL, b->sandboxes_size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(b->skel->maps.sg_sandboxes), 0);
+	at = mmap(NULL, b->sandboxes_size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(b->skel->maps.sg_sandboxes),
+		  0);
 	if (at == MAP_FAILED)
 		return sg_err_set(err, errno, "cannot map the table of sandboxes: %s", strerror(errno));
 	b->sandboxes = at;
@@ -109,7 +110,8 @@ static int sandbox_check(const struct sg_bpf *b, const struct sg_sandbox *cfg, u
 	if (cfg->cgroup_id == SLOT_EMPTY || cfg->cgroup_id == SLOT_DELETED)
 		return sg_err_set(err, EINVAL, "%llu is not the id of a cgroup", (unsigned long long)cfg->cgroup_id);
 	if (level == 0 || level >= SG_MAX_LEVELS)
-		return sg_err_set(err, EINVAL, "a cgroup at depth %u cannot be a sandbox: 1 to %u", level, SG_MAX_LEVELS - 1);
+		return sg_err_set(err, EINVAL, "a cgroup at depth %u cannot be a sandbox: 1 to %u", level,
+				  SG_MAX_LEVELS - 1);
 	if (cfg->flags & ~SG_SANDBOX_FLAGS)
 		return sg_err_set(err, EINVAL, "unknown sandbox flags %#x", cfg->flags & ~SG_SANDBOX_FLAGS);
 	if ((cfg->flags & SANDBOX_NEEDS_SYS_ENTER) && !(b->programs & SG_BPF_SYS_ENTER))
@@ -140,12 +142,14 @@ int sg_bpf_add_sandbox(struct sg_bpf *b, const struct sg_sandbox *cfg, uint32_t 
 		return sg_err_set(err, ENOSPC, "all %u places for sandboxes are taken", b->max_sandboxes);
 	slot = slot_free(b, cfg->cgroup_id);
 	if (!slot)
-		return sg_err_set(err, ENOSPC, "no room for cgroup %llu: %u sandboxes share its neighbourhood in the table",
+		return sg_err_set(err, ENOSPC,
+				  "no room for cgroup %llu: %u sandboxes share its neighbourhood in the table",
 				  (unsigned long long)cfg->cgroup_id, SG_SLOT_PROBE);
 	zero = calloc((size_t)b->cpus, sizeof(*zero));
 	if (!zero)
 		return sg_err_set(err, ENOMEM, "out of memory");
-	rc = bpf_map__update_elem(b->skel->maps.sg_stats, &n, sizeof(n), zero, (size_t)b->cpus * sizeof(*zero), BPF_ANY);
+	rc = bpf_map__update_elem(b->skel->maps.sg_stats, &n, sizeof(n), zero, (size_t)b->cpus * sizeof(*zero),
+				  BPF_ANY);
 	free(zero);
 	if (rc)
 		return sg_err_set(err, -rc, "cannot reset the counters of sandbox %u: %s", n, strerror(-rc));

@@ -23,8 +23,8 @@ struct sg_bpf {
 	struct ring_buffer *ring;
 	struct sg_sandbox *sandboxes; /* the map itself, mapped */
 	size_t sandboxes_size;
-	bool *used;			       /* by sandbox number */
-	uint32_t *level;		       /* by sandbox number */
+	bool *used;                          /* by sandbox number */
+	uint32_t *level;                     /* by sandbox number */
 	uint32_t level_users[SG_MAX_LEVELS]; /* sandboxes at each depth */
 	struct bpf_link *links[SG_BPF_PROGRAMS_MAX];
 	size_t n_links;
@@ -47,8 +47,8 @@ int sg_bpf_maps_open(struct sg_bpf *b, struct sg_err *err);
 
 /*
  * bpf_btf.c: fills the file behind fd with the part of the kernel's BTF that object's BTF (need) names, from the cache
- * directory (NULL: default, "": none) or from the kernel's own, which takes milliseconds; then the cache is brought up to
- * date where that is possible. vmlinux: path of the kernel's BTF, NULL for the usual one.
+ * directory (NULL: default, "": none) or from the kernel's own, which takes milliseconds; then the cache is brought up
+ * to date where that is possible. vmlinux: path of the kernel's BTF, NULL for the usual one.
  */
 int sg_bpf_btf_write(int fd, const struct btf *need, const char *cache_dir, const char *vmlinux, struct sg_err *err);
 

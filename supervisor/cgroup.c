@@ -40,7 +40,8 @@ int sg_cgroup_find_mount(char *mount, size_t mount_size, char *root, size_t root
 	int rc = -ENOENT;
 
 	if (!f)
-		return sg_err_set(err, errno, "cannot read /proc/self/mountinfo: %s; is /proc mounted?", strerror(errno));
+		return sg_err_set(err, errno, "cannot read /proc/self/mountinfo: %s; is /proc mounted?",
+				  strerror(errno));
 	while (rc == -ENOENT && getline(&line, &cap, f) > 0) {
 		char *field[6] = {0}, *save = NULL, *p, *type;
 		int n = 0;
@@ -53,8 +54,8 @@ int sg_cgroup_find_mount(char *mount, size_t mount_size, char *root, size_t root
 			field[n++] = p;
 		if (n < 5 || strlen(field[4]) >= mount_size || strlen(field[3]) >= root_size)
 			continue;
-		strcpy(root, field[3]);
-		strcpy(mount, field[4]);
+		snprintf(root, root_size, "%s", field[3]);
+		snprintf(mount, mount_size, "%s", field[4]);
 		unescape(root);
 		unescape(mount);
 		rc = 0;
@@ -84,7 +85,7 @@ static int own_cgroup(char *out, size_t size)
 		*end = '\0';
 	if (strlen(line) >= size)
 		return -ENAMETOOLONG;
-	strcpy(out, line);
+	snprintf(out, size, "%s", line);
 	return 0;
 }
 

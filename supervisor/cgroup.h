@@ -14,14 +14,14 @@
  * The mount point is discovered, never assumed: unified, hybrid and container layouts differ.
  */
 struct sg_cgroup {
-	int dirfd;	 /* O_PATH-free directory descriptor, for CLONE_INTO_CGROUP; -1: no cgroup */
-	uint64_t id;	 /* kernfs id: what bpf_get_current_cgroup_id() answers */
-	unsigned level;	 /* depth below the root of the hierarchy (root 0) */
-	char path[512];	 /* absolute */
-	char base[512];	 /* the parent directory */
-	char rel[512];	 /* as in the last field of /proc/PID/cgroup */
-	char name[64];	 /* last component: "sandgate-<pid>-<start time>" */
-	bool has_pids;	 /* the pids controller is enabled for it */
+	int dirfd;      /* O_PATH-free directory descriptor, for CLONE_INTO_CGROUP; -1: no cgroup */
+	uint64_t id;    /* kernfs id: what bpf_get_current_cgroup_id() answers */
+	unsigned level; /* depth below the root of the hierarchy (root 0) */
+	char path[512]; /* absolute */
+	char base[512]; /* the parent directory */
+	char rel[512];  /* as in the last field of /proc/PID/cgroup */
+	char name[64];  /* last component: "sandgate-<pid>-<start time>" */
+	bool has_pids;  /* the pids controller is enabled for it */
 	bool has_memory;
 	bool has_cpu;
 };
@@ -47,7 +47,8 @@ bool sg_cgroup_contains(const struct sg_cgroup *cg, pid_t pid);
 /* Removes it (children first); 0, or negative errno when it stays. */
 int sg_cgroup_remove(struct sg_cgroup *cg);
 
-/* Kills and removes sandboxes whose supervisor is gone without having cleaned up. Returns how many, or negative errno. */
+/* Kills and removes sandboxes whose supervisor is gone without having cleaned up. Returns how many, or negative errno.
+ */
 int sg_cgroup_sweep(const char *base);
 
 #endif

@@ -25,8 +25,7 @@ static void start_line(FILE *f, const json_t *r)
 
 	fprintf(f, "started pid %lld: policy %s (%s), tier %s", num(r, "pid"), str(p, "name"), str(p, "source"),
 		str(r, "tier"));
-	json_array_foreach(degraded, i, why)
-		fprintf(f, "%s%s", i ? "; " : "; not in force: ", json_string_value(why));
+	json_array_foreach(degraded, i, why) fprintf(f, "%s%s", i ? "; " : "; not in force: ", json_string_value(why));
 }
 
 static void call_line(FILE *f, const json_t *r)
@@ -35,10 +34,13 @@ static void call_line(FILE *f, const json_t *r)
 	const char *action = str(r, "action"), *key, *sep = "";
 
 	fprintf(f, "%s: %s (pid %lld) called %s(",
-		!strcmp(action, "kill") ? "killed" : !strcmp(action, "errno") ? "refused" : "recorded", str(r, "comm"),
-		num(r, "tgid"), str(r, "syscall"));
+		!strcmp(action, "kill")    ? "killed"
+		: !strcmp(action, "errno") ? "refused"
+					   : "recorded",
+		str(r, "comm"), num(r, "tgid"), str(r, "syscall"));
 	/* jansson's iteration macro takes no const object */
-	json_object_foreach((json_t *)decoded, key, v) {
+	json_object_foreach((json_t *)decoded, key, v)
+	{
 		fprintf(f, "%s%s=%s", sep, key, json_string_value(v));
 		sep = ", ";
 	}
@@ -102,7 +104,8 @@ char *sg_human_line(const json_t *record)
 		free(line);
 		return NULL;
 	}
-	/* comm and argv are the program's: nothing in them may drive the terminal. U+0080 to U+009F are c2 80 to c2 9f. */
+	/* comm and argv are the program's: nothing in them may drive the terminal. U+0080 to U+009F are c2 80 to c2 9f.
+	 */
 	for (unsigned char *c = (unsigned char *)line; *c; c++) {
 		if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
 			c[0] = c[1] = '?';

@@ -4,7 +4,8 @@
 
 #include <jansson.h>
 
-/* One line for people from a stream record, without newline and without control characters. Caller frees; NULL: no memory. */
+/* One line for people from a stream record, without newline and without control characters. Caller frees; NULL: no
+ * memory. */
 char *sg_human_line(const json_t *record);
 
 #endif

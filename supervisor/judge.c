@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <linux/audit.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -60,10 +61,10 @@ static bool record_waiting(struct sg_judge *j, int listener, const struct seccom
 		c.uid = info.uid;
 		memcpy(c.comm, info.comm, sizeof(info.comm));
 	}
-	/* What was read of /proc is the caller's only if it still waits. A caller that was killed meanwhile has attempted
-	 * the call all the same: the record stands, with what the kernel itself said of it. */
+	/* What was read of /proc is the caller's only if it still waits. A caller that was killed meanwhile has
+	 * attempted the call all the same: the record stands, with what the kernel itself said of it. */
 	if (!sg_notify_valid(listener, n->id) && !c.comm[0])
-		strcpy(c.comm, "?");
+		snprintf(c.comm, sizeof(c.comm), "?");
 	sg_session_call(j->session, &c);
 	return true;
 }
@@ -186,13 +187,16 @@ static void record_event(struct sg_judge *j, const struct sg_event_syscall *e)
 	if (e->layer == SG_LAYER_SECCOMP) {
 		p = sg_session_policy(j->session, &err);
 		if (p)
-			c.origin = sg_policy_decide(p, e->audit_arch, e->nr, c.args, &(struct sg_oracle){.self = j->self}).origin;
+			c.origin =
+				sg_policy_decide(p, e->audit_arch, e->nr, c.args, &(struct sg_oracle){.self = j->self})
+					.origin;
 	}
 	sg_session_call(j->session, &c);
 	if (c.action == SG_ACTION_KILL)
 		j->kill = true;
 	if (e->signal_rc)
-		sg_session_degrade(j->session, "bpf_send_signal failed (%d); the supervisor killed instead", e->signal_rc);
+		sg_session_degrade(j->session, "bpf_send_signal failed (%d); the supervisor killed instead",
+				   e->signal_rc);
 }
 
 int sg_judge_event(void *ctx, const struct sg_event_hdr *rec, size_t size)

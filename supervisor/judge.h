@@ -13,12 +13,12 @@
 struct sg_judge {
 	struct sg_session *session;
 	const struct sg_members *members;
-	uint32_t self;	     /* the sandbox's first process */
+	uint32_t self;       /* the sandbox's first process */
 	uint64_t max_tasks;  /* 0: forks are not counted here */
 	uint64_t peak_tasks; /* highest count seen */
-	bool audit;	     /* --mode audit: record, let go on */
-	bool kill;	     /* set: a violation asks for the end of the sandbox */
-	bool stopping;	     /* nothing new may start any more: forks are refused */
+	bool audit;          /* --mode audit: record, let go on */
+	bool kill;           /* set: a violation asks for the end of the sandbox */
+	bool stopping;       /* nothing new may start any more: forks are refused */
 };
 
 /* Receives and answers every notification that waits. -ENOTCONN: no task is left. */

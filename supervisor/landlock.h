@@ -17,13 +17,14 @@
  * Files are otherwise left alone.
  */
 struct sg_landlock {
-	int fd;	 /* ruleset, to be enforced by the child after no_new_privs; -1: none */
+	int fd;  /* ruleset, to be enforced by the child after no_new_privs; -1: none */
 	int abi; /* what the kernel offers; 0: no Landlock */
 	bool scopes_signals;
 };
 
-/* Builds the ruleset. cgroup_dir: absolute path of the sandbox's cgroup, "" for none. Errors: -EOPNOTSUPP where the kernel has no Landlock, or one that would break renames between
- * directories (ABI 1, Linux 5.13 to 5.18); what open(2) and landlock_add_rule(2) said. */
+/* Builds the ruleset. cgroup_dir: absolute path of the sandbox's cgroup, "" for none. Errors: -EOPNOTSUPP where the
+ * kernel has no Landlock, or one that would break renames between directories (ABI 1, Linux 5.13 to 5.18); what open(2)
+ * and landlock_add_rule(2) said. */
 int sg_landlock_build(struct sg_landlock *l, const char *cgroup_dir, struct sg_err *err);
 /* For the child: 0 or -1 with errno. */
 int sg_landlock_enforce(int fd);

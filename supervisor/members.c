@@ -130,10 +130,8 @@ int sg_members_wait_empty(const struct sg_members *m, int timeout_ms)
 	struct timespec pause = {.tv_nsec = 20000};
 
 	for (;;) {
-		pid_t pid;
-
 		/* The guard is no ordinary child (its exit signal is 0), so it is not reaped here. */
-		while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+		while (waitpid(-1, NULL, WNOHANG) > 0)
 			;
 		if (!any_left(m))
 			return 0;

@@ -14,9 +14,11 @@
  * Only register values are judged; nothing is read from the memory of the caller.
  */
 
-/* Prepares a listener: asks the kernel to switch to the waiting side at once (Linux 6.6+; without it each is slower). */
+/* Prepares a listener: asks the kernel to switch to the waiting side at once (Linux 6.6+; without it each is slower).
+ */
 void sg_notify_prepare(int listener);
-/* Receives one notification. 0; -EAGAIN: none waits or it is gone already; -ENOTCONN: no task is left; negative errno. */
+/* Receives one notification. 0; -EAGAIN: none waits or it is gone already; -ENOTCONN: no task is left; negative errno.
+ */
 int sg_notify_receive(int listener, struct seccomp_notif *out);
 /* Whether the caller still waits: what was read of it under /proc since is then really about it. */
 bool sg_notify_valid(int listener, uint64_t id);

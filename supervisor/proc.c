@@ -56,7 +56,8 @@ int sg_proc_info(pid_t pid, struct sg_proc_info *info)
 	return 0;
 }
 
-/* Field number `field` (from 3 on) of /proc/PID/stat; the comm in field 2 may hold anything, so start behind its last ')'. */
+/* Field number `field` (from 3 on) of /proc/PID/stat; the comm in field 2 may hold anything, so start behind its last
+ * ')'. */
 static uint64_t stat_field(pid_t pid, int field)
 {
 	char file[64], buf[1024];

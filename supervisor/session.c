@@ -84,8 +84,8 @@ const struct sg_policy *sg_session_policy(struct sg_session *s, struct sg_err *e
 
 static json_t *record_new(struct sg_session *s, const char *type, const char *level, uint64_t time_ns)
 {
-	return json_pack("{s:I, s:s, s:s, s:s, s:I, s:s}", "timestamp", (json_int_t)time_ns, "level", level, "type", type,
-			 "sandbox", s->id, "cgroup_id", (json_int_t)s->cgroup_id, "language",
+	return json_pack("{s:I, s:s, s:s, s:s, s:I, s:s}", "timestamp", (json_int_t)time_ns, "level", level, "type",
+			 type, "sandbox", s->id, "cgroup_id", (json_int_t)s->cgroup_id, "language",
 			 s->language ? s->language : "unknown");
 }
 
@@ -114,13 +114,12 @@ void sg_session_degrade(struct sg_session *s, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	json_array_foreach(s->reasons, i, have)
-		if (!strcmp(json_string_value(have), text))
-			return;
+	json_array_foreach(s->reasons, i, have) if (!strcmp(json_string_value(have), text)) return;
 	json_array_append_new(s->reasons, sg_json_text(text));
 }
 
-/* The record stays small enough for any queue, whatever the arguments are: what comes after this many bytes is counted. */
+/* The record stays small enough for any queue, whatever the arguments are: what comes after this many bytes is counted.
+ */
 #define ARGV_BYTES (128U << 10)
 
 static void add_argv(json_t *record, char *const *argv)
@@ -148,9 +147,9 @@ static json_t *limits_json(const struct sg_limits *l)
 	const struct {
 		const char *name;
 		uint64_t value;
-	} rows[] = {{"pids", l->pids},		 {"open_files", l->open_files}, {"file_size", l->file_size},
-		    {"stack", l->stack},	 {"cpu_time_ms", l->cpu_time},	{"wall_time_ms", l->wall_time},
-		    {"memory", l->memory},	 {"output", l->output}};
+	} rows[] = {{"pids", l->pids},     {"open_files", l->open_files}, {"file_size", l->file_size},
+		    {"stack", l->stack},   {"cpu_time_ms", l->cpu_time},  {"wall_time_ms", l->wall_time},
+		    {"memory", l->memory}, {"output", l->output}};
 	json_t *o = json_object();
 
 	for (size_t i = 0; i < SG_ARRAY_SIZE(rows); i++)
@@ -294,7 +293,8 @@ void sg_session_exit(struct sg_session *s, const struct sg_result *res)
 		json_object_set_new(r, "error", sg_json_text(res->error));
 	json_object_set_new(r, "wall_ms", json_real((double)res->wall_ns / 1e6));
 	json_object_set_new(r, "cpu_ms", json_real((double)res->cpu_ns / 1e6));
-	json_object_set_new(r, "peak_memory", res->peak_memory ? json_integer((json_int_t)res->peak_memory) : json_null());
+	json_object_set_new(r, "peak_memory",
+			    res->peak_memory ? json_integer((json_int_t)res->peak_memory) : json_null());
 	json_object_set_new(r, "peak_pids", res->peak_pids ? json_integer((json_int_t)res->peak_pids) : json_null());
 	json_object_set_new(r, "counts",
 			    json_pack("{s:I, s:I, s:I, s:I}", "kill", (json_int_t)s->n_kill, "errno",

@@ -68,12 +68,12 @@ struct sg_start {
 /* How it ended. */
 struct sg_result {
 	const char *verdict; /* "ok", "violation", "time_limit", … */
-	int exit_code;	     /* -1: by signal */
+	int exit_code;       /* -1: by signal */
 	int signal;
 	uint64_t wall_ns, cpu_ns;
 	uint64_t peak_memory; /* bytes; 0: unknown */
 	uint64_t peak_pids;   /* 0: unknown */
-	json_t *stats;	      /* object of counters with --stats; borrowed, NULL */
+	json_t *stats;        /* object of counters with --stats; borrowed, NULL */
 	const char *error;    /* for verdict "error" */
 };
 

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define QUEUE_MAX (1U << 20) /* bytes of ordinary lines that may wait for a slow reader */
+#define QUEUE_MAX (1U << 20)       /* bytes of ordinary lines that may wait for a slow reader */
 #define QUEUE_RESERVE (256U << 10) /* on top, for the records that must not be lost: the kill and the exit */
 
 /*
@@ -69,7 +69,8 @@ int sg_stream_open(struct sg_stream *s, const char *target, struct sg_err *err)
 	/* O_PATH: what sgrun puts in the place of a closed standard descriptor */
 	if (flags < 0 || (flags & O_PATH)) {
 		s->fd = -1;
-		/* Standard error may be closed: then there is nowhere to say so, and the run goes on without a stream. */
+		/* Standard error may be closed: then there is nowhere to say so, and the run goes on without a stream.
+		 */
 		return target ? sg_err_set(err, EBADF, "--verdicts %s: that descriptor is not open", target) : 0;
 	}
 	make_private(s);

@@ -13,14 +13,15 @@
  * supervisor for longer than the bounded flush at the end; what finds no room is dropped and counted.
  */
 struct sg_stream {
-	int fd;	      /* -1: discarded */
-	bool own_fd;  /* ours to close */
-	bool may_block; /* a descriptor that could not be made non-blocking without touching another's: poll, small writes */
+	int fd;         /* -1: discarded */
+	bool own_fd;    /* ours to close */
+	bool may_block; /* a descriptor that could not be made non-blocking without touching another's: poll, small
+			   writes */
 	bool socket;
 	bool terminal;
-	bool broken;	 /* the reader is gone */
-	char *queue;	 /* lines that wait */
-	size_t len, cap; /* bytes */
+	bool broken;      /* the reader is gone */
+	char *queue;      /* lines that wait */
+	size_t len, cap;  /* bytes */
 	uint64_t dropped; /* lines that found no room, or no reader */
 };
 

@@ -29,19 +29,19 @@ static int opened_at(const char *path, int flags)
 	return fd;
 }
 
-#define SIMPLE(id, ...)                                      \
-	static long do_##id(void)                            \
-	{                                                    \
-		go();                                        \
-		return syscall(SYS_##id, __VA_ARGS__);       \
+#define SIMPLE(id, ...)                                                                                                \
+	static long do_##id(void)                                                                                      \
+	{                                                                                                              \
+		go();                                                                                                  \
+		return syscall(SYS_##id, __VA_ARGS__);                                                                 \
 	}
-#define ON_FILE(id, ...)                                     \
-	static long do_##id(void)                            \
-	{                                                    \
-		int fd = opened("f", O_RDWR);                \
-                                                             \
-		go();                                        \
-		return syscall(SYS_##id, fd, __VA_ARGS__);   \
+#define ON_FILE(id, ...)                                                                                               \
+	static long do_##id(void)                                                                                      \
+	{                                                                                                              \
+		int fd = opened("f", O_RDWR);                                                                          \
+                                                                                                                       \
+		go();                                                                                                  \
+		return syscall(SYS_##id, fd, __VA_ARGS__);                                                             \
 	}
 
 static const struct timespec old_times[2] = {{1000, 0}, {1000, 0}};
@@ -191,7 +191,10 @@ static long set_nonblock(void)
 	return syscall(SYS_fcntl, 0, F_SETFL, O_NONBLOCK);
 }
 
-#define ROW(id) {#id, #id, do_##id}
+#define ROW(id)                                                                                                        \
+	{                                                                                                              \
+#id, #id, do_##id                                                                                      \
+	}
 const struct effect sg_effects_file[] = {
 	ROW(unlink),
 	ROW(unlinkat),

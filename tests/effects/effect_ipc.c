@@ -103,7 +103,8 @@ static long send_rights(void)
 	} control;
 	char text[] = "datagram";
 	struct iovec iov = {text, 8};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
 	int fd = connected_datagram(), gift = (int)syscall(SYS_open, "src", O_RDONLY | O_CLOEXEC);
 
 	memset(&control, 0, sizeof(control));
@@ -146,11 +147,11 @@ static long futex_wake(void)
 	return syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
-#define SIMPLE(id, ...)                                \
-	static long do_##id(void)                      \
-	{                                              \
-		go();                                  \
-		return syscall(SYS_##id, __VA_ARGS__); \
+#define SIMPLE(id, ...)                                                                                                \
+	static long do_##id(void)                                                                                      \
+	{                                                                                                              \
+		go();                                                                                                  \
+		return syscall(SYS_##id, __VA_ARGS__);                                                                 \
 	}
 
 static const struct {
@@ -186,7 +187,10 @@ static long mq_send_one(void)
 	return syscall(SYS_mq_timedsend, fd, "x", 1UL, 0U, NULL);
 }
 
-#define ROW(id) {#id, #id, do_##id}
+#define ROW(id)                                                                                                        \
+	{                                                                                                              \
+#id, #id, do_##id                                                                                      \
+	}
 const struct effect sg_effects_ipc[] = {
 	{"connect-unix", "connect", connect_unix},
 	{"connect-tcp", "connect", connect_tcp},

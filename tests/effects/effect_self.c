@@ -51,12 +51,12 @@ static void watch_next_fd(void)
 	watch(fd_exists);
 }
 
-#define NEW_FD(id, ...)                                \
-	static long do_##id(void)                      \
-	{                                              \
-		watch_next_fd();                       \
-		go();                                  \
-		return syscall(SYS_##id, __VA_ARGS__); \
+#define NEW_FD(id, ...)                                                                                                \
+	static long do_##id(void)                                                                                      \
+	{                                                                                                              \
+		watch_next_fd();                                                                                       \
+		go();                                                                                                  \
+		return syscall(SYS_##id, __VA_ARGS__);                                                                 \
 	}
 static int pair[2];
 NEW_FD(socket, AF_UNIX, SOCK_STREAM, 0)
@@ -123,7 +123,10 @@ static long do_munmap(void)
 	return syscall(SYS_munmap, AT, 4096UL);
 }
 
-#define ROW(id) {#id, #id, do_##id}
+#define ROW(id)                                                                                                        \
+	{                                                                                                              \
+#id, #id, do_##id                                                                                      \
+	}
 const struct effect sg_effects_self[] = {
 	ROW(socket),
 	ROW(socketpair),

@@ -68,7 +68,8 @@ static int witness(void *arg)
 void watch(int (*seen)(void))
 {
 	witness_seen = seen;
-	if (clone(witness, witness_stack + sizeof(witness_stack), CLONE_VM | CLONE_FILES | CLONE_FS | SIGCHLD, NULL) < 0)
+	if (clone(witness, witness_stack + sizeof(witness_stack), CLONE_VM | CLONE_FILES | CLONE_FS | SIGCHLD, NULL) <
+	    0)
 		give_up("clone");
 	while (!witness_running)
 		sched_yield();
@@ -112,7 +113,8 @@ int main(int argc, char **argv)
 			errno = 0;
 			ret = e->run();
 			err = errno;
-			snprintf(line, sizeof(line), "DONE %ld %s\n", ret, ret < 0 && strerrorname_np(err) ? strerrorname_np(err) : "0");
+			snprintf(line, sizeof(line), "DONE %ld %s\n", ret,
+				 ret < 0 && strerrorname_np(err) ? strerrorname_np(err) : "0");
 			say(line);
 			_exit(0);
 		}

@@ -22,8 +22,8 @@ struct effect_params {
 	pid_t victim;
 	unsigned long addr; /* of 16 bytes in the victim */
 	int port, udp_port; /* on 127.0.0.1, the driver's */
-	int key;	    /* System V key that nobody uses, or the driver's object's */
-	int id;		    /* System V identifier of the driver's object */
+	int key;            /* System V key that nobody uses, or the driver's object's */
+	int id;             /* System V identifier of the driver's object */
 	const char *name;   /* POSIX queue name, without a slash */
 };
 extern struct effect_params params;

@@ -15,11 +15,11 @@ static int open_socket(int domain, int type, int protocol)
 	return outcome(fd);
 }
 
-#define FAMILY(id, domain, type, protocol)                  \
-	static int sock_##id(const struct target *t)        \
-	{                                                   \
-		(void)t;                                    \
-		return open_socket(domain, type, protocol); \
+#define FAMILY(id, domain, type, protocol)                                                                             \
+	static int sock_##id(const struct target *t)                                                                   \
+	{                                                                                                              \
+		(void)t;                                                                                               \
+		return open_socket(domain, type, protocol);                                                            \
 	}
 
 FAMILY(tcp, AF_INET, SOCK_STREAM, 0)

@@ -84,11 +84,11 @@ static int do_chroot(const struct target *t)
 	return outcome(syscall(SYS_chroot, t->dir));
 }
 
-#define UNSHARE(id, flags)                         \
-	static int unshare_##id(const struct target *t) \
-	{                                          \
-		(void)t;                           \
-		return outcome(unshare(flags));    \
+#define UNSHARE(id, flags)                                                                                             \
+	static int unshare_##id(const struct target *t)                                                                \
+	{                                                                                                              \
+		(void)t;                                                                                               \
+		return outcome(unshare(flags));                                                                        \
 	}
 UNSHARE(user, CLONE_NEWUSER)
 UNSHARE(mnt, CLONE_NEWNS)

@@ -266,11 +266,11 @@ static int clone_plain(const struct target *t)
 	return clone_with(0);
 }
 
-#define CLONE_ATTACK(id, flags)                   \
-	static int clone_##id(const struct target *t) \
-	{                                         \
-		(void)t;                          \
-		return clone_with(flags);         \
+#define CLONE_ATTACK(id, flags)                                                                                        \
+	static int clone_##id(const struct target *t)                                                                  \
+	{                                                                                                              \
+		(void)t;                                                                                               \
+		return clone_with(flags);                                                                              \
 	}
 CLONE_ATTACK(newuser, CLONE_NEWUSER)
 CLONE_ATTACK(newns, CLONE_NEWNS)

@@ -14,9 +14,9 @@
  * the test driver started for the purpose, with no-op values, or with arguments that the kernel itself refuses.
  */
 struct target {
-	pid_t victim;	    /* a process of the driver, outside the sandbox, same user */
+	pid_t victim;       /* a process of the driver, outside the sandbox, same user */
 	unsigned long addr; /* of 16 known bytes in its memory */
-	int fd;		    /* a descriptor that the driver passed, -1: none */
+	int fd;             /* a descriptor that the driver passed, -1: none */
 	const char *dir;    /* scratch directory */
 	const char *arg;    /* attack-specific */
 };

@@ -103,10 +103,18 @@ static void rlimits(void)
 	static const struct {
 		const char *name;
 		int resource;
-	} rows[] = {{"as", RLIMIT_AS},		 {"core", RLIMIT_CORE},	      {"cpu", RLIMIT_CPU},
-		    {"data", RLIMIT_DATA},	 {"fsize", RLIMIT_FSIZE},     {"memlock", RLIMIT_MEMLOCK},
-		    {"msgqueue", RLIMIT_MSGQUEUE}, {"nice", RLIMIT_NICE},     {"nofile", RLIMIT_NOFILE},
-		    {"nproc", RLIMIT_NPROC},	 {"rtprio", RLIMIT_RTPRIO},   {"sigpending", RLIMIT_SIGPENDING},
+	} rows[] = {{"as", RLIMIT_AS},
+		    {"core", RLIMIT_CORE},
+		    {"cpu", RLIMIT_CPU},
+		    {"data", RLIMIT_DATA},
+		    {"fsize", RLIMIT_FSIZE},
+		    {"memlock", RLIMIT_MEMLOCK},
+		    {"msgqueue", RLIMIT_MSGQUEUE},
+		    {"nice", RLIMIT_NICE},
+		    {"nofile", RLIMIT_NOFILE},
+		    {"nproc", RLIMIT_NPROC},
+		    {"rtprio", RLIMIT_RTPRIO},
+		    {"sigpending", RLIMIT_SIGPENDING},
 		    {"stack", RLIMIT_STACK}};
 
 	key("rlimits");

@@ -96,9 +96,11 @@ bool agree_on(struct agree *a, uint32_t arch, uint32_t nr, const uint64_t args[S
 	if (got == inside && got == outside)
 		return true;
 	fprintf(stderr,
-		"arch 0x%x nr %u (0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx): filter 0x%08x, oracle 0x%08x inside, 0x%08x outside\n",
+		"arch 0x%x nr %u (0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx): filter 0x%08x, oracle 0x%08x inside, "
+		"0x%08x outside\n",
 		arch, nr, (unsigned long long)args[0], (unsigned long long)args[1], (unsigned long long)args[2],
-		(unsigned long long)args[3], (unsigned long long)args[4], (unsigned long long)args[5], got, inside, outside);
+		(unsigned long long)args[3], (unsigned long long)args[4], (unsigned long long)args[5], got, inside,
+		outside);
 	return false;
 }
 
@@ -163,9 +165,11 @@ static bool agree_on_exceptions(struct agree *a)
 
 bool agree_on_boundaries(struct agree *a)
 {
-	static const uint32_t beyond[] = {SG_NR_MAX, SG_NR_MAX + 1, 100000, 0x3fffffff, 0x40000000, 0x40000001, 0x40000200,
-					  0x7fffffff, 0x80000000, 0xbfffffff, 0xc0000000, 0xfffffffe, 0xffffffff};
-	static const uint32_t foreign[] = {AUDIT_ARCH_I386, AUDIT_ARCH_ARM, AUDIT_ARCH_X86_64, AUDIT_ARCH_AARCH64, 0, ~0U};
+	static const uint32_t beyond[] = {SG_NR_MAX,  SG_NR_MAX + 1, 100000,     0x3fffffff, 0x40000000,
+					  0x40000001, 0x40000200,    0x7fffffff, 0x80000000, 0xbfffffff,
+					  0xc0000000, 0xfffffffe,    0xffffffff};
+	static const uint32_t foreign[] = {
+		AUDIT_ARCH_I386, AUDIT_ARCH_ARM, AUDIT_ARCH_X86_64, AUDIT_ARCH_AARCH64, 0, ~0U};
 	const struct sg_ruleset *rs = sg_policy_ruleset(a->policy);
 	const uint64_t zero[SG_ARGS] = {0}, ones[SG_ARGS] = {~0ULL, ~0ULL, ~0ULL, ~0ULL, ~0ULL, ~0ULL};
 	uint32_t nr, i;

@@ -47,7 +47,8 @@ static const uint64_t samples[][SG_ARGS] = {
 	{16, 0x80003, 15, 0, 0, 0},
 	{0x7f0000001000, 0x5412, 0x7ffc00001234, 1, 2, 3},
 	{0x10000000, 4, 7, 0x22, 0xffffffffffffffff, 0},
-	{0xffffffffffffffff, 0xffffffffffffffff, 0xffffffffffffffff, 0xffffffffffffffff, 0xffffffffffffffff, 0xffffffffffffffff},
+	{0xffffffffffffffff, 0xffffffffffffffff, 0xffffffffffffffff, 0xffffffffffffffff, 0xffffffffffffffff,
+	 0xffffffffffffffff},
 	{4242, 9, 15, 0, 0, 0},
 	{0x3d0f00, 0x123456789, 1000, 0xffffffff80000000, 5, 6},
 };
@@ -133,15 +134,18 @@ static void file_hints_say_what_to_change(void **state)
 	expect_hint(__NR_reboot, 0, 0, "mine: {allow: [reboot]} # add to mine.yaml");
 	expect_hint(__NR_ioctl, 0, 0x5401, "mine: {allow: [{ioctl: \"request == TCGETS\"}]} # add to mine.yaml");
 	expect_hint(__NR_ioctl, 0, 0x5412, "mine: {allow: [{ioctl: \"request == TIOCSTI\"}]} # add to mine.yaml");
-	expect_hint(__NR_ioctl, 0, 0x541c, "remove \"ioctl: request == TIOCLINUX\" from \"kill\" in \"mine\" (mine.yaml:9)");
+	expect_hint(__NR_ioctl, 0, 0x541c,
+		    "remove \"ioctl: request == TIOCLINUX\" from \"kill\" in \"mine\" (mine.yaml:9)");
 	expect_hint(__NR_ptrace, 16, 0, "mine: {allow: [{ptrace: \"request == PTRACE_ATTACH\"}]} # add to mine.yaml");
 	expect_hint(__NR_getppid, 0, 0, "remove \"getppid\" from \"errno\" in \"mine\" (mine.yaml:14)");
 	expect_hint(__NR_getpid, 0, 0, "mine: {allow: [getpid]} # add to mine.yaml");
-	expect_hint(__NR_fcntl, 0, 8, "mine: {allow: [{fcntl: \"cmd == F_SETOWN\"}]} # add to mine.yaml");
+	expect_hint(__NR_fcntl, 0, 8, "remove \"fcntl: cmd == F_SETOWN\" from \"errno\" in \"mine\" (mine.yaml:15)");
+	expect_hint(__NR_fcntl, 0, 9, "mine: {allow: [{fcntl: \"cmd == F_GETOWN\"}]} # add to mine.yaml");
 	expect_hint(__NR_swapon, 0, 0, "remove \"swapon\" from denied (mine.yaml:18)");
 	expect_hint(__NR_socket, 2, 1, "remove \"socket: domain == AF_INET\" from denied (mine.yaml:19)");
 	expect_hint(__NR_socket, 1, 0x80001,
-		    "mine: {allow: [{socket: \"domain == AF_UNIX and type & SOCK_TYPE_MASK == SOCK_STREAM\"}]} # add to mine.yaml");
+		    "mine: {allow: [{socket: \"domain == AF_UNIX and type & SOCK_TYPE_MASK == SOCK_STREAM\"}]} # add "
+		    "to mine.yaml");
 	expect_hint(511, 0, 0, "no policy can allow a system call without a name");
 }
 
@@ -151,14 +155,15 @@ static void file_hints_help_when_merged(void **state)
 	static const struct {
 		long nr;
 		uint64_t args[SG_ARGS];
-	} calls[] = {{__NR_reboot, {0}},    {__NR_ioctl, {0, 0x5401}}, {__NR_ioctl, {0, 0x5412}}, {__NR_ptrace, {16, 1}},
-		     {__NR_getpid, {0}},    {__NR_fcntl, {0, 8}},      {__NR_mount, {0, 0, 0, 1}}, {__NR_prctl, {22, 2}},
-		     {__NR_bpf, {5, 1}},    {__NR_chown, {1, 2, 3}},   {__NR_socket, {1, 1}},	   {__NR_kill, {1, 9}}};
+	} calls[] = {{__NR_reboot, {0}}, {__NR_ioctl, {0, 0x5401}}, {__NR_ioctl, {0, 0x5412}},  {__NR_ptrace, {16, 1}},
+		     {__NR_getpid, {0}}, {__NR_fcntl, {0, 9}},      {__NR_mount, {0, 0, 0, 1}}, {__NR_prctl, {22, 2}},
+		     {__NR_bpf, {5, 1}}, {__NR_chown, {1, 2, 3}},   {__NR_socket, {1, 1}},      {__NR_kill, {1, 9}}};
 	struct sg_policy *p = resolve("mine.yaml", mine, "mine");
 	size_t i;
 
 	for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
-		char *h = hint(p, (uint32_t)calls[i].nr, calls[i].args), *item = strstr(h, "allow: ["), *end, merged[2048];
+		char *h = hint(p, (uint32_t)calls[i].nr, calls[i].args), *item = strstr(h, "allow: ["), *end,
+		     merged[2048];
 		const char *at = strstr(mine, "    - read\n");
 		struct sg_policy *q;
 
@@ -169,9 +174,11 @@ static void file_hints_help_when_merged(void **state)
 		item += strlen("allow: [");
 		end = strstr(item, "]} # add to mine.yaml");
 		assert_non_null(end);
-		snprintf(merged, sizeof(merged), "%.*s    - %.*s\n%s", (int)(at - mine), mine, (int)(end - item), item, at);
+		snprintf(merged, sizeof(merged), "%.*s    - %.*s\n%s", (int)(at - mine), mine, (int)(end - item), item,
+			 at);
 		q = resolve("mine.yaml", merged, "mine");
-		if (sg_policy_decide(q, sg_native_arch(), (uint32_t)calls[i].nr, calls[i].args, NULL).action != SG_ACTION_ALLOW)
+		if (sg_policy_decide(q, sg_native_arch(), (uint32_t)calls[i].nr, calls[i].args, NULL).action !=
+		    SG_ACTION_ALLOW)
 			fail_msg("merging does not help: %s", h);
 		sg_policy_free(q);
 		free(h);
