@@ -3,6 +3,7 @@
 #define SG_POLICY_H
 
 #include "policy/err.h"
+#include "policy/objects.h"
 #include "policy/ruleset.h"
 
 #include <stdbool.h>
@@ -78,6 +79,15 @@ const char *sg_policy_digest(const struct sg_policy *p); /* "sha256:" and 64 hex
 const struct sg_limits *sg_policy_limits(const struct sg_policy *p);
 const struct sg_ruleset *sg_policy_ruleset(const struct sg_policy *p);
 bool sg_policy_has_audit(const struct sg_policy *p);
+
+/*
+ * Object rules: what the program may do to files, addresses and other processes. A tree is a path as the policy names
+ * it: absolute, or beginning with a variable that the launcher fills in ($CWD, $TMP, $HOME, $PROGRAM, $RUNTIME).
+ */
+struct sg_tree {
+	const char *path; /* belongs to the policy */
+	struct sg_tree_rights rights;
+};
 
 /* Where a rule stands and what it says. All strings belong to the policy. */
 struct sg_origin {

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SG_PLACES_H
+#define SG_PLACES_H
+
+#include "policy/policy.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * The trees of a policy as this host has them: opened, so that what is meant is the object and not its name. Landlock
+ * takes the descriptors as they are; for BPF LSM the kernel's own number of each inode is learned through them. They
+ * stay open as long as the sandbox runs, so that no inode number is given to another file meanwhile.
+ */
+struct sg_place {
+	int fd;                       /* O_PATH | O_CLOEXEC; owned */
+	bool is_dir;                  /* else a file: nothing lies below it */
+	const char *path;             /* absolute, variables filled in; owned by the list */
+	struct sg_tree_rights rights; /* of all trees that lead to the same object, put together; a denial wins */
+};
+
+struct sg_places {
+	struct sg_place *list;
+	size_t n;
+	void *owned; /* storage behind the paths */
+};
+
+/* What the variables stand for; NULL: trees that name it are left out. Absolute paths. */
+struct sg_place_vars {
+	const char *cwd;     /* $CWD: where the program starts */
+	const char *tmp;     /* $TMP: TMPDIR of the program's environment, else /tmp */
+	const char *home;    /* $HOME */
+	const char *program; /* $PROGRAM: the file that is executed, links followed */
+	const char *runtime; /* $RUNTIME: the tree an interpreter outside /usr was installed in */
+};
+
+/*
+ * Opens every tree. A path that does not exist is left out (there is nothing to be reached by it; rules are about
+ * objects, so one that is created later is not covered: it lies in the tree around it). Symbolic links are followed.
+ * Errors: -EINVAL for a path that is neither absolute nor begins with a known variable, -EMFILE …, -ENOMEM; -EACCES
+ * where a tree that a rule *denies* cannot be opened (a denial is never dropped silently).
+ */
+int sg_places_open(struct sg_places *p, const struct sg_tree *trees, size_t n, const struct sg_place_vars *vars,
+		   struct sg_err *err);
+void sg_places_close(struct sg_places *p); /* zeroed is fine */
+
+#endif
