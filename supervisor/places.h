@@ -22,6 +22,9 @@ struct sg_place {
 struct sg_places {
 	struct sg_place *list;
 	size_t n;
+	/* What trees at or below /proc/self and /proc/thread-self say, put together: it is about each process of the
+	 * sandbox itself, and its directory is not there yet, so there is nothing to open. All 0: no such tree. */
+	struct sg_tree_rights self;
 	void *owned; /* storage behind the paths */
 };
 
@@ -32,13 +35,16 @@ struct sg_place_vars {
 	const char *home;    /* $HOME */
 	const char *program; /* $PROGRAM: the file that is executed, links followed */
 	const char *runtime; /* $RUNTIME: the tree an interpreter outside /usr was installed in */
+	bool no_mounts;      /* leave out what is mounted below a tree: Landlock's rules reach across mounts */
 };
 
 /*
  * Opens every tree. A path that does not exist is left out (there is nothing to be reached by it; rules are about
  * objects, so one that is created later is not covered: it lies in the tree around it). Symbolic links are followed.
- * Errors: -EINVAL for a path that is neither absolute nor begins with a known variable, -EMFILE …, -ENOMEM; -EACCES
- * where a tree that a rule *denies* cannot be opened (a denial is never dropped silently).
+ * A whole file system mounted below a tree (not a bind mount of a part of one) is in it: its root is added as a place
+ * of its own with the rights that hold there. $VAR/sub/path works for every variable. Errors: -EINVAL for a path that
+ * is neither absolute nor begins with a known variable, -EMFILE …, -ENOMEM; -EACCES where a tree that a rule *denies*
+ * cannot be opened (a denial is never dropped silently).
  */
 int sg_places_open(struct sg_places *p, const struct sg_tree *trees, size_t n, const struct sg_place_vars *vars,
 		   struct sg_err *err);

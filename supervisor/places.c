@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "supervisor/places.h"
+
+#include "supervisor/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define BTRFS_SUBVOLUME_ROOT 256 /* inode number of the root of each (BTRFS_FIRST_FREE_OBJECTID) */
+
+/* Storage behind one path. */
+struct text {
+	struct text *next;
+	char s[];
+};
+
+/* The list while it grows, with what tells objects apart. */
+struct build {
+	struct sg_places *p;
+	struct id {
+		dev_t dev;
+		ino_t ino;
+	} * ids;
+	size_t cap;
+	struct sg_err *err;
+};
+
+static char *keep(struct build *b, const char *head, size_t head_len, const char *tail)
+{
+	size_t n = strlen(tail) + 1;
+	struct text *t = malloc(sizeof(*t) + head_len + n);
+
+	if (!t) {
+		sg_err_set(b->err, ENOMEM, "out of memory");
+		return NULL;
+	}
+	memcpy(t->s, head, head_len);
+	memcpy(t->s + head_len, tail, n);
+	t->next = b->p->owned;
+	b->p->owned = t;
+	return t->s;
+}
+
+/* ---- variables ---- */
+
+/* Fills in the variable at the front. 1: *path set; 0: it stands for nothing here; negative errno. */
+static int expand(struct build *b, const struct sg_place_vars *v, const char *text, const char **path)
+{
+	const struct {
+		const char *name, *value;
+	} vars[] = {{"$CWD", v->cwd},
+		    {"$TMP", v->tmp},
+		    {"$HOME", v->home},
+		    {"$PROGRAM", v->program},
+		    {"$RUNTIME", v->runtime}};
+	size_t n = strcspn(text, "/");
+
+	if (n == 0 && text[0] == '/') {
+		*path = keep(b, "", 0, text);
+		return *path ? 1 : -ENOMEM;
+	}
+	for (size_t i = 0; i < SG_ARRAY_SIZE(vars); i++) {
+		if (strlen(vars[i].name) != n || strncmp(text, vars[i].name, n) != 0)
+			continue;
+		if (!vars[i].value)
+			return 0;
+		if (vars[i].value[0] != '/')
+			return sg_err_set(b->err, EINVAL, "%s is \"%s\", which is not an absolute path", vars[i].name,
+					  vars[i].value);
+		*path = keep(b, vars[i].value, strlen(vars[i].value), text + n);
+		return *path ? 1 : -ENOMEM;
+	}
+	return sg_err_set(b->err, EINVAL,
+			  "the tree \"%s\" is neither an absolute path nor begins with $CWD, $TMP, $HOME, $PROGRAM or "
+			  "$RUNTIME",
+			  text);
+}
+
+/* ---- objects ---- */
+
+static void merge(struct sg_tree_rights *into, const struct sg_tree_rights *more)
+{
+	/* The origin is that of a rule that denies, else of the first that allows. */
+	if ((more->deny && !into->deny) || !(into->allow | into->deny))
+		into->origin = more->origin;
+	into->deny |= more->deny;
+	into->allow = (into->allow | more->allow) & ~into->deny;
+}
+
+/* The place of this object, NULL when it has none yet. */
+static struct sg_place *find(const struct build *b, const struct stat *st)
+{
+	for (size_t i = 0; i < b->p->n; i++)
+		if (b->ids[i].ino == st->st_ino && b->ids[i].dev == st->st_dev)
+			return &b->p->list[i];
+	return NULL;
+}
+
+/* Takes the descriptor. */
+static int append(struct build *b, int fd, const struct stat *st, const char *path, const struct sg_tree_rights *rights)
+{
+	struct sg_places *p = b->p;
+
+	if (p->n == b->cap) {
+		size_t cap = b->cap ? b->cap * 2 : 64;
+		struct sg_place *list = realloc(p->list, cap * sizeof(*list));
+		struct id *ids;
+
+		if (list)
+			p->list = list;
+		ids = list ? realloc(b->ids, cap * sizeof(*ids)) : NULL;
+		if (!ids) {
+			close(fd);
+			return sg_err_set(b->err, ENOMEM, "out of memory");
+		}
+		b->ids = ids;
+		b->cap = cap;
+	}
+	b->ids[p->n] = (struct id){st->st_dev, st->st_ino};
+	p->list[p->n++] = (struct sg_place){.fd = fd, .is_dir = S_ISDIR(st->st_mode), .path = path, .rights = *rights};
+	return 0;
+}
+
+/*
+ * Opens a path. 1: opened; 0: nothing to be had there. What cannot be opened for want of permission can be left out
+ * where it is allowed, and must not be where something is denied.
+ */
+static int open_tree(struct build *b, const char *path, const struct sg_tree_rights *rights, int *fd, struct stat *st)
+{
+	int code;
+
+	*fd = open(path, O_PATH | O_CLOEXEC);
+	if (*fd < 0) {
+		code = errno;
+		if (code == ENOENT || code == ENOTDIR ||
+		    (!rights->deny && (code == EACCES || code == ELOOP || code == ENAMETOOLONG)))
+			return 0;
+		return sg_err_set(b->err, code, "cannot open the tree %s: %s%s", path, strerror(code),
+				  code == EMFILE ? "; raise the limit of open files (ulimit -n)" : "");
+	}
+	if (fstat(*fd, st) < 0) {
+		code = errno;
+		close(*fd);
+		return sg_err_set(b->err, code, "cannot look at the tree %s: %s", path, strerror(code));
+	}
+	return 1;
+}
+
+/* Whether a path is at or below a directory, by its name. */
+static bool at_or_below(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	while (n && dir[n - 1] == '/')
+		n--;
+	return !strncmp(path, dir, n) && (path[n] == '\0' || path[n] == '/');
+}
+
+static int add_tree(struct build *b, const struct sg_tree *tree, const struct sg_place_vars *vars)
+{
+	struct sg_place *same;
+	const char *path = NULL;
+	struct stat st;
+	int rc, fd;
+
+	rc = expand(b, vars, tree->path, &path);
+	if (rc <= 0)
+		return rc;
+	if (at_or_below(path, "/proc/self") || at_or_below(path, "/proc/thread-self")) {
+		merge(&b->p->self, &tree->rights);
+		return 0;
+	}
+	rc = open_tree(b, path, &tree->rights, &fd, &st);
+	if (rc <= 0)
+		return rc;
+	same = find(b, &st);
+	if (!same)
+		return append(b, fd, &st, path, &tree->rights);
+	merge(&same->rights, &tree->rights);
+	close(fd);
+	return 0;
+}
+
+/* ---- what is mounted below ---- */
+
+/* Undoes mountinfo's \ooo in place. */
+static void unescape(char *s)
+{
+	char *to = s;
+
+	for (; *s; s++) {
+		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' && s[3] >= '0' &&
+		    s[3] <= '7') {
+			*to++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
+			s += 3;
+		} else {
+			*to++ = *s;
+		}
+	}
+	*to = '\0';
+}
+
+struct mount {
+	uint64_t id;
+	char *root;  /* what of its file system is mounted: "/" is all of it */
+	char *where; /* mount point */
+	char *type;
+};
+
+/* "ID PARENT MAJOR:MINOR ROOT WHERE OPTIONS [FIELD…] - TYPE SOURCE OPTIONS" (proc_pid_mountinfo(5)). */
+static bool parse_mount(char *line, struct mount *m)
+{
+	char *save, *word = strtok_r(line, " ", &save);
+
+	for (int i = 0; word && i < 5; i++) {
+		if (i == 0)
+			m->id = strtoull(word, NULL, 10);
+		if (i == 3)
+			m->root = word;
+		if (i == 4)
+			m->where = word;
+		word = strtok_r(NULL, " ", &save);
+	}
+	while (word && strcmp(word, "-") != 0)
+		word = strtok_r(NULL, " ", &save);
+	m->type = word ? strtok_r(NULL, " ", &save) : NULL;
+	if (!m->type)
+		return false;
+	unescape(m->root);
+	unescape(m->where);
+	return true;
+}
+
+/* A place by the name that the kernel gives it, which is what mount points are named by. */
+struct named {
+	char *name;
+	size_t len;
+	struct sg_tree_rights rights; /* what the trees say, before anything mounted is added */
+};
+
+static int deepest_first(const void *a, const void *b)
+{
+	size_t x = ((const struct named *)a)->len, y = ((const struct named *)b)->len;
+
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+static int name_places(struct build *b, struct named **out, size_t *n)
+{
+	struct named *list = calloc(b->p->n + 1, sizeof(*list));
+	char link[64], name[PATH_MAX];
+
+	*out = list;
+	*n = 0;
+	if (!list)
+		return sg_err_set(b->err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < b->p->n; i++) {
+		ssize_t len;
+
+		if (!b->p->list[i].is_dir)
+			continue;
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", b->p->list[i].fd);
+		len = readlink(link, name, sizeof(name) - 1);
+		if (len <= 0 || name[0] != '/')
+			return sg_err_set(b->err, len < 0 ? errno : EINVAL, "cannot tell where %s lies: %s",
+					  b->p->list[i].path, len < 0 ? strerror(errno) : "it has no path");
+		name[len] = '\0';
+		list[*n] = (struct named){keep(b, name, (size_t)len, ""), (size_t)len, b->p->list[i].rights};
+		if (!list[*n].name)
+			return -ENOMEM;
+		(*n)++;
+	}
+	qsort(list, *n, sizeof(*list), deepest_first);
+	return 0;
+}
+
+/* What holds at a mount point: on the way up the nearest tree that says anything of a right decides it. */
+static struct sg_tree_rights rights_at(const struct named *list, size_t n, const char *where)
+{
+	struct sg_tree_rights r = {0};
+
+	for (size_t i = 0; i < n; i++) {
+		const struct sg_tree_rights *t = &list[i].rights;
+		uint32_t decided = r.allow | r.deny;
+		struct sg_tree_rights more = {
+			.allow = t->allow & ~decided, .deny = t->deny & ~decided, .origin = t->origin};
+
+		if ((more.allow | more.deny) && at_or_below(where, list[i].name))
+			merge(&r, &more);
+	}
+	return r;
+}
+
+/* Another mount may cover this one. */
+static bool is_mount(int fd, uint64_t id)
+{
+	struct statx x;
+
+	return statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &x) < 0 || !(x.stx_mask & STATX_MNT_ID) || x.stx_mnt_id == id;
+}
+
+static int add_mount(struct build *b, const struct mount *m, const struct sg_tree_rights *rights)
+{
+	struct sg_place *same;
+	struct stat st;
+	char *path;
+	int fd, rc;
+
+	rc = open_tree(b, m->where, rights, &fd, &st);
+	if (rc <= 0)
+		return rc;
+	/* A btrfs subvolume is a file system of its own, though part of one to mountinfo. */
+	if (!is_mount(fd, m->id) ||
+	    (strcmp(m->root, "/") != 0 && (strcmp(m->type, "btrfs") != 0 || st.st_ino != BTRFS_SUBVOLUME_ROOT))) {
+		close(fd);
+		return 0;
+	}
+	same = find(b, &st);
+	if (same) {
+		merge(&same->rights, rights);
+		close(fd);
+		return 0;
+	}
+	path = keep(b, m->where, strlen(m->where), "");
+	if (!path) {
+		close(fd);
+		return -ENOMEM;
+	}
+	return append(b, fd, &st, path, rights);
+}
+
+static int add_mounts(struct build *b)
+{
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	SG_FREE struct named *names = NULL;
+	SG_FREE char *line = NULL;
+	size_t n = 0, size = 0;
+	int rc;
+
+	if (!f)
+		return sg_err_set(b->err, errno, "cannot read /proc/self/mountinfo: %s", strerror(errno));
+	rc = name_places(b, &names, &n);
+	while (!rc && getline(&line, &size, f) > 0) {
+		struct sg_tree_rights rights;
+		struct mount m = {0};
+
+		if (!parse_mount(line, &m) || (strcmp(m.root, "/") != 0 && strcmp(m.type, "btrfs") != 0))
+			continue;
+		rights = rights_at(names, n, m.where);
+		if (rights.allow | rights.deny)
+			rc = add_mount(b, &m, &rights);
+	}
+	fclose(f);
+	return rc;
+}
+
+/* ---- the list ---- */
+
+int sg_places_open(struct sg_places *p, const struct sg_tree *trees, size_t n, const struct sg_place_vars *vars,
+		   struct sg_err *err)
+{
+	struct build b = {.p = p, .err = err};
+	int rc = 0;
+
+	*p = (struct sg_places){0};
+	for (size_t i = 0; !rc && i < n; i++)
+		if (trees[i].rights.allow | trees[i].rights.deny)
+			rc = add_tree(&b, &trees[i], vars);
+	if (!rc && p->n && !vars->no_mounts)
+		rc = add_mounts(&b);
+	free(b.ids);
+	if (rc)
+		sg_places_close(p);
+	return rc;
+}
+
+void sg_places_close(struct sg_places *p)
+{
+	struct text *t = p->owned, *next;
+
+	for (size_t i = 0; i < p->n; i++)
+		close(p->list[i].fd);
+	free(p->list);
+	for (; t; t = next) {
+		next = t->next;
+		free(t);
+	}
+	*p = (struct sg_places){0};
+}

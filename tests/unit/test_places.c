@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Trees become objects: variables, links, what is missing, what is mounted below. */
+#include "supervisor/places.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define R SG_RIGHT_READ
+#define W SG_RIGHT_WRITE
+
+static char root[PATH_MAX];
+
+static const char *at(const char *name)
+{
+	static char path[4][PATH_MAX + 64];
+	static unsigned turn;
+	char *p = path[turn++ % 4];
+
+	snprintf(p, sizeof(path[0]), "%s/%s", root, name);
+	return p;
+}
+
+static int set_up(void **state)
+{
+	snprintf(root, sizeof(root), "%s/sandgate-places.XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+	if (!mkdtemp(root) || mkdir(at("dir"), 0755) || mkdir(at("dir/in"), 0755) || symlink("dir", at("link")))
+		return -1;
+	return close(open(at("file"), O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+}
+
+static int tear_down(void **state)
+{
+	(void)unlink(at("file"));
+	(void)unlink(at("link"));
+	(void)rmdir(at("dir/in"));
+	(void)rmdir(at("dir"));
+	return rmdir(root);
+}
+
+static bool same_object(int fd, const char *path)
+{
+	struct stat a, b;
+
+	return fstat(fd, &a) == 0 && stat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+static const struct sg_place *find(const struct sg_places *p, const char *path)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (same_object(p->list[i].fd, path))
+			return &p->list[i];
+	return NULL;
+}
+
+static void opens_with_variables(void **state)
+{
+	struct sg_place_vars vars = {.cwd = root, .program = strdup(at("file")), .no_mounts = true};
+	struct sg_tree trees[] = {{"$CWD", {.allow = R, .origin = 1}},
+				  {"$CWD/dir", {.allow = R | W, .origin = 2}},
+				  {"$PROGRAM", {.allow = SG_RIGHT_EXEC, .origin = 3}},
+				  {"$RUNTIME/lib", {.allow = R}},
+				  {"/no/such/thing", {.deny = R}},
+				  {"$CWD/dir/in", {0}}};
+	struct sg_err err = {0};
+	struct sg_places p;
+	struct stat st;
+
+	assert_int_equal(sg_places_open(&p, trees, 6, &vars, &err), 0);
+	assert_int_equal(p.n, 3);
+	assert_true(same_object(p.list[0].fd, root));
+	assert_string_equal(p.list[0].path, root);
+	assert_true(p.list[0].is_dir);
+	assert_true(same_object(p.list[1].fd, at("dir")));
+	assert_string_equal(p.list[1].path, at("dir"));
+	assert_int_equal(p.list[1].rights.allow, R | W);
+	assert_true(same_object(p.list[2].fd, at("file")));
+	assert_false(p.list[2].is_dir);
+	assert_int_equal(p.list[2].rights.origin, 3);
+	assert_int_equal(fcntl(p.list[2].fd, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(fcntl(p.list[2].fd, F_GETFL) & O_PATH, O_PATH);
+
+	int first = p.list[0].fd;
+
+	sg_places_close(&p);
+	assert_int_equal(fstat(first, &st), -1);
+	sg_places_close(&p);
+	free((char *)vars.program);
+}
+
+static void one_object_one_place(void **state)
+{
+	struct sg_place_vars vars = {.cwd = root, .tmp = root, .no_mounts = true};
+	struct sg_tree trees[] = {{"$CWD/dir", {.allow = R | W, .origin = 4}},
+				  {"$TMP/link", {.allow = SG_RIGHT_CREATE, .origin = 5}},
+				  {"$TMP/link/../dir/", {.deny = W, .origin = 6}}};
+	struct sg_err err = {0};
+	struct sg_places p;
+
+	assert_int_equal(sg_places_open(&p, trees, 3, &vars, &err), 0);
+	assert_int_equal(p.n, 1);
+	assert_int_equal(p.list[0].rights.allow, R | SG_RIGHT_CREATE);
+	assert_int_equal(p.list[0].rights.deny, W);
+	assert_int_equal(p.list[0].rights.origin, 6);
+	sg_places_close(&p);
+}
+
+static void own_processes_are_apart(void **state)
+{
+	struct sg_place_vars vars = {.no_mounts = true};
+	struct sg_tree trees[] = {{"/proc/self", {.allow = R, .origin = 1}},
+				  {"/proc/thread-self/comm", {.allow = W, .origin = 2}},
+				  {"/proc/selfish", {.allow = W, .origin = 3}}};
+	struct sg_err err = {0};
+	struct sg_places p;
+
+	assert_int_equal(sg_places_open(&p, trees, 3, &vars, &err), 0);
+	assert_int_equal(p.n, 0);
+	assert_int_equal(p.self.allow, R | W);
+	assert_int_equal(p.self.origin, 1);
+	sg_places_close(&p);
+}
+
+static void says_what_is_wrong(void **state)
+{
+	static const struct {
+		const char *path;
+		int rc;
+		const char *message;
+	} rows[] = {{"usr/lib", -EINVAL,
+		     "the tree \"usr/lib\" is neither an absolute path nor begins with $CWD, $TMP, $HOME, $PROGRAM or "
+		     "$RUNTIME"},
+		    {"$CWDX/a", -EINVAL,
+		     "the tree \"$CWDX/a\" is neither an absolute path nor begins with $CWD, $TMP, $HOME, $PROGRAM or "
+		     "$RUNTIME"},
+		    {"", -EINVAL,
+		     "the tree \"\" is neither an absolute path nor begins with $CWD, $TMP, $HOME, $PROGRAM or "
+		     "$RUNTIME"},
+		    {"$TMP/a", -EINVAL, "$TMP is \"tmp\", which is not an absolute path"}};
+	struct sg_place_vars vars = {.cwd = "/", .tmp = "tmp"};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct sg_tree tree = {rows[i].path, {.allow = R}};
+		struct sg_err err = {0};
+		struct sg_places p;
+
+		assert_int_equal(sg_places_open(&p, &tree, 1, &vars, &err), rows[i].rc);
+		assert_string_equal(err.message, rows[i].message);
+		assert_int_equal(p.n, 0);
+		assert_null(p.list);
+	}
+}
+
+static void a_denial_is_never_dropped(void **state)
+{
+	struct sg_place_vars vars = {.no_mounts = true};
+	struct sg_tree allowed = {at("loop"), {.allow = R}}, denied = {at("loop"), {.deny = R}};
+	struct sg_err err = {0};
+	struct sg_places p;
+
+	assert_int_equal(symlink("loop", at("loop")), 0);
+	assert_int_equal(sg_places_open(&p, &allowed, 1, &vars, &err), 0);
+	assert_int_equal(p.n, 0);
+	sg_places_close(&p);
+	assert_int_equal(sg_places_open(&p, &denied, 1, &vars, &err), -ELOOP);
+	assert_non_null(strstr(err.message, "cannot open the tree /"));
+	assert_int_equal(unlink(at("loop")), 0);
+}
+
+static int report(int fd, const char *text)
+{
+	return write(fd, text, strlen(text)) < 0;
+}
+
+/* In a mount namespace of its own: dir is a tmpfs with another one in it; in/bind is a part of the first one. */
+static int mounted(int fd)
+{
+	struct sg_place_vars vars = {.cwd = root};
+	struct sg_tree trees[] = {{"$CWD", {.allow = R | W, .origin = 1}},
+				  {"$CWD/dir", {.deny = W, .origin = 2}},
+				  {"$CWD/dir/closed", {.allow = SG_RIGHT_EXEC, .origin = 3}}};
+	const struct sg_place *dir, *in, *closed;
+	struct sg_err err = {0};
+	struct sg_places p;
+
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) || mount("sg", at("dir"), "tmpfs", 0, "size=64k") ||
+	    mkdir(at("dir/a b"), 0755) || mkdir(at("dir/part"), 0755) || mkdir(at("dir/closed"), 0755) ||
+	    mount("sg", at("dir/a b"), "tmpfs", 0, "size=64k") ||
+	    mount("sg", at("dir/closed"), "tmpfs", 0, "size=64k") || mkdir(at("dir/a b/bind"), 0755) ||
+	    mount(at("dir/part"), at("dir/a b/bind"), NULL, MS_BIND, NULL))
+		return report(fd, "cannot mount");
+	if (sg_places_open(&p, trees, 3, &vars, &err))
+		return report(fd, err.message);
+	dir = find(&p, at("dir"));
+	in = find(&p, at("dir/a b"));
+	closed = find(&p, at("dir/closed"));
+	if (!dir || dir->rights.allow != R || dir->rights.deny != W || dir->rights.origin != 2)
+		return report(fd, "a tree that is a mount point has the rights of what is around it, too");
+	if (!in || in->rights.allow != R || in->rights.deny != W || !in->is_dir || strcmp(in->path, at("dir/a b")) != 0)
+		return report(fd, "a file system below a tree has the rights that hold there");
+	if (!closed || closed->rights.allow != (R | SG_RIGHT_EXEC) || closed->rights.deny != W)
+		return report(fd, "the nearest tree decides, the others fill in");
+	if (find(&p, at("dir/part")))
+		return report(fd, "a bind mount of a part gives nothing");
+	if (p.n != 4)
+		return report(fd, "nothing else is added");
+	sg_places_close(&p);
+
+	/* A part that covers a whole file system hides it. */
+	if (mount(at("dir/part"), at("dir/a b"), NULL, MS_BIND, NULL))
+		return report(fd, "cannot mount a part over it");
+	if (sg_places_open(&p, trees, 3, &vars, &err))
+		return report(fd, err.message);
+	if (find(&p, at("dir/a b")) || p.n != 3)
+		return report(fd, "a part that covers a file system gives nothing");
+	sg_places_close(&p);
+	vars.no_mounts = true;
+	if (sg_places_open(&p, trees, 3, &vars, &err))
+		return report(fd, err.message);
+	if (p.n != 3)
+		return report(fd, "without mounts only the trees");
+	sg_places_close(&p);
+	return 0;
+}
+
+static void covers_what_is_mounted_below(void **state)
+{
+	char text[1024] = {0};
+	int fds[2], status;
+	pid_t pid;
+
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
+			_exit(77);
+		_exit(mounted(fds[1]));
+	}
+	close(fds[1]);
+	(void)!read(fds[0], text, sizeof(text) - 1);
+	close(fds[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		skip();
+	assert_string_equal(text, "");
+	assert_int_equal(status, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(opens_with_variables),      cmocka_unit_test(one_object_one_place),
+		cmocka_unit_test(own_processes_are_apart),   cmocka_unit_test(says_what_is_wrong),
+		cmocka_unit_test(a_denial_is_never_dropped), cmocka_unit_test(covers_what_is_mounted_below),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
