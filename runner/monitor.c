@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -20,37 +19,30 @@
 /* How long a reader that is slow or stuck may delay sgrun's own end. */
 #define FLUSH_MS 2000
 
-struct watch {
-	struct sg_launch *l;
-	bool ended; /* the first process was reaped */
-	int status;
-	struct rusage usage;
-	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
-	unsigned terms;       /* how often we were asked to end */
-};
-
-static void stop(struct watch *w)
+void sg_watch_stop(struct sg_watch *w)
 {
 	w->l->judge.stopping = true;
 	(void)sg_members_kill(&w->l->members);
 }
 
-static void pass_signals(struct watch *w)
+void sg_watch_signal(struct sg_watch *w, int sig)
+{
+	/* A program may ignore the first request to end; not the second. */
+	if ((sig == SIGTERM || sig == SIGINT || sig == SIGHUP || sig == SIGQUIT) && ++w->terms > 1)
+		sg_watch_stop(w);
+	else if (!w->ended)
+		(void)syscall(SYS_pidfd_send_signal, w->l->pidfd, sig, NULL, 0);
+}
+
+static void pass_signals(struct sg_watch *w)
 {
 	struct signalfd_siginfo si;
 
-	while (read(w->l->signals, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
-		int sig = (int)si.ssi_signo;
-
-		/* A program may ignore the first request to end; not the second. */
-		if ((sig == SIGTERM || sig == SIGINT || sig == SIGHUP || sig == SIGQUIT) && ++w->terms > 1)
-			stop(w);
-		else if (!w->ended)
-			(void)syscall(SYS_pidfd_send_signal, w->l->pidfd, sig, NULL, 0);
-	}
+	while (read(w->l->signals, &si, sizeof(si)) == (ssize_t)sizeof(si))
+		sg_watch_signal(w, (int)si.ssi_signo);
 }
 
-static void read_report(struct watch *w)
+static void read_report(struct sg_watch *w)
 {
 	struct sg_report report;
 	ssize_t n = recv(w->l->report, &report, sizeof(report), MSG_DONTWAIT);
@@ -64,7 +56,7 @@ static void read_report(struct watch *w)
 	w->l->report = -1;
 }
 
-static void answer_notifications(struct watch *w)
+static void answer_notifications(struct sg_watch *w)
 {
 	struct sg_launch *l = w->l;
 	int rc = sg_judge_notifications(&l->judge, l->listener);
@@ -73,13 +65,13 @@ static void answer_notifications(struct watch *w)
 		return;
 	if (rc != -ENOTCONN) {
 		sg_session_degrade(l->session, "the seccomp listener failed: %s", strerror(-rc));
-		stop(w);
+		sg_watch_stop(w);
 	}
 	close(l->listener);
 	l->listener = -1;
 }
 
-static void consume_events(struct watch *w)
+static void consume_events(struct sg_watch *w)
 {
 	struct sg_err err = {0};
 
@@ -87,7 +79,7 @@ static void consume_events(struct watch *w)
 		sg_session_degrade(w->l->session, "%s", err.message);
 }
 
-static int until_deadline(const struct watch *w)
+static int until_deadline(const struct sg_watch *w)
 {
 	uint64_t now;
 
@@ -97,59 +89,76 @@ static int until_deadline(const struct watch *w)
 	return now >= w->deadline_ns ? 0 : (int)((w->deadline_ns - now) / 1000000ULL) + 1;
 }
 
-static void check_deadline(struct watch *w)
+void sg_watch_deadline(struct sg_watch *w)
 {
 	if (!w->deadline_ns || sg_clock_ns(CLOCK_MONOTONIC) < w->deadline_ns)
 		return;
 	w->deadline_ns = 0;
 	w->l->session->limit = "wall_time";
 	sg_session_limit(w->l->session, "wall_time", w->l->plan->limits.wall_time);
-	stop(w);
+	sg_watch_stop(w);
 }
 
-static void reap(struct watch *w)
+static void reap(struct sg_watch *w)
 {
 	if (wait4(w->l->pid, &w->status, WNOHANG, &w->usage) == w->l->pid)
 		w->ended = true;
 }
 
-static void loop(struct watch *w)
+void sg_watch_start(struct sg_watch *w, struct sg_launch *l)
+{
+	*w = (struct sg_watch){.l = l};
+	if (l->plan->limits.wall_time)
+		w->deadline_ns = l->started_ns + l->plan->limits.wall_time * 1000000ULL;
+}
+
+void sg_watch_fds(const struct sg_watch *w, struct pollfd p[SG_WATCH_N])
+{
+	const struct sg_launch *l = w->l;
+
+	p[SG_WATCH_PID] = (struct pollfd){.fd = l->pidfd, .events = POLLIN};
+	p[SG_WATCH_SIGNALS] = (struct pollfd){.fd = l->signals, .events = POLLIN};
+	p[SG_WATCH_REPORT] = (struct pollfd){.fd = l->report, .events = POLLIN};
+	p[SG_WATCH_LISTENER] = (struct pollfd){.fd = l->judge.kill ? -1 : l->listener, .events = POLLIN};
+	p[SG_WATCH_BPF] = (struct pollfd){.fd = l->bpf ? sg_bpf_event_fd(l->bpf) : -1, .events = POLLIN};
+	p[SG_WATCH_STREAM] = (struct pollfd){.fd = sg_stream_wait_fd(&l->session->stream), .events = POLLOUT};
+}
+
+void sg_watch_step(struct sg_watch *w, const struct pollfd p[SG_WATCH_N])
 {
 	struct sg_launch *l = w->l;
 
-	while (!w->ended) {
-		enum { PID, SIGNALS, REPORT, LISTENER, BPF, STREAM, N };
-		struct pollfd p[N] = {
-			[PID] = {.fd = l->pidfd, .events = POLLIN},
-			[SIGNALS] = {.fd = l->signals, .events = POLLIN},
-			[REPORT] = {.fd = l->report, .events = POLLIN},
-			[LISTENER] = {.fd = l->judge.kill ? -1 : l->listener, .events = POLLIN},
-			[BPF] = {.fd = l->bpf ? sg_bpf_event_fd(l->bpf) : -1, .events = POLLIN},
-			[STREAM] = {.fd = sg_stream_wait_fd(&l->session->stream), .events = POLLOUT},
-		};
-		int n = poll(p, N, until_deadline(w));
+	if (p[SG_WATCH_LISTENER].revents)
+		answer_notifications(w);
+	if (p[SG_WATCH_BPF].revents)
+		consume_events(w);
+	if (l->judge.kill && !l->judge.stopping)
+		sg_watch_stop(w);
+	if (p[SG_WATCH_SIGNALS].revents)
+		pass_signals(w);
+	if (p[SG_WATCH_REPORT].revents)
+		read_report(w);
+	if (p[SG_WATCH_STREAM].revents)
+		sg_stream_pump(&l->session->stream);
+	if (p[SG_WATCH_PID].revents)
+		reap(w);
+}
 
+static void loop(struct sg_watch *w)
+{
+	while (!w->ended) {
+		struct pollfd p[SG_WATCH_N];
+		int n;
+
+		sg_watch_fds(w, p);
+		n = poll(p, SG_WATCH_N, until_deadline(w));
 		if (n < 0 && errno != EINTR) {
-			sg_session_degrade(l->session, "poll failed: %s", strerror(errno));
-			stop(w);
+			sg_session_degrade(w->l->session, "poll failed: %s", strerror(errno));
+			sg_watch_stop(w);
 		}
-		if (n > 0) {
-			if (p[LISTENER].revents)
-				answer_notifications(w);
-			if (p[BPF].revents)
-				consume_events(w);
-			if (l->judge.kill && !l->judge.stopping)
-				stop(w);
-			if (p[SIGNALS].revents)
-				pass_signals(w);
-			if (p[REPORT].revents)
-				read_report(w);
-			if (p[STREAM].revents)
-				sg_stream_pump(&l->session->stream);
-			if (p[PID].revents)
-				reap(w);
-		}
-		check_deadline(w);
+		if (n > 0)
+			sg_watch_step(w, p);
+		sg_watch_deadline(w);
 	}
 }
 
@@ -162,7 +171,7 @@ static uint64_t key_value(const char *text, const char *key)
 	return p ? strtoull(p + strlen(key), NULL, 10) : 0;
 }
 
-static void account(struct watch *w, struct sg_result *r)
+static void account(struct sg_watch *w, struct sg_result *r)
 {
 	struct sg_launch *l = w->l;
 	char buf[1024];
@@ -189,7 +198,7 @@ static json_t *stats_json(const struct sg_stats *s)
 }
 
 /* What the kernel side knows at the end: the last records, what it had to drop, whether it was ever skipped. */
-static void settle_bpf(struct watch *w, struct sg_result *r)
+static void settle_bpf(struct sg_watch *w, struct sg_result *r)
 {
 	struct sg_launch *l = w->l;
 	uint64_t misses = 0, malformed = 0;
@@ -238,7 +247,7 @@ static bool out_of_memory(const struct sg_launch *l)
 }
 
 /* Names the end. The order matters: what made the supervisor kill comes before how the process looked afterwards. */
-static int conclude(struct watch *w, struct sg_result *r)
+static int conclude(struct sg_watch *w, struct sg_result *r)
 {
 	struct sg_session *s = w->l->session;
 	int sig = WIFSIGNALED(w->status) ? WTERMSIG(w->status) : 0;
@@ -283,32 +292,39 @@ static int conclude(struct watch *w, struct sg_result *r)
 	return sig ? 128 + sig : r->exit_code;
 }
 
+int sg_watch_finish(struct sg_watch *w)
+{
+	struct sg_launch *l = w->l;
+	struct sg_result r = {0};
+	int status;
+
+	if (l->report >= 0)
+		read_report(w);
+	if (l->listener >= 0)
+		answer_notifications(w);
+	settle_bpf(w, &r);
+	account(w, &r);
+	status = conclude(w, &r);
+	sg_session_exit(l->session, &r);
+	json_decref(r.stats);
+	return status;
+}
+
 int sg_monitor(struct sg_launch *l)
 {
-	struct watch w = {.l = l};
-	struct sg_result r = {0};
-	int status, flags;
+	struct sg_watch w;
+	int status;
 
-	if (l->plan->limits.wall_time)
-		w.deadline_ns = l->started_ns + l->plan->limits.wall_time * 1000000ULL;
+	sg_watch_start(&w, l);
 	loop(&w);
-	if (l->report >= 0)
-		read_report(&w);
 	/* The sandbox ends with its first process: what it left running is not for somebody else to wait for. */
 	l->judge.stopping = true;
-	flags = sg_members_count(&l->members);
-	if (flags != 0) {
+	if (sg_members_count(&l->members) != 0) {
 		(void)sg_members_kill(&l->members);
 		if (sg_members_wait_empty(&l->members, 5000) < 0)
 			sg_session_degrade(l->session, "processes of the sandbox could not be ended within 5 s");
 	}
-	if (l->listener >= 0)
-		answer_notifications(&w);
-	settle_bpf(&w, &r);
-	account(&w, &r);
-	status = conclude(&w, &r);
-	sg_session_exit(l->session, &r);
-	json_decref(r.stats);
+	status = sg_watch_finish(&w);
 	(void)sg_stream_flush(&l->session->stream, FLUSH_MS);
 	return status;
 }

@@ -4,6 +4,9 @@
 
 #include "runner/launch.h"
 
+#include <poll.h>
+#include <sys/resource.h>
+
 /* Exit statuses of sgrun that are not the program's own. */
 #define SG_EXIT_TIME_LIMIT 124
 #define SG_EXIT_FAILED 125
@@ -11,6 +14,44 @@
 #define SG_EXIT_NOT_FOUND 127
 #define SG_EXIT_MEMORY_LIMIT 137
 #define SG_EXIT_VIOLATION 159
+
+/*
+ * One launched sandbox being watched. sg_monitor() is the loop for one; a daemon has many and asks each what it waits
+ * for. Nothing here blocks but sg_monitor() itself.
+ */
+struct sg_watch {
+	struct sg_launch *l;
+	bool ended; /* the first process was reaped */
+	int status;
+	struct rusage usage;
+	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
+	unsigned terms;       /* how often we were asked to end */
+};
+
+/* What it waits for. */
+enum {
+	SG_WATCH_PID,
+	SG_WATCH_SIGNALS,
+	SG_WATCH_REPORT,
+	SG_WATCH_LISTENER,
+	SG_WATCH_BPF, /* of the whole BPF object: a daemon reads it once for all sandboxes */
+	SG_WATCH_STREAM,
+	SG_WATCH_N,
+};
+
+void sg_watch_start(struct sg_watch *w, struct sg_launch *l);
+/* Descriptors and events as of now; fd -1 where there is nothing to wait for. They change with every step. */
+void sg_watch_fds(const struct sg_watch *w, struct pollfd p[SG_WATCH_N]);
+/* Does what the revents say. */
+void sg_watch_step(struct sg_watch *w, const struct pollfd p[SG_WATCH_N]);
+/* Ends the sandbox if its time is up; to be called at w->deadline_ns or later. */
+void sg_watch_deadline(struct sg_watch *w);
+/* A signal for the first process; the second request to end is not left to the program. */
+void sg_watch_signal(struct sg_watch *w, int sig);
+/* Kills every process of the sandbox. */
+void sg_watch_stop(struct sg_watch *w);
+/* When it has ended and no process is left: the last records, the exit record. Returns the exit status for sgrun. */
+int sg_watch_finish(struct sg_watch *w);
 
 /*
  * Watches a launched sandbox to its end: answers and records calls, passes signals on, keeps the limits. Then ends what

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runner/spawn.h"
+
+#include "runner/arch.h"
+#include "supervisor/notify.h"
+#include "supervisor/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+static int bind_filter(struct sg_launch *l, const struct sg_secret *secret, struct sock_filter **insns,
+		       struct sg_err *err)
+{
+	bool bpf = l->tier >= SG_TIER_BPF;
+	struct sg_binding b = {
+		.exec_path = (uint64_t)(uintptr_t)secret->path,
+		.msghdr = (uint64_t)(uintptr_t)secret->msg,
+		.self = 1, /* any but 0, which means never: the child puts its own pid in */
+		.ret_kill = bpf ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_USER_NOTIF,
+		/* In the bpf tier the sys_enter program, which runs after seccomp, records audited calls. */
+		.ret_audit = bpf ? SECCOMP_RET_ALLOW : SECCOMP_RET_USER_NOTIF,
+		.ret_supervised = SECCOMP_RET_USER_NOTIF,
+		.ret_fork = l->judge.max_tasks ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW,
+	};
+
+	*insns = calloc(l->plan->filter.n_insns, sizeof(**insns));
+	if (!*insns)
+		return sg_err_set(err, ENOMEM, "out of memory");
+	return sg_filter_bind(&l->plan->filter, &b, *insns, err);
+}
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SHARE_MEMORY false /* the sanitizer's shadow knows one stack per thread */
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SHARE_MEMORY false
+#endif
+#endif
+#ifndef SHARE_MEMORY
+#define SHARE_MEMORY true
+#endif
+
+static void run_child(void *child)
+{
+	sg_child_run(child);
+}
+
+/*
+ * Starts the child in its cgroup. It shares our memory, and we wait, until it executes (as vfork): copying the page
+ * tables and breaking the copies costs more than all its set-up. Not where it has to wait for us.
+ */
+static pid_t clone_into(struct sg_launch *l, struct sg_child *child, struct sg_err *err)
+{
+	const size_t stack_size = 64U << 10;
+	bool share = SHARE_MEMORY && child->wait < 0;
+	struct clone_args args = {
+		.flags = CLONE_PIDFD,
+		.pidfd = (uint64_t)(uintptr_t)&l->pidfd,
+		.exit_signal = SIGCHLD,
+	};
+	void *stack = NULL;
+	long pid;
+
+	if (l->cg.dirfd >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)l->cg.dirfd;
+	}
+	if (share) {
+		stack = mmap(NULL, stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+		if (stack == MAP_FAILED)
+			return sg_err_set(err, ENOMEM, "out of memory");
+		args.flags |= CLONE_VM | CLONE_VFORK;
+		args.stack = (uint64_t)(uintptr_t)stack;
+		args.stack_size = stack_size;
+		pid = sg_clone_call(&args, sizeof(args), run_child, child);
+		munmap(stack, stack_size);
+	} else {
+		pid = syscall(SYS_clone3, &args, sizeof(args));
+		if (pid == 0)
+			sg_child_run(child);
+		pid = pid < 0 ? -errno : pid;
+	}
+	if (pid < 0)
+		return sg_err_set(err, (int)-pid, "cannot start a process%s%s: %s%s",
+				  l->cg.dirfd >= 0 ? " in the cgroup " : "", l->cg.dirfd >= 0 ? l->cg.path : "",
+				  strerror((int)-pid),
+				  pid == -ENOSYS ? "; Linux 5.7 or newer is needed, and a container's own seccomp "
+						   "profile must allow clone3"
+						 : "");
+	return (pid_t)pid;
+}
+
+/* Takes one report. fd: the listener, where one came along. 0, -EPIPE at end of file, or negative errno. */
+static int receive_report(int sock, struct sg_report *report, int *fd, int timeout_ms)
+{
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = {.iov_base = report, .iov_len = sizeof(*report)};
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof(control.buf)};
+	struct pollfd p = {.fd = sock, .events = POLLIN};
+	struct cmsghdr *h;
+	ssize_t n;
+
+	if (poll(&p, 1, timeout_ms) <= 0)
+		return -ETIMEDOUT;
+	n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	if (n < 0)
+		return errno == ECONNRESET ? -EPIPE : -errno;
+	if (n == 0)
+		return -EPIPE;
+	h = CMSG_FIRSTHDR(&msg);
+	if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS && h->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(fd, CMSG_DATA(h), sizeof(int));
+	return n == (ssize_t)sizeof(*report) ? 0 : -EPROTO;
+}
+
+static int await_ready(struct sg_launch *l, int timeout_ms, struct sg_err *err)
+{
+	struct sg_report report = {0};
+	int rc = receive_report(l->report, &report, &l->listener, timeout_ms);
+
+	if (rc == -EPIPE)
+		return sg_err_set(err, ECHILD, "the child process died before the program could be started");
+	if (rc)
+		return sg_err_set(err, -rc, "no word from the child process: %s", strerror(-rc));
+	if (report.step != SG_STEP_READY)
+		return sg_err_set(err, report.err ? report.err : EPROTO, "the child process failed at %s: %s",
+				  sg_step_name(report.step), strerror(report.err));
+	return 0;
+}
+
+int sg_spawn_begin(struct sg_launch *l, struct sg_spawn *s, const sigset_t *mask, uint64_t marker, struct sg_err *err)
+{
+	SG_CLOSE int report = -1, wait_r = -1, wait_w = -1;
+	int fds[2], rc;
+
+	memset(s, 0, sizeof(*s));
+	rc = sg_secret_map(&s->secret, l->plan->path, err);
+	if (!rc && l->filter)
+		rc = bind_filter(l, &s->secret, &s->insns, err);
+	if (!rc && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+		rc = sg_err_set(err, errno, "cannot create a socket pair: %s", strerror(errno));
+	if (rc)
+		return rc;
+	l->report = fds[0];
+	report = fds[1];
+	/* sys_enter compares with the first process's pid, so it must know it before that process is judged. */
+	if (l->sys_enter) {
+		if (pipe2(fds, O_CLOEXEC) < 0)
+			return sg_err_set(err, errno, "cannot create a pipe: %s", strerror(errno));
+		wait_r = fds[0];
+		wait_w = fds[1];
+	}
+	s->child = (struct sg_child){
+		.plan = l->plan,
+		.secret = &s->secret,
+		.insns = s->insns,
+		.listener = l->filter &&
+			    (l->tier == SG_TIER_UNPRIVILEGED || l->plan->filter.has_supervised || l->judge.max_tasks),
+		.report = report,
+		.wait = wait_r,
+		.landlock = l->landlock.fd,
+		.supervisor = getpid(),
+		.mask = *mask,
+		.sigpipe = l->sigpipe,
+		.marker = marker,
+	};
+	l->started_ns = sg_clock_ns(CLOCK_MONOTONIC);
+	l->pid = clone_into(l, &s->child, err);
+	if (l->pid < 0) {
+		rc = l->pid;
+		l->pid = 0;
+		return rc;
+	}
+	l->judge.self = (uint32_t)l->pid;
+	if (wait_w >= 0) {
+		rc = sg_bpf_set_self(l->bpf, l->sandbox, (uint32_t)l->pid, err);
+		if (!rc && write(wait_w, "", 1) != 1)
+			rc = sg_err_set(err, errno, "cannot release the child process: %s", strerror(errno));
+	}
+	return rc;
+}
+
+int sg_spawn_ready(struct sg_launch *l, struct sg_spawn *s, int timeout_ms, struct sg_err *err)
+{
+	int rc = await_ready(l, timeout_ms, err);
+
+	if (!rc && s->child.listener && l->listener < 0)
+		rc = sg_err_set(err, EPROTO, "the child process sent no seccomp listener");
+	if (l->listener >= 0)
+		sg_notify_prepare(l->listener);
+	return rc;
+}
+
+void sg_spawn_end(struct sg_spawn *s)
+{
+	sg_secret_unmap(&s->secret);
+	free(s->insns);
+	s->insns = NULL;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SG_SPAWN_H
+#define SG_SPAWN_H
+
+#include "runner/child.h"
+#include "runner/launch.h"
+
+/* One start of a sandbox's first process, from its clone to its word that it is ready. */
+struct sg_spawn {
+	struct sg_secret secret;
+	struct sock_filter *insns; /* the bound filter, NULL: none */
+	struct sg_child child;
+};
+
+/*
+ * Starts the child in its cgroup, with everything that l says. Fills l->pid, pidfd, report, started_ns. The child uses
+ * *s until it has executed or died: end it then, and not before. mask: the signal mask it gets.
+ * Errors: what clone3(2) said, -ENOMEM; -E2BIG and the like from binding the filter.
+ */
+int sg_spawn_begin(struct sg_launch *l, struct sg_spawn *s, const sigset_t *mask, uint64_t marker, struct sg_err *err);
+/*
+ * Takes the child's report that it is ready (its filter is loaded), and the listener if it needs one: l->listener.
+ * Errors: -ETIMEDOUT after timeout_ms, -ECHILD when it died, else what the child says went wrong at which step.
+ */
+int sg_spawn_ready(struct sg_launch *l, struct sg_spawn *s, int timeout_ms, struct sg_err *err);
+void sg_spawn_end(struct sg_spawn *s);
+
+#endif
