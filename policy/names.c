@@ -51,6 +51,25 @@ int sg_syscall_resolve(const char *name, int *nr)
 	return 0;
 }
 
+bool sg_is_fork(uint32_t nr)
+{
+	switch (nr) {
+	case __NR_clone:
+#ifdef __NR_clone3
+	case __NR_clone3:
+#endif
+#ifdef __NR_fork
+	case __NR_fork:
+#endif
+#ifdef __NR_vfork
+	case __NR_vfork:
+#endif
+		return true;
+	default:
+		return false;
+	}
+}
+
 uint32_t sg_native_arch(void)
 {
 #if defined(__x86_64__)

@@ -163,30 +163,11 @@ static void land_failures(struct builder *b, unsigned start)
 	}
 }
 
-static bool is_fork(unsigned nr)
-{
-	switch (nr) {
-	case __NR_clone:
-#ifdef __NR_clone3
-	case __NR_clone3:
-#endif
-#ifdef __NR_fork
-	case __NR_fork:
-#endif
-#ifdef __NR_vfork
-	case __NR_vfork:
-#endif
-		return true;
-	default:
-		return false;
-	}
-}
-
 static uint32_t outcome(struct builder *b, unsigned nr, unsigned action, unsigned err)
 {
 	switch (action) {
 	case SG_ACTION_ALLOW:
-		return is_fork(nr) ? SG_RET_FORK : SECCOMP_RET_ALLOW;
+		return sg_is_fork(nr) ? SG_RET_FORK : SECCOMP_RET_ALLOW;
 	case SG_ACTION_AUDIT:
 		b->has_audit = true;
 		return SG_RET_AUDIT;
@@ -253,7 +234,7 @@ static uint32_t token(const struct sg_ruleset *rs, unsigned nr)
 		return TOKEN_BLOCK + nr;
 	switch (e->action) {
 	case SG_ACTION_ALLOW:
-		return is_fork(nr) ? TOKEN_FORK : TOKEN_ALLOW;
+		return sg_is_fork(nr) ? TOKEN_FORK : TOKEN_ALLOW;
 	case SG_ACTION_AUDIT:
 		return TOKEN_AUDIT;
 	case SG_ACTION_ERRNO:

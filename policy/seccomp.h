@@ -92,6 +92,8 @@ const struct sg_builtin *sg_builtin_find(const char *name_or_alias);
 void sg_syscall_name(uint32_t audit_arch, uint32_t nr, char *buf, size_t size);
 /* "x86_64", "i386", "x32", "aarch64", "unknown". x32 is told by bit 30 of nr. */
 const char *sg_abi_name(uint32_t audit_arch, uint32_t nr);
+/* Whether a native call makes a task: clone, clone3, fork, vfork. */
+bool sg_is_fork(uint32_t nr);
 /* AUDIT_ARCH_* of this build. */
 uint32_t sg_native_arch(void);
 

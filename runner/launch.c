@@ -253,7 +253,8 @@ int sg_launch_start(struct sg_launch *l, struct sg_plan *plan, struct sg_session
 	l->guard.pipe = l->landlock.fd = -1;
 	l->degraded = json_array();
 	l->mechanisms = json_object();
-	l->judge = (struct sg_judge){.session = session, .members = &l->members, .audit = plan->options->audit};
+	l->judge = (struct sg_judge){
+		.session = session, .members = &l->members, .audit = plan->options->audit, .forks.timer = -1};
 	l->members = (struct sg_members){.cg = &l->cg, .supervisor = getpid()};
 
 	rc = block_signals(l, &mask, err);
@@ -292,6 +293,7 @@ void sg_launch_end(struct sg_launch *l)
 	}
 	/* Closing the listener lets no waiting call run: it fails with ENOSYS, in a process that is dead. */
 	close_fd(&l->listener);
+	close_fd(&l->judge.forks.timer);
 	close_fd(&l->landlock.fd);
 	close_fd(&l->report);
 	close_fd(&l->pidfd);

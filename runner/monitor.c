@@ -122,6 +122,7 @@ void sg_watch_fds(const struct sg_watch *w, struct pollfd p[SG_WATCH_N])
 	p[SG_WATCH_LISTENER] = (struct pollfd){.fd = l->judge.kill ? -1 : l->listener, .events = POLLIN};
 	p[SG_WATCH_BPF] = (struct pollfd){.fd = l->bpf ? sg_bpf_event_fd(l->bpf) : -1, .events = POLLIN};
 	p[SG_WATCH_STREAM] = (struct pollfd){.fd = sg_stream_wait_fd(&l->session->stream), .events = POLLOUT};
+	p[SG_WATCH_FORKS] = (struct pollfd){.fd = l->judge.forks.timer, .events = POLLIN};
 }
 
 void sg_watch_step(struct sg_watch *w, const struct pollfd p[SG_WATCH_N])
@@ -130,6 +131,8 @@ void sg_watch_step(struct sg_watch *w, const struct pollfd p[SG_WATCH_N])
 
 	if (p[SG_WATCH_LISTENER].revents)
 		answer_notifications(w);
+	if (p[SG_WATCH_FORKS].revents && l->listener >= 0)
+		sg_judge_held(&l->judge, l->listener);
 	if (p[SG_WATCH_BPF].revents)
 		consume_events(w);
 	if (l->judge.kill && !l->judge.stopping)

@@ -36,6 +36,7 @@ enum {
 	SG_WATCH_LISTENER,
 	SG_WATCH_BPF, /* of the whole BPF object: a daemon reads it once for all sandboxes */
 	SG_WATCH_STREAM,
+	SG_WATCH_FORKS, /* answers that were held */
 	SG_WATCH_N,
 };
 

@@ -20,19 +20,7 @@ static bool member(void *ctx, int32_t pid)
 
 static bool is_fork(const struct seccomp_data *d)
 {
-	if (d->arch != sg_native_arch())
-		return false;
-	switch (d->nr) {
-#ifdef SYS_fork
-	case SYS_fork:
-	case SYS_vfork:
-#endif
-	case SYS_clone:
-	case SYS_clone3:
-		return true;
-	default:
-		return false;
-	}
+	return d->arch == sg_native_arch() && sg_is_fork((uint32_t)d->nr);
 }
 
 /* Records one call that waits in the kernel. false: the caller vanished, there is nothing left to answer. */
@@ -69,6 +57,33 @@ static bool record_waiting(struct sg_judge *j, int listener, const struct seccom
 	return true;
 }
 
+static void answer_fork(struct sg_judge *j, int listener, uint64_t id, pid_t tid)
+{
+	enum sg_fork_verdict v = SG_FORK_REFUSE;
+	int tasks = -1;
+
+	if (!j->stopping)
+		v = sg_forks_ask(&j->forks, j->members, j->max_tasks, &tasks);
+	if (v == SG_FORK_WAIT && !sg_forks_hold(&j->forks, id, tid))
+		v = SG_FORK_REFUSE;
+	switch (v) {
+	case SG_FORK_WAIT:
+		break;
+	case SG_FORK_GO:
+		if ((uint64_t)tasks + 1 > j->peak_tasks)
+			j->peak_tasks = (uint64_t)tasks + 1;
+		if (j->max_tasks)
+			sg_forks_granted(&j->forks, tid);
+		(void)sg_notify_continue(listener, id);
+		break;
+	default:
+		/* The same answer as RLIMIT_NPROC and pids.max give. */
+		if (tasks >= 0)
+			sg_session_limit(j->session, "pids", j->max_tasks);
+		(void)sg_notify_fail(listener, id, EAGAIN);
+	}
+}
+
 static void answer(struct sg_judge *j, int listener, const struct seccomp_notif *n)
 {
 	struct sg_oracle oracle = {.self = j->self, .in_sandbox = member, .ctx = (void *)j->members};
@@ -76,8 +91,8 @@ static void answer(struct sg_judge *j, int listener, const struct seccomp_notif 
 	const struct sg_policy *p = sg_session_policy(j->session, &err);
 	struct sg_decision d = {.action = SG_ACTION_KILL, .origin = SG_ORIGIN_UNLISTED};
 	uint64_t args[SG_ARGS];
-	int tasks;
 
+	sg_forks_back(&j->forks, (pid_t)n->pid);
 	for (size_t i = 0; i < SG_ARGS; i++)
 		args[i] = n->data.args[i];
 	if (p)
@@ -104,19 +119,20 @@ static void answer(struct sg_judge *j, int listener, const struct seccomp_notif 
 		j->kill = true;
 		return;
 	}
-	if (is_fork(&n->data)) {
-		tasks = j->stopping ? -EAGAIN : sg_members_count(j->members);
-		if (tasks > 0 && (uint64_t)tasks + 1 > j->peak_tasks)
-			j->peak_tasks = (uint64_t)tasks + 1;
-		if (tasks < 0 || (j->max_tasks && (uint64_t)tasks >= j->max_tasks)) {
-			/* The same answer as RLIMIT_NPROC and pids.max give. */
-			if (tasks >= 0)
-				sg_session_limit(j->session, "pids", j->max_tasks);
-			(void)sg_notify_fail(listener, n->id, EAGAIN);
-			return;
-		}
-	}
-	(void)sg_notify_continue(listener, n->id);
+	if (is_fork(&n->data))
+		answer_fork(j, listener, n->id, (pid_t)n->pid);
+	else
+		(void)sg_notify_continue(listener, n->id);
+}
+
+void sg_judge_held(struct sg_judge *j, int listener)
+{
+	unsigned n = j->forks.n_held;
+	uint64_t id;
+	pid_t tid;
+
+	while (n-- && sg_forks_next(&j->forks, &id, &tid))
+		answer_fork(j, listener, id, tid);
 }
 
 int sg_judge_notifications(struct sg_judge *j, int listener)
@@ -144,20 +160,48 @@ static bool had_no_effect(const struct sg_event_syscall *e)
 {
 	if (e->outcome == SG_OUTCOME_PREVENTED)
 		return true;
-	if (e->outcome != SG_OUTCOME_RETURNED || e->ret >= 0)
+	if (e->outcome != SG_OUTCOME_RETURNED || e->ret >= 0 || e->audit_arch != sg_native_arch())
 		return false;
-	switch (-e->ret) {
-	case EINPROGRESS:
-	case EINTR:
-	case EAGAIN:
-	case EALREADY:
-	case 512: /* ERESTARTSYS and its kin: interrupted, perhaps half done (include/linux/errno.h) */
-	case 513:
-	case 514:
-	case 516:
+	switch (e->nr) {
+		/* may fail after a part of it is done: a file or queue made before the right to open it is looked at, a
+		 * descriptor closed in spite of the error, anything a driver does */
+#ifdef SYS_open
+	case SYS_open:
+	case SYS_creat:
+#endif
+	case SYS_openat:
+	case SYS_openat2:
+	case SYS_mq_open:
+	case SYS_close:
+	case SYS_ioctl:
 		return false;
 	default:
+		break;
+	}
+	switch (-e->ret) {
+	/* what is found before anything is done. Not: a bad address, which may be found when the result is handed out;
+	 * a refused connection or a broken pipe, which the other side has noticed; interruption; want of memory */
+	case EPERM:
+	case EACCES:
+	case ENOSYS:
+	case EINVAL:
+	case EBADF:
+	case ENOENT:
+	case ENOTDIR:
+	case EISDIR:
+	case EEXIST:
+	case EROFS:
+	case ELOOP:
+	case ENAMETOOLONG:
+	case ESRCH:
+	case ECHILD:
+	case EOPNOTSUPP:
+	case EAFNOSUPPORT:
+	case EPROTONOSUPPORT:
+	case ENOTSOCK:
 		return true;
+	default:
+		return false;
 	}
 }
 

@@ -3,6 +3,7 @@
 #define SG_JUDGE_H
 
 #include "bpf/sg_abi.h"
+#include "supervisor/forks.h"
 #include "supervisor/members.h"
 #include "supervisor/session.h"
 
@@ -16,13 +17,16 @@ struct sg_judge {
 	uint32_t self;       /* the sandbox's first process */
 	uint64_t max_tasks;  /* 0: forks are not counted here */
 	uint64_t peak_tasks; /* highest count seen */
-	bool audit;          /* --mode audit: record, let go on */
-	bool kill;           /* set: a violation asks for the end of the sandbox */
-	bool stopping;       /* nothing new may start any more: forks are refused */
+	struct sg_forks forks;
+	bool audit;    /* --mode audit: record, let go on */
+	bool kill;     /* set: a violation asks for the end of the sandbox */
+	bool stopping; /* nothing new may start any more: forks are refused */
 };
 
 /* Receives and answers every notification that waits. -ENOTCONN: no task is left. */
 int sg_judge_notifications(struct sg_judge *j, int listener);
+/* Tries again what could not be answered yet: to be called when forks.timer is readable. */
+void sg_judge_held(struct sg_judge *j, int listener);
 /* For sg_bpf_consume(): ctx is a struct sg_judge. */
 int sg_judge_event(void *ctx, const struct sg_event_hdr *rec, size_t size);
 /* Records a violation that the kernel kept beside the ring buffer, unless it was recorded already. */

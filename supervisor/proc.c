@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "supervisor/proc.h"
 
+#include "policy/seccomp.h"
 #include "supervisor/util.h"
 
 #include <dirent.h>
@@ -87,6 +88,19 @@ pid_t sg_proc_pgrp(pid_t pid)
 unsigned sg_proc_threads(pid_t pid)
 {
 	return (unsigned)stat_field(pid, 20);
+}
+
+bool sg_proc_may_fork(pid_t tid)
+{
+	char file[64], buf[256];
+	ssize_t n;
+
+	snprintf(file, sizeof(file), "/proc/%d/syscall", (int)tid);
+	n = sg_read_file(AT_FDCWD, file, buf, sizeof(buf));
+	if (n <= 0)
+		return n == 0 || (n != -ENOENT && n != -ESRCH);
+	/* "running", or the number of the call it waits in; -1: it waits outside of any */
+	return buf[0] == 'r' || sg_is_fork((uint32_t)strtol(buf, NULL, 10));
 }
 
 int sg_proc_children(pid_t pid, int (*fn)(void *ctx, pid_t child), void *ctx)

@@ -24,6 +24,11 @@ uint64_t sg_proc_start_time(pid_t pid);
 pid_t sg_proc_pgrp(pid_t pid);
 /* Calls fn for every child of a process, until fn returns non-zero. Returns that, 0, or negative errno. */
 int sg_proc_children(pid_t pid, int (*fn)(void *ctx, pid_t child), void *ctx);
+/*
+ * Whether a task may be inside a call that makes a task. False: it is gone, or waits in another call, so that whatever
+ * fork it was in is over. Where the kernel does not say, true.
+ */
+bool sg_proc_may_fork(pid_t tid);
 /* Number of threads, 0 when gone. */
 unsigned sg_proc_threads(pid_t pid);
 

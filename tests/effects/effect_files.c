@@ -19,16 +19,6 @@ static int opened(const char *path, int flags)
 	return fd;
 }
 
-/* The same for the call that opened() itself uses. */
-static int opened_at(const char *path, int flags)
-{
-	int fd = (int)syscall(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC, 0);
-
-	if (fd < 0)
-		give_up(path);
-	return fd;
-}
-
 #define SIMPLE(id, ...)                                                                                                \
 	static long do_##id(void)                                                                                      \
 	{                                                                                                              \
@@ -117,13 +107,8 @@ static long openat2_creat(void)
 
 static long write_proc(void)
 {
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", params.victim);
-	fd = opened_at(path, O_WRONLY);
 	go();
-	return syscall(SYS_write, fd, "777", 3UL);
+	return syscall(SYS_write, params.fd, "777", 3UL);
 }
 
 static long write_pipe(void)

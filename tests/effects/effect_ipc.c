@@ -179,12 +179,8 @@ SIMPLE(mq_unlink, params.name)
 
 static long mq_send_one(void)
 {
-	int fd = (int)syscall(SYS_mq_open, params.name, O_RDWR | O_CLOEXEC, 0, NULL);
-
-	if (fd < 0)
-		give_up("mq_open");
 	go();
-	return syscall(SYS_mq_timedsend, fd, "x", 1UL, 0U, NULL);
+	return syscall(SYS_mq_timedsend, params.fd, "x", 1UL, 0U, NULL);
 }
 
 #define ROW(id)                                                                                                        \

@@ -205,7 +205,8 @@ static long do_mount(void)
 static long do_umount(void)
 {
 	own_namespaces();
-	if (mount("d", "d", NULL, MS_BIND, NULL))
+	/* Landlock lets nobody mount; then there is nothing to take away, and the driver knows. */
+	if (mount("d", "d", NULL, MS_BIND, NULL) && errno != EPERM)
 		give_up("mount");
 	go();
 	return syscall(SYS_umount2, "d", MNT_DETACH);

@@ -97,6 +97,8 @@ int main(int argc, char **argv)
 			params.port = atoi(v);
 		else if (!strncmp(argv[i], "udp=", 4))
 			params.udp_port = atoi(v);
+		else if (!strncmp(argv[i], "fd=", 3))
+			params.fd = atoi(v);
 		else if (!strncmp(argv[i], "key=", 4))
 			params.key = atoi(v);
 		else if (!strncmp(argv[i], "id=", 3))

@@ -24,6 +24,7 @@ struct effect_params {
 	int port, udp_port; /* on 127.0.0.1, the driver's */
 	int key;            /* System V key that nobody uses, or the driver's object's */
 	int id;             /* System V identifier of the driver's object */
+	int fd;             /* what the driver opened: Landlock refuses to open some things that may be used */
 	const char *name;   /* POSIX queue name, without a slash */
 };
 extern struct effect_params params;

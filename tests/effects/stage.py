@@ -63,9 +63,11 @@ class Stage:
         self.id, self.queue = 0, "sandgate-effects-%x" % self.key
         self.namespaces, self.waiter, self.output = {}, None, ""
         self.stdin_r, self.stdin_w = os.pipe()
+        self.fd, self.was_mounted = None, False
         self.files()
         self.sockets()
         self.system_v()
+        self.opened()
 
     def path(self, name):
         return os.path.join(self.dir, name)
@@ -119,6 +121,13 @@ class Stage:
         if self.id and self.uid is not None:
             self.give_ipc()
 
+    def opened(self):
+        """What is handed over open, because Landlock lets nobody inside open it."""
+        if self.name == "write-procfs":
+            self.fd = os.open(f"/proc/{self.victim.pid}/oom_score_adj", os.O_WRONLY)
+        elif self.name == "mq_timedsend":
+            self.fd = os.dup(self.mqd)
+
     def give_ipc(self):
         """IPC_RMID is for the owner: IPC_SET the uid."""
         kind = self.name[:3]
@@ -130,13 +139,15 @@ class Stage:
 
     def arguments(self):
         return [f"victim={self.victim.pid}", f"addr={self.victim.address}", f"port={self.tcp.getsockname()[1]}",
-                f"udp={self.udp.getsockname()[1]}", f"key={self.key}", f"id={self.id}", f"name={self.queue}"]
+                f"udp={self.udp.getsockname()[1]}", f"key={self.key}", f"id={self.id}", f"name={self.queue}", f"fd={self.fd}"]
 
     def ready(self, pid):
         """The program is about to make the call: keep hold of what only lives as long as it does."""
         if self.name in NAMESPACED:
             for kind in ("user", "mnt", "uts"):
                 self.namespaces[kind] = os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY)
+        if self.name == "umount2":
+            self.was_mounted = self.mounted()
         if self.name == "futex-wake":
             self.waiter = FutexWaiter(self.path("f"))
             self.waiter.waiting()
@@ -247,7 +258,7 @@ class Stage:
         if n in ("mount", "move_mount"):
             return self.mounted()
         if n == "umount2":
-            return not self.mounted()
+            return self.was_mounted and not self.mounted()
         if n == "sethostname":
             return self.inside("/bin/cat", "/proc/sys/kernel/hostname").strip() == "taken-over"
         if n == "setdomainname":
@@ -295,6 +306,8 @@ class Stage:
         self.victim.close()
         for s in (self.dgram, self.stream, self.tcp, self.udp):
             s.close()
+        if self.fd is not None:
+            os.close(self.fd)
         for fd in (self.fifo, self.stdin_r, self.stdin_w, *self.namespaces.values()):
             os.close(fd)
         if hasattr(self, "mqd") and self.mqd >= 0:

@@ -278,6 +278,8 @@ static void *bomber(void *arg)
 			__atomic_add_fetch(&b->failed, 1, __ATOMIC_SEQ_CST);
 		}
 	}
+	/* a thread that ended would make room for one more */
+	pthread_barrier_wait(&b->start);
 	return NULL;
 }
 

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "supervisor/forks.h"
+
+#include "supervisor/proc.h"
+#include "supervisor/util.h"
+
+#include <string.h>
+#include <sys/timerfd.h>
+#include <time.h>
+
+/*
+ * After this long a fork counts as over even when its caller neither asks again nor waits in another call. It bounds
+ * how long an answer may be held; a caller that was let through and got no processor for that long can exceed the limit
+ * by its one task.
+ */
+#define SETTLE_NS 200000000ULL
+#define RETRY_NS 1000000
+
+void sg_forks_back(struct sg_forks *f, pid_t tid)
+{
+	for (unsigned i = 0; i < f->n_out;)
+		if (f->out[i].tid == tid)
+			f->out[i] = f->out[--f->n_out];
+		else
+			i++;
+}
+
+static void settle(struct sg_forks *f)
+{
+	uint64_t now = sg_clock_ns(CLOCK_MONOTONIC);
+
+	for (unsigned i = 0; i < f->n_out;)
+		if (now - f->out[i].since_ns > SETTLE_NS || !sg_proc_may_fork(f->out[i].tid))
+			f->out[i] = f->out[--f->n_out];
+		else
+			i++;
+}
+
+enum sg_fork_verdict sg_forks_ask(struct sg_forks *f, const struct sg_members *m, uint64_t max, int *tasks)
+{
+	*tasks = sg_members_count(m);
+	if (*tasks < 0)
+		return SG_FORK_REFUSE;
+	if (!max || ((uint64_t)*tasks + f->n_out < max && f->n_out < SG_FORKS_MAX))
+		return SG_FORK_GO;
+	if ((uint64_t)*tasks >= max)
+		return SG_FORK_REFUSE;
+	/* First who is back, then how many there are: who is back has its child among them. */
+	settle(f);
+	*tasks = sg_members_count(m);
+	if (*tasks < 0 || (uint64_t)*tasks >= max)
+		return SG_FORK_REFUSE;
+	return (uint64_t)*tasks + f->n_out < max && f->n_out < SG_FORKS_MAX ? SG_FORK_GO : SG_FORK_WAIT;
+}
+
+void sg_forks_granted(struct sg_forks *f, pid_t tid)
+{
+	sg_forks_back(f, tid);
+	if (f->n_out == SG_FORKS_MAX)
+		return;
+	f->out[f->n_out].tid = tid;
+	f->out[f->n_out++].since_ns = sg_clock_ns(CLOCK_MONOTONIC);
+}
+
+bool sg_forks_hold(struct sg_forks *f, uint64_t id, pid_t tid)
+{
+	const struct itimerspec soon = {.it_value.tv_nsec = RETRY_NS};
+
+	if (f->n_held == SG_FORKS_MAX)
+		return false;
+	if (f->timer < 0)
+		f->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	/* Setting it again also takes back that it has fired. */
+	if (f->timer < 0 || timerfd_settime(f->timer, 0, &soon, NULL) < 0)
+		return false;
+	f->held[f->n_held].id = id;
+	f->held[f->n_held++].tid = tid;
+	return true;
+}
+
+bool sg_forks_next(struct sg_forks *f, uint64_t *id, pid_t *tid)
+{
+	if (!f->n_held)
+		return false;
+	*id = f->held[0].id;
+	*tid = f->held[0].tid;
+	memmove(f->held, f->held + 1, --f->n_held * sizeof(f->held[0]));
+	if (!f->n_held)
+		(void)timerfd_settime(f->timer, 0, &(struct itimerspec){0}, NULL);
+	return true;
+}
