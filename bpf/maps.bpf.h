@@ -92,6 +92,12 @@ const volatile __u32 sg_has_task_pt_regs = 0; /* bpf_task_pt_regs(), 5.15 */
 const volatile __u32 sg_kill_by_exit = 0;     /* a seccomp kill is told from the exit code: before 5.16 */
 const volatile __u32 sg_with_sys_exit = 0;    /* the sys_exit program is attached: outcomes come from there */
 const volatile __u32 sg_with_procs = 0;       /* the process programs are attached */
+/*
+ * Where there will be one sandbox, known before load: its depth and cgroup. Then there is neither table nor walk, and
+ * little for the verifier to follow: 15 ms become 1. 0: any number, found in the table.
+ */
+const volatile __u32 sg_only_level = 0;
+const volatile __u64 sg_only_cgroup = 0;
 
 /*
  * The depths at which sandboxes sit, ascending, four bits each, 0 ends the list: read with one load, replaced with one
@@ -102,7 +108,17 @@ __u64 sg_levels = 0;
 /* Violations that wait for sys_exit, on the whole host: while there are none, sys_exit costs one load. */
 __u64 sg_pending = 0;
 
-/* Cgroup id -> sandbox. Global data, so that a look-up is a few loads and no helper call. */
-struct sg_slot sg_slots[SG_SLOTS] = {};
+/* Cgroup id -> sandbox. One element, so that a walk is a few loads and no helper call; not made where sg_only_level. */
+struct sg_slot_table {
+	struct sg_slot slots[SG_SLOTS];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sg_slot_table);
+} sg_slots SEC(".maps");
 
 #endif

@@ -8,11 +8,15 @@
 
 static __always_inline struct sg_sandbox *sg_sandbox_of(__u64 cgroup_id, __u32 *index)
 {
+	const struct sg_slot_table *table;
 	__u32 at = sg_slot_hash(cgroup_id);
-	__u32 i;
+	__u32 i = 0;
 
+	table = bpf_map_lookup_elem(&sg_slots, &i);
+	if (!table)
+		return NULL;
 	for (i = 0; i < SG_SLOT_PROBE; i++) {
-		const struct sg_slot *s = &sg_slots[(at + i) & (SG_SLOTS - 1)];
+		const struct sg_slot *s = &table->slots[(at + i) & (SG_SLOTS - 1)];
 		__u64 id = SG_READ_ONCE(s->cgroup_id);
 
 		if (id == cgroup_id) {
@@ -35,13 +39,22 @@ static __always_inline struct sg_sandbox *sg_sandbox_of(__u64 cgroup_id, __u32 *
 /* The sandbox of the running task, or NULL. The first thing that every program does: keep the way out short. */
 static __always_inline struct sg_sandbox *sg_sandbox_current(__u32 *index)
 {
-	__u64 levels = SG_READ_ONCE(sg_levels);
+	struct sg_sandbox *sb;
+	__u64 levels;
 	__u32 i;
 
+	if (sg_only_level) {
+		if (bpf_get_current_ancestor_cgroup_id((int)sg_only_level) != sg_only_cgroup)
+			return NULL;
+		*index = 0;
+		sb = bpf_map_lookup_elem(&sg_sandboxes, index);
+		/* registered, and not removed since */
+		return sb && SG_READ_ONCE(sb->cgroup_id) == sg_only_cgroup ? sb : NULL;
+	}
+	levels = SG_READ_ONCE(sg_levels);
 #pragma clang loop unroll(disable)
 	for (i = 0; i < SG_MAX_LEVELS; i++) {
 		__u32 level = levels & 15;
-		struct sg_sandbox *sb;
 		__u64 id;
 
 		if (level == 0)

@@ -93,6 +93,8 @@ static int open_bpf(struct sg_launch *l, struct sg_err *err)
 {
 	struct sg_bpf_opts opts = {
 		.programs = SG_BPF_KILLS | (wants_sys_enter(l) ? SG_BPF_SYS_ENTER : 0),
+		.only_cgroup = l->cg.id,
+		.only_level = l->cg.level,
 	};
 
 	if (!may_bpf())

@@ -130,6 +130,9 @@ static int opts_check(const struct sg_bpf_opts *o, struct sg_err *err)
 				  "the sys_exit program completes what sys_enter starts: it needs SYS_ENTER");
 	if (o->max_sandboxes > SG_MAX_SANDBOXES)
 		return sg_err_set(err, EINVAL, "%u sandboxes: at most %u", o->max_sandboxes, SG_MAX_SANDBOXES);
+	if (o->only_cgroup && (o->max_sandboxes > 1 || !o->only_level || o->only_level >= SG_MAX_LEVELS))
+		return sg_err_set(err, EINVAL, "the only sandbox: one of one, at a depth of 1 to %u",
+				  SG_MAX_LEVELS - 1);
 	if (o->max_policies > SG_MAX_POLICIES)
 		return sg_err_set(err, EINVAL, "%u policies: at most %u", o->max_policies, SG_MAX_POLICIES);
 	if (o->max_procs > MAX_PROCS)
@@ -155,6 +158,11 @@ static void configure(struct sg_bpf *b, const struct sg_bpf_opts *o)
 	s->rodata->sg_kill_by_exit = b->kill_by_exit && (o->programs & SG_BPF_KILLS);
 	s->rodata->sg_with_sys_exit = !!(o->programs & SG_BPF_SYS_EXIT);
 	s->rodata->sg_with_procs = enter;
+	if (o->only_cgroup) {
+		b->only_cgroup = s->rodata->sg_only_cgroup = o->only_cgroup;
+		b->only_level = s->rodata->sg_only_level = o->only_level;
+		bpf_map__set_autocreate(s->maps.sg_slots, false);
+	}
 
 	bpf_program__set_autoload(s->progs.sg_test_decide, false);
 	bpf_program__set_autoload(s->progs.sg_sys_enter, enter);
@@ -302,6 +310,8 @@ void sg_bpf_close(struct sg_bpf *b)
 	ring_buffer__free(b->ring);
 	if (b->sandboxes)
 		munmap(b->sandboxes, b->sandboxes_size);
+	if (b->slots)
+		munmap(b->slots, SG_SLOTS * sizeof(*b->slots));
 	sg_bpf_skel__destroy(b->skel);
 	free(b->used);
 	free(b->level);

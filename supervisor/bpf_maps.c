@@ -32,6 +32,13 @@ int sg_bpf_maps_open(struct sg_bpf *b, struct sg_err *err)
 	if (at == MAP_FAILED)
 		return sg_err_set(err, errno, "cannot map the table of sandboxes: %s", strerror(errno));
 	b->sandboxes = at;
+	if (b->only_cgroup)
+		return 0;
+	at = mmap(NULL, SG_SLOTS * sizeof(*b->slots), PROT_READ | PROT_WRITE, MAP_SHARED,
+		  bpf_map__fd(b->skel->maps.sg_slots), 0);
+	if (at == MAP_FAILED)
+		return sg_err_set(err, errno, "cannot map the table of cgroups: %s", strerror(errno));
+	b->slots = at;
 	return 0;
 }
 
@@ -74,7 +81,7 @@ static void levels_publish(struct sg_bpf *b)
 
 static struct sg_slot *slot_at(struct sg_bpf *b, uint64_t cgroup_id, uint32_t step)
 {
-	return &b->skel->bss->sg_slots[(sg_slot_hash(cgroup_id) + step) & (SG_SLOTS - 1)];
+	return &b->slots[(sg_slot_hash(cgroup_id) + step) & (SG_SLOTS - 1)];
 }
 
 static struct sg_slot *slot_find(struct sg_bpf *b, uint64_t cgroup_id)
@@ -119,6 +126,9 @@ static int sandbox_check(const struct sg_bpf *b, const struct sg_sandbox *cfg, u
 				  cfg->flags & SANDBOX_NEEDS_SYS_ENTER);
 	if (cfg->policy >= b->max_policies)
 		return sg_err_set(err, EINVAL, "policy number %u: there is room for %u", cfg->policy, b->max_policies);
+	if (b->only_cgroup && (cfg->cgroup_id != b->only_cgroup || level != b->only_level))
+		return sg_err_set(err, EINVAL, "the programs were loaded for cgroup %llu at depth %u only",
+				  (unsigned long long)b->only_cgroup, b->only_level);
 	return 0;
 }
 
@@ -134,14 +144,14 @@ int sg_bpf_add_sandbox(struct sg_bpf *b, const struct sg_sandbox *cfg, uint32_t 
 	rc = sandbox_check(b, cfg, level, err);
 	if (rc)
 		return rc;
-	if (slot_find(b, cfg->cgroup_id))
+	if (b->only_cgroup ? b->used[0] : !!slot_find(b, cfg->cgroup_id))
 		return sg_err_set(err, EEXIST, "cgroup %llu is a sandbox already", (unsigned long long)cfg->cgroup_id);
 	for (n = 0; n < b->max_sandboxes && b->used[n]; n++)
 		;
 	if (n == b->max_sandboxes)
 		return sg_err_set(err, ENOSPC, "all %u places for sandboxes are taken", b->max_sandboxes);
-	slot = slot_free(b, cfg->cgroup_id);
-	if (!slot)
+	slot = b->slots ? slot_free(b, cfg->cgroup_id) : NULL;
+	if (b->slots && !slot)
 		return sg_err_set(err, ENOSPC,
 				  "no room for cgroup %llu: %u sandboxes share its neighbourhood in the table",
 				  (unsigned long long)cfg->cgroup_id, SG_SLOT_PROBE);
@@ -156,16 +166,18 @@ int sg_bpf_add_sandbox(struct sg_bpf *b, const struct sg_sandbox *cfg, uint32_t 
 
 	sb = &b->sandboxes[n];
 	memset(sb, 0, sizeof(*sb));
-	sb->cgroup_id = cfg->cgroup_id;
 	sb->flags = cfg->flags;
 	sb->policy = cfg->policy;
 	sb->self = cfg->self;
-	/* a program that sees the id in the slot must find everything else in place */
-	__atomic_store_n(&slot->sandbox, n, __ATOMIC_RELEASE);
-	__atomic_store_n(&slot->cgroup_id, cfg->cgroup_id, __ATOMIC_RELEASE);
+	/* a program that sees the id must find everything else in place */
+	__atomic_store_n(&sb->cgroup_id, cfg->cgroup_id, __ATOMIC_RELEASE);
+	if (slot) {
+		__atomic_store_n(&slot->sandbox, n, __ATOMIC_RELEASE);
+		__atomic_store_n(&slot->cgroup_id, cfg->cgroup_id, __ATOMIC_RELEASE);
+	}
 	b->used[n] = true;
 	b->level[n] = level;
-	if (b->level_users[level]++ == 0)
+	if (slot && b->level_users[level]++ == 0)
 		levels_publish(b);
 	*index = n;
 	return 0;
@@ -209,11 +221,11 @@ int sg_bpf_remove_sandbox(struct sg_bpf *b, uint32_t index, struct sg_err *err)
 	if (rc)
 		return rc;
 	sb = &b->sandboxes[index];
-	slot = slot_find(b, sb->cgroup_id);
+	slot = b->slots ? slot_find(b, sb->cgroup_id) : NULL;
 	if (slot)
 		__atomic_store_n(&slot->cgroup_id, SLOT_DELETED, __ATOMIC_RELEASE);
 	__atomic_store_n(&sb->cgroup_id, 0, __ATOMIC_RELEASE);
-	if (--b->level_users[b->level[index]] == 0)
+	if (b->slots && --b->level_users[b->level[index]] == 0)
 		levels_publish(b);
 	if (b->programs & SG_BPF_SYS_ENTER)
 		processes_forget(b, index);

@@ -23,6 +23,9 @@ struct sg_bpf {
 	struct ring_buffer *ring;
 	struct sg_sandbox *sandboxes; /* the map itself, mapped */
 	size_t sandboxes_size;
+	struct sg_slot *slots; /* likewise; NULL: the programs know their one sandbox */
+	uint64_t only_cgroup;
+	uint32_t only_level;
 	bool *used;                          /* by sandbox number */
 	uint32_t *level;                     /* by sandbox number */
 	uint32_t level_users[SG_MAX_LEVELS]; /* sandboxes at each depth */
