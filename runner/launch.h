@@ -35,9 +35,10 @@ struct sg_launch {
 	int signals;              /* signalfd */
 	struct sigaction sigpipe; /* what the caller had */
 	int exec_errno;           /* why the program could not be executed; 0: it was */
-	uint64_t started_ns;
-	json_t *degraded;   /* array: what is not in force and why */
-	json_t *mechanisms; /* object: limit -> what enforces it */
+	uint64_t started_ns;      /* CLOCK_MONOTONIC */
+	uint64_t started_at;      /* the same moment as records show it */
+	json_t *degraded;         /* array: what is not in force and why */
+	json_t *mechanisms;       /* object: limit -> what enforces it */
 };
 
 /*

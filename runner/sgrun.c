@@ -17,6 +17,7 @@ static void report_start(struct sg_launch *l)
 	const char *layers[4] = {0};
 	int n = 0;
 	struct sg_start start = {
+		.time_ns = l->started_at,
 		.tier = l->tier,
 		.layers = layers,
 		.limits = &l->plan->limits,

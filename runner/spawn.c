@@ -176,6 +176,8 @@ int sg_spawn_begin(struct sg_launch *l, struct sg_spawn *s, const sigset_t *mask
 		.marker = marker,
 	};
 	l->started_ns = sg_clock_ns(CLOCK_MONOTONIC);
+	/* By the clock of the BPF side, so that no record of the program is older than the one of its start. */
+	l->started_at = (uint64_t)((int64_t)sg_clock_ns(CLOCK_BOOTTIME) + l->session->realtime_offset);
 	l->pid = clone_into(l, &s->child, err);
 	if (l->pid < 0) {
 		rc = l->pid;

@@ -160,7 +160,7 @@ static json_t *limits_json(const struct sg_limits *l)
 
 void sg_session_start(struct sg_session *s, const struct sg_start *start)
 {
-	json_t *r = record_new(s, "start", "info", sg_clock_ns(CLOCK_REALTIME));
+	json_t *r = record_new(s, "start", "info", start->time_ns);
 	json_t *layers = json_array();
 
 	for (size_t i = 0; start->layers[i]; i++)

@@ -55,6 +55,7 @@ struct sg_call {
 };
 
 struct sg_start {
+	uint64_t time_ns; /* realtime */
 	enum sg_tier tier;
 	const char *const *layers; /* NULL-terminated */
 	const struct sg_limits *limits;
