@@ -124,6 +124,16 @@ static bool diff_limits(struct sink *s, const struct sg_policy *a, const struct 
 	return differs;
 }
 
+static void tell_object(void *ctx, bool added, const char *text)
+{
+	struct sink *s = ctx;
+
+	if (s->json)
+		json_array_append_new(added ? s->added : s->removed, json_pack("{s:s}", "object_rule", text));
+	else
+		fprintf(s->out, "%c %s\n", added ? '+' : '-', text);
+}
+
 static json_t *side(const struct sg_policy *p)
 {
 	return json_pack("{s:s, s:s, s:s}", "name", p->name, "source", p->source, "digest", p->digest);
@@ -151,10 +161,18 @@ int sg_policy_diff(const struct sg_policy *a, const struct sg_policy *b, bool js
 		diff_call(&s, a, b, nr);
 		differs = true;
 	}
+	rc = sg_objects_diff(a, b, tell_object, &s);
+	if (rc < 0)
+		sg_err_set(err, ENOMEM, "out of memory");
+	differs |= rc > 0;
 	if (!json)
-		return ferror(out) ? sg_err_set(err, EIO, "the output cannot be written") : differs;
+		return rc < 0 ? -ENOMEM : ferror(out) ? sg_err_set(err, EIO, "the output cannot be written") : differs;
 	o = json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:o}", "a", side(a), "b", side(b), "differs", (int)differs,
 		      "removed", s.removed, "added", s.added, "reordered", s.reordered, "settings", s.settings);
+	if (rc < 0) {
+		json_decref(o);
+		return -ENOMEM;
+	}
 	rc = sg_json_print(o, out, err);
 	return rc ? rc : differs;
 }

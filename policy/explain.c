@@ -27,12 +27,18 @@ static void explain_text(const struct sg_policy *p, FILE *out)
 		fprintf(out, " %s=%s", sg_limit_name(i), sg_limit_text(i, v, text, sizeof(text)));
 		any = true;
 	}
-	fprintf(out, "%s\n\n", any ? "" : " none");
+	fprintf(out, "%s\n", any ? "" : " none");
+	sg_objects_explain(p, out);
+	any = false;
 	for (nr = 0; nr < SG_NR_MAX; nr++) {
 		n = sg_rows_of(p, nr, rows, SG_ROWS_PER_NR);
+		if (n && !any)
+			fputc('\n', out);
+		any |= n != 0;
 		for (i = 0; i < n; i++)
 			sg_row_print(&rows[i], "", out);
 	}
+	sg_object_rows_print(p, out);
 }
 
 static json_t *explain_json(const struct sg_policy *p)
@@ -66,6 +72,11 @@ static json_t *explain_json(const struct sg_policy *p)
 				    json_sprintf("%s:%u:%u", unlisted->file, unlisted->line, unlisted->column));
 	json_object_set_new(o, "limits", limits);
 	json_object_set_new(o, "rules", rules);
+	json_object_set_new(o, "classes", sg_object_classes_json(p));
+	json_object_set_new(o, "exec_max",
+			    p->objects.exec_max == SG_EXEC_UNBOUNDED ? json_null()
+								     : json_integer((json_int_t)p->objects.exec_max));
+	json_object_set_new(o, "object_rules", sg_object_rules_json(p));
 	return o;
 }
 

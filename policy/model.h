@@ -2,6 +2,7 @@
 #ifndef SG_MODEL_H
 #define SG_MODEL_H
 
+#include "policy/access.h"
 #include "policy/arena.h"
 #include "policy/policy.h"
 
@@ -18,6 +19,10 @@ enum sg_list {
 	SG_LIST_ERRNO,
 	SG_LIST_DENIED,
 	SG_LIST_UNLISTED,
+	SG_LIST_FILES,
+	SG_LIST_EXEC,
+	SG_LIST_NET,
+	SG_LIST_KERNEL,
 };
 const char *sg_list_name(enum sg_list list);
 enum sg_action sg_list_action(enum sg_list list);
@@ -48,6 +53,55 @@ struct sg_word {
 	struct sg_pos pos;
 };
 
+/* One tree as written. A path has no trailing or double slashes. */
+struct sg_tree_item {
+	struct sg_tree_item *next;
+	const char *path;
+	uint32_t allow, deny; /* SG_RIGHT_* */
+	unsigned order;
+	struct sg_pos pos;
+	const char *section; /* "files", "exec", "net" */
+	const char *key;     /* "read", "deny", "allow" */
+	const char *text;    /* "read: /usr" */
+};
+
+struct sg_net_item {
+	struct sg_net_item *next;
+	struct sg_net_spec spec;
+	struct sg_pos pos;
+	const char *text;
+};
+
+struct sg_cap_item {
+	struct sg_cap_item *next;
+	uint64_t bit;
+	struct sg_pos pos;
+	const char *text;
+};
+
+/* What something gets that no rule allows. text is NULL when it is not set. */
+struct sg_mode_item {
+	enum sg_action action;
+	unsigned err;
+	struct sg_pos pos;
+	const char *text;
+};
+
+/* `files`, `exec`, `net` and `kernel` of one language. */
+struct sg_lang_objects {
+	bool files, exec, net, capabilities; /* the key is there */
+	struct sg_pos files_pos, exec_pos, net_pos, caps_pos;
+	struct sg_mode_item files_otherwise, exec_otherwise, net_otherwise;
+	struct sg_mode_item cls[SG_CLASS_N];
+	const char *max_text; /* exec: max; NULL: not set */
+	uint32_t max;
+	struct sg_pos max_pos;
+	struct sg_tree_item *trees;
+	struct sg_net_item *nets;
+	struct sg_cap_item *caps;
+	unsigned n_trees;
+};
+
 struct sg_lang {
 	struct sg_lang *next;
 	const char *name;
@@ -61,6 +115,7 @@ struct sg_lang {
 	enum sg_action unlisted_action;
 	unsigned unlisted_err;
 	struct sg_limits limits;
+	struct sg_lang_objects objects;
 };
 
 struct sg_doc {
@@ -129,6 +184,18 @@ struct sg_policy {
 	uint32_t unlisted_origin; /* SG_ORIGIN_UNLISTED without a line of its own */
 	bool has_audit;
 	struct sg_ruleset rs;
+	struct sg_objects objects;
+	struct sg_tree *trees; /* sorted by path */
+	size_t n_trees;
+	struct sg_object_row *rows; /* every object rule that has an effect, as written */
+	size_t n_rows;
+};
+
+/* One object rule as written, and what of it is in force. */
+struct sg_object_row {
+	uint32_t origin;
+	uint32_t allow, deny; /* of a tree */
+	const char *path;     /* NULL: not a tree */
 };
 
 /* Writes one rule's or entry's action: "allow", "errno EPERM". */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/model.h"
 #include "policy/names.h"
+#include "policy/parse.h"
 #include "policy/seccomp.h"
 
 #include <errno.h>
@@ -14,7 +15,8 @@
 
 const char *sg_list_name(enum sg_list list)
 {
-	static const char *const names[] = {"kill", "audit", "allow", "errno", "denied", "unlisted"};
+	static const char *const names[] = {"kill",     "audit", "allow", "errno", "denied",
+					    "unlisted", "files", "exec",  "net",   "kernel"};
 
 	return names[list];
 }
@@ -43,7 +45,7 @@ int sg_pnomem(struct sg_parser *p)
 	return sg_err_set(p->err, ENOMEM, "out of memory while reading %s", p->name);
 }
 
-static const char *node_kind(const struct sg_node *n)
+const char *sg_node_kind(const struct sg_node *n)
 {
 	switch (n->type) {
 	case SG_NODE_SEQUENCE:
@@ -55,9 +57,9 @@ static const char *node_kind(const struct sg_node *n)
 	}
 }
 
-static int wrong_type(struct sg_parser *p, const struct sg_node *n, const char *what, const char *wanted)
+int sg_wrong_type(struct sg_parser *p, const struct sg_node *n, const char *what, const char *wanted)
 {
-	return sg_perr(p, n->pos, "\"%.64s\" must be %s, but is %s", what, wanted, node_kind(n));
+	return sg_perr(p, n->pos, "\"%.64s\" must be %s, but is %s", what, wanted, sg_node_kind(n));
 }
 
 static int check_name(struct sg_parser *p, const struct sg_node *n, const char *what)
@@ -79,7 +81,7 @@ static bool is_reserved(const char *name)
 	return !strcmp(name, "default") || !strcmp(name, "denied") || !strcmp(name, "version");
 }
 
-static int check_duplicate_keys(struct sg_parser *p, const struct sg_node *map)
+int sg_check_duplicate_keys(struct sg_parser *p, const struct sg_node *map)
 {
 	const struct sg_node *k, *other;
 
@@ -95,7 +97,7 @@ static int check_duplicate_keys(struct sg_parser *p, const struct sg_node *map)
 }
 
 /* The condition on one line, for people. */
-static const char *item_text(struct sg_parser *p, const char *name, const struct sg_node *cond)
+const char *sg_item_text(struct sg_parser *p, const char *name, const struct sg_node *cond)
 {
 	const size_t n = strlen(name);
 	char *text, *to;
@@ -148,7 +150,7 @@ static int add_item(struct sg_parser *p, const struct list_ctx *ctx, const struc
 	item->err = ctx->err;
 	item->pos = cond && cond->raw ? cond->pos : name->pos;
 	item->pos = name->pos.line == item->pos.line ? name->pos : item->pos;
-	item->text = item_text(p, name->value, cond);
+	item->text = sg_item_text(p, name->value, cond);
 	if (!item->text)
 		return sg_pnomem(p);
 	if (cond) {
@@ -168,7 +170,7 @@ static int parse_conditional(struct sg_parser *p, const struct list_ctx *ctx, co
 	const struct sg_node *key, *val, *c;
 	int rc;
 
-	rc = check_duplicate_keys(p, map);
+	rc = sg_check_duplicate_keys(p, map);
 	for (key = map->first; key && !rc; key = val->next) {
 		val = key->next;
 		if (val->type == SG_NODE_MAPPING)
@@ -195,7 +197,7 @@ static int parse_items(struct sg_parser *p, const struct list_ctx *ctx, const st
 	int rc = 0;
 
 	if (list->type != SG_NODE_SEQUENCE)
-		return wrong_type(p, list, what, "a list of system calls");
+		return sg_wrong_type(p, list, what, "a list of system calls");
 	for (n = list->first; n && !rc; n = n->next) {
 		if (n->type == SG_NODE_SEQUENCE)
 			return sg_perr(p, n->pos,
@@ -228,8 +230,8 @@ static int parse_errno(struct sg_parser *p, struct sg_lang *lang, const struct s
 	int rc;
 
 	if (map->type != SG_NODE_MAPPING)
-		return wrong_type(p, map, "errno", "a mapping of error names to lists of system calls");
-	rc = check_duplicate_keys(p, map);
+		return sg_wrong_type(p, map, "errno", "a mapping of error names to lists of system calls");
+	rc = sg_check_duplicate_keys(p, map);
 	for (key = map->first; key && !rc; key = key->next->next) {
 		struct list_ctx ctx = {lang, SG_LIST_ERRNO, 0};
 
@@ -263,7 +265,7 @@ static int parse_words(struct sg_parser *p, struct sg_word **list, const struct 
 	int rc = 0;
 
 	if (n->type == SG_NODE_MAPPING || (n->type == SG_NODE_SCALAR && (!inherit || !n->len)))
-		return wrong_type(p, n, what, inherit ? "a name or a list of names" : "a list of names");
+		return sg_wrong_type(p, n, what, inherit ? "a name or a list of names" : "a list of names");
 	if (n->type == SG_NODE_SEQUENCE && n->n > WORDS_MAX)
 		return sg_err_at(p->err, E2BIG, p->name, n->pos.line, n->pos.column, "\"%s\" has more than %d names",
 				 what, WORDS_MAX);
@@ -271,7 +273,7 @@ static int parse_words(struct sg_parser *p, struct sg_word **list, const struct 
 		struct sg_node bare = *w;
 
 		if (w->type != SG_NODE_SCALAR)
-			return wrong_type(p, w, what, "a list of names");
+			return sg_wrong_type(p, w, what, "a list of names");
 		if (inherit && !strncmp(w->value, "builtin:", 8)) {
 			bare.value += 8;
 			bare.len -= 8;
@@ -287,28 +289,36 @@ static int parse_words(struct sg_parser *p, struct sg_word **list, const struct 
 	return rc;
 }
 
-static int parse_unlisted(struct sg_parser *p, struct sg_lang *lang, const struct sg_node *n)
+int sg_parse_action(struct sg_parser *p, const struct sg_node *n, const char *what, enum sg_action *action,
+		    unsigned *err)
 {
 	if (n->type != SG_NODE_SCALAR || !n->len)
-		return wrong_type(p, n, "unlisted", "kill, allow, audit or \"errno NAME\"");
-	lang->unlisted = item_text(p, "unlisted", n);
-	if (!lang->unlisted)
-		return sg_pnomem(p);
-	lang->unlisted_pos = n->pos;
+		return sg_wrong_type(p, n, what, "kill, allow, audit or \"errno NAME\"");
 	if (!strcmp(n->value, "kill"))
-		lang->unlisted_action = SG_ACTION_KILL;
+		*action = SG_ACTION_KILL;
 	else if (!strcmp(n->value, "allow"))
-		lang->unlisted_action = SG_ACTION_ALLOW;
+		*action = SG_ACTION_ALLOW;
 	else if (!strcmp(n->value, "audit"))
-		lang->unlisted_action = SG_ACTION_AUDIT;
+		*action = SG_ACTION_AUDIT;
 	else if (!strncmp(n->value, "errno ", 6)) {
-		lang->unlisted_action = SG_ACTION_ERRNO;
-		return parse_errno_name(p, n, n->value + 6 + strspn(n->value + 6, " "), &lang->unlisted_err);
+		*action = SG_ACTION_ERRNO;
+		return parse_errno_name(p, n, n->value + 6 + strspn(n->value + 6, " "), err);
 	} else {
-		return sg_perr(p, n->pos, "\"unlisted\" must be kill, allow, audit or \"errno NAME\", not \"%.64s\"",
+		return sg_perr(p, n->pos, "\"%.64s\" must be kill, allow, audit or \"errno NAME\", not \"%.64s\"", what,
 			       n->value);
 	}
 	return 0;
+}
+
+static int parse_unlisted(struct sg_parser *p, struct sg_lang *lang, const struct sg_node *n)
+{
+	int rc = sg_parse_action(p, n, "unlisted", &lang->unlisted_action, &lang->unlisted_err);
+
+	if (rc)
+		return rc;
+	lang->unlisted = sg_item_text(p, "unlisted", n);
+	lang->unlisted_pos = n->pos;
+	return lang->unlisted ? 0 : sg_pnomem(p);
 }
 
 static int parse_limits(struct sg_parser *p, struct sg_lang *lang, const struct sg_node *map)
@@ -329,8 +339,8 @@ static int parse_limits(struct sg_parser *p, struct sg_lang *lang, const struct 
 	int rc;
 
 	if (map->type != SG_NODE_MAPPING)
-		return wrong_type(p, map, "limits", "a mapping of limits to values");
-	rc = check_duplicate_keys(p, map);
+		return sg_wrong_type(p, map, "limits", "a mapping of limits to values");
+	rc = sg_check_duplicate_keys(p, map);
 	for (key = map->first; key && !rc; key = val->next) {
 		val = key->next;
 		for (i = 0; i < n_keys && strcmp(keys[i].name, key->value); i++)
@@ -343,7 +353,7 @@ static int parse_limits(struct sg_parser *p, struct sg_lang *lang, const struct 
 				       sg_suggest_text(&s, hint, sizeof(hint)));
 		}
 		if (val->type != SG_NODE_SCALAR)
-			return wrong_type(p, val, key->value, "a single value");
+			return sg_wrong_type(p, val, key->value, "a single value");
 		rc = keys[i].kind == 't' ? sg_parse_time(val->value, keys[i].to)
 					 : sg_parse_size(val->value, keys[i].to);
 		if (!rc && keys[i].kind == 'n' && strspn(val->value, "0123456789") != val->len)
@@ -449,8 +459,8 @@ static int finish_items(struct sg_parser *p, struct sg_lang *lang)
 static int parse_language_key(struct sg_parser *p, struct sg_lang *lang, const struct sg_node *key,
 			      const struct sg_node *val)
 {
-	static const char *const keys[] = {"inherit", "aliases", "allow",    "audit",
-					   "kill",    "errno",   "unlisted", "limits"};
+	static const char *const keys[] = {"inherit",  "aliases", "allow", "audit", "kill", "errno",
+					   "unlisted", "limits",  "files", "exec",  "net",  "kernel"};
 	struct list_ctx ctx = {lang, SG_LIST_ALLOW, 0};
 	struct sg_suggest s;
 	char hint[80];
@@ -470,6 +480,9 @@ static int parse_language_key(struct sg_parser *p, struct sg_lang *lang, const s
 		return parse_unlisted(p, lang, val);
 	if (!strcmp(key->value, "limits"))
 		return parse_limits(p, lang, val);
+	if (!strcmp(key->value, "files") || !strcmp(key->value, "exec") || !strcmp(key->value, "net") ||
+	    !strcmp(key->value, "kernel"))
+		return sg_parse_objects(p, lang, key, val);
 	sg_suggest_init(&s, key->value);
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		sg_suggest_offer(&s, keys[i]);
@@ -494,7 +507,7 @@ static int parse_language(struct sg_parser *p, struct sg_doc *doc, const struct 
 		sg_suggest_offer(&s, "denied");
 		sg_suggest_offer(&s, "version");
 		return sg_perr(p, key->pos, "the language \"%s\" must be a mapping (inherit, allow, …), but is %s%s",
-			       key->value, node_kind(val), sg_suggest_text(&s, hint, sizeof(hint)));
+			       key->value, sg_node_kind(val), sg_suggest_text(&s, hint, sizeof(hint)));
 	}
 	if (doc->n_langs == SG_POLICY_MAX_LANGUAGES)
 		return sg_err_at(p->err, E2BIG, p->name, key->pos.line, key->pos.column,
@@ -514,10 +527,12 @@ static int parse_language(struct sg_parser *p, struct sg_doc *doc, const struct 
 		ctx.lang = lang;
 		rc = parse_items(p, &ctx, val, "default");
 	} else {
-		rc = check_duplicate_keys(p, val);
+		rc = sg_check_duplicate_keys(p, val);
 		for (k = val->first; k && !rc; k = k->next->next)
 			rc = parse_language_key(p, lang, k, k->next);
 	}
+	if (!rc)
+		rc = sg_finish_objects(p, lang);
 	return rc ? rc : finish_items(p, lang);
 }
 
@@ -529,11 +544,11 @@ static int parse_top(struct sg_parser *p, struct sg_doc *doc, const struct sg_no
 
 	if (root->type != SG_NODE_MAPPING)
 		return sg_perr(p, root->pos, "a policy file is a mapping of languages to their rules, but this is %s",
-			       node_kind(root));
+			       sg_node_kind(root));
 	if (root->n / 2 > SG_POLICY_MAX_LANGUAGES + 2)
 		return sg_err_at(p->err, E2BIG, p->name, root->pos.line, root->pos.column,
 				 "more than %d languages in one file", SG_POLICY_MAX_LANGUAGES);
-	rc = check_duplicate_keys(p, root);
+	rc = sg_check_duplicate_keys(p, root);
 	for (key = root->first; key && !rc; key = val->next) {
 		val = key->next;
 		if (!strcmp(key->value, "denied")) {

@@ -65,6 +65,17 @@ const struct sg_ruleset *sg_policy_ruleset(const struct sg_policy *p)
 	return &p->rs;
 }
 
+const struct sg_objects *sg_policy_objects(const struct sg_policy *p)
+{
+	return &p->objects;
+}
+
+const struct sg_tree *sg_policy_trees(const struct sg_policy *p, size_t *n)
+{
+	*n = p->n_trees;
+	return p->trees;
+}
+
 bool sg_policy_has_audit(const struct sg_policy *p)
 {
 	return p->has_audit;

@@ -75,7 +75,7 @@ int sg_parse_size(const char *text, uint64_t *bytes);
 
 const char *sg_policy_name(const struct sg_policy *p);   /* canonical language */
 const char *sg_policy_source(const struct sg_policy *p); /* file, or "builtin:NAME" */
-const char *sg_policy_digest(const struct sg_policy *p); /* "sha256:" and 64 hex digits over the ruleset and limits */
+const char *sg_policy_digest(const struct sg_policy *p); /* "sha256:" and 64 hex digits over the rules and limits */
 const struct sg_limits *sg_policy_limits(const struct sg_policy *p);
 const struct sg_ruleset *sg_policy_ruleset(const struct sg_policy *p);
 bool sg_policy_has_audit(const struct sg_policy *p);
@@ -88,16 +88,25 @@ struct sg_tree {
 	const char *path; /* belongs to the policy */
 	struct sg_tree_rights rights;
 };
+#define SG_TREES_MAX 512 /* in one policy, the inherited ones included */
+
+const struct sg_objects *sg_policy_objects(const struct sg_policy *p);
+/* *n trees, sorted by path, no path twice; NULL when there are none. They belong to the policy. */
+const struct sg_tree *sg_policy_trees(const struct sg_policy *p, size_t *n);
 
 /* Where a rule stands and what it says. All strings belong to the policy. */
 struct sg_origin {
 	const char *file; /* as given, or "builtin:NAME" */
 	unsigned line, column;
 	const char *language; /* the language whose text this is: a parent's when inherited */
-	const char *list;     /* "allow", "errno", "audit", "kill", "denied", "unlisted" */
-	const char *text;     /* one line: `ioctl: request == TCGETS` */
+	const char
+		*list; /* "allow", "errno", "audit", "kill", "denied", "unlisted"; "files", "exec", "net", "kernel" */
+	const char *text; /* one line: `ioctl: request == TCGETS`, `read: /usr`, `trace: kill` */
 };
-/* index from a decision; NULL for SG_ORIGIN_UNLISTED without an `unlisted:` line of its own, or out of range. */
+/*
+ * index from a decision; NULL for SG_ORIGIN_UNLISTED without an `unlisted:` line of its own, or out of range. From an
+ * object rule SG_ORIGIN_UNLISTED means that no line says so, but the default: do not ask.
+ */
 const struct sg_origin *sg_policy_origin(const struct sg_policy *p, uint32_t index);
 
 /*

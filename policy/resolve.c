@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policy/model.h"
+#include "policy/resolve.h"
 #include "policy/names.h"
 #include "policy/seccomp.h"
 
@@ -32,7 +32,7 @@ struct slot {
 	uint32_t origin;
 };
 
-struct flat {
+struct sg_flat {
 	struct sg_policy *policy;
 	struct sg_err *err;
 	struct sg_arena scratch;
@@ -43,16 +43,17 @@ struct flat {
 	bool unlisted_set;
 	unsigned n_rules;
 	size_t room; /* for origins */
+	struct sg_flat_objects objects;
 	struct slot slot[SG_NR_MAX];
 };
 
-static int no_memory(struct flat *f)
+static int no_memory(struct sg_flat *f)
 {
 	return sg_err_set(f->err, ENOMEM, "out of memory");
 }
 
-static int add_origin(struct flat *f, const struct sg_doc *doc, const struct sg_lang *lang, struct sg_pos pos,
-		      enum sg_list list, const char *text, uint32_t *index)
+int sg_flat_origin(struct sg_flat *f, const struct sg_doc *doc, const struct sg_lang *lang, struct sg_pos pos,
+		   enum sg_list list, const char *text, uint32_t *index)
 {
 	struct sg_policy *p = f->policy;
 	struct sg_origin *o;
@@ -81,7 +82,7 @@ static int add_origin(struct flat *f, const struct sg_doc *doc, const struct sg_
 	return 0;
 }
 
-static int add_conditional(struct flat *f, const struct sg_doc *doc, const struct sg_item *item, struct slot *s,
+static int add_conditional(struct sg_flat *f, const struct sg_doc *doc, const struct sg_item *item, struct slot *s,
 			   uint32_t origin)
 {
 	const struct sg_alt *alt;
@@ -110,7 +111,7 @@ static int add_conditional(struct flat *f, const struct sg_doc *doc, const struc
 	return 0;
 }
 
-static int add_items(struct flat *f, const struct sg_doc *doc, const struct sg_lang *lang, enum sg_list list,
+static int add_items(struct sg_flat *f, const struct sg_doc *doc, const struct sg_lang *lang, enum sg_list list,
 		     bool conditional)
 {
 	const struct sg_item *i;
@@ -125,7 +126,7 @@ static int add_items(struct flat *f, const struct sg_doc *doc, const struct sg_l
 		s = &f->slot[i->nr];
 		if (s->closed)
 			continue;
-		rc = add_origin(f, doc, lang, i->pos, list, i->text, &origin);
+		rc = sg_flat_origin(f, doc, lang, i->pos, list, i->text, &origin);
 		if (rc)
 			return rc;
 		if (conditional) {
@@ -142,7 +143,7 @@ static int add_items(struct flat *f, const struct sg_doc *doc, const struct sg_l
 	return 0;
 }
 
-static int add_level(struct flat *f, const struct sg_doc *doc, const struct sg_lang *lang)
+static int add_level(struct sg_flat *f, const struct sg_doc *doc, const struct sg_lang *lang)
 {
 	unsigned list;
 	int rc = 0;
@@ -151,7 +152,7 @@ static int add_level(struct flat *f, const struct sg_doc *doc, const struct sg_l
 		rc = add_items(f, doc, lang, (enum sg_list)list, true);
 	for (list = SG_LIST_KILL; list <= SG_LIST_DENIED && !rc; list++)
 		rc = add_items(f, doc, lang, (enum sg_list)list, false);
-	return rc;
+	return rc ? rc : sg_flat_objects_add(&f->objects, doc, lang);
 }
 
 static void merge_limits(struct sg_limits *to, const struct sg_limits *from)
@@ -166,7 +167,7 @@ static void merge_limits(struct sg_limits *to, const struct sg_limits *from)
 			t[i] = s[i];
 }
 
-static int load_builtin(struct flat *f, const char *name, const struct sg_doc **doc, const struct sg_lang **lang)
+static int load_builtin(struct sg_flat *f, const char *name, const struct sg_doc **doc, const struct sg_lang **lang)
 {
 	const struct sg_builtin *b = sg_builtin_find(name);
 	char source[64];
@@ -193,7 +194,7 @@ static int load_builtin(struct flat *f, const char *name, const struct sg_doc **
 	return 0;
 }
 
-static int visit(struct flat *f, const struct sg_doc *doc, const struct sg_lang *lang)
+static int visit(struct sg_flat *f, const struct sg_doc *doc, const struct sg_lang *lang)
 {
 	const struct sg_word *w;
 	size_t i;
@@ -215,8 +216,8 @@ static int visit(struct flat *f, const struct sg_doc *doc, const struct sg_lang 
 		f->unlisted_set = true;
 		f->policy->rs.unlisted_action = (__u16)lang->unlisted_action;
 		f->policy->rs.unlisted_err = (__u16)lang->unlisted_err;
-		rc = add_origin(f, doc, lang, lang->unlisted_pos, SG_LIST_UNLISTED, lang->unlisted,
-				&f->policy->unlisted_origin);
+		rc = sg_flat_origin(f, doc, lang, lang->unlisted_pos, SG_LIST_UNLISTED, lang->unlisted,
+				    &f->policy->unlisted_origin);
 	}
 	for (w = lang->parents; w && !rc; w = w->next) {
 		const struct sg_doc *parent_doc = doc;
@@ -235,7 +236,7 @@ static int visit(struct flat *f, const struct sg_doc *doc, const struct sg_lang 
 	return rc;
 }
 
-static void emit_rules(struct flat *f)
+static void emit_rules(struct sg_flat *f)
 {
 	struct sg_ruleset *rs = &f->policy->rs;
 	unsigned nr;
@@ -273,6 +274,25 @@ static void emit_rules(struct flat *f)
 		f->policy->has_audit = true;
 }
 
+static void digest_objects(SHA2_CTX *ctx, const struct sg_policy *p)
+{
+	struct sg_objects o = p->objects;
+	size_t i;
+
+	for (i = 0; i < SG_CLASS_N; i++)
+		o.cls[i].origin = 0;
+	for (i = 0; i < SG_NET_MAX; i++)
+		o.net[i].origin = 0;
+	SHA256Update(ctx, (const uint8_t *)&o, sizeof(o));
+	for (i = 0; i < p->n_trees; i++) {
+		const struct sg_tree *t = &p->trees[i];
+
+		SHA256Update(ctx, (const uint8_t *)t->path, strlen(t->path) + 1);
+		SHA256Update(ctx, (const uint8_t *)&t->rights.allow, sizeof(t->rights.allow));
+		SHA256Update(ctx, (const uint8_t *)&t->rights.deny, sizeof(t->rights.deny));
+	}
+}
+
 /* Over what the policy means, not over where it is written: moving a line does not change the digest. */
 static void digest(struct sg_policy *p, struct sg_ruleset *scratch)
 {
@@ -288,6 +308,7 @@ static void digest(struct sg_policy *p, struct sg_ruleset *scratch)
 	SHA256Init(&ctx);
 	SHA256Update(&ctx, (const uint8_t *)scratch, sizeof(*scratch));
 	SHA256Update(&ctx, (const uint8_t *)&p->limits, sizeof(p->limits));
+	digest_objects(&ctx, p);
 	SHA256Final(sum, &ctx);
 	n = (size_t)snprintf(p->digest, sizeof(p->digest), "sha256:");
 	for (i = 0; i < sizeof(sum); i++)
@@ -321,7 +342,7 @@ static int unknown_language(const struct sg_doc *doc, const char *language, stru
 			 sg_suggest_text(&s, hint, sizeof(hint)));
 }
 
-static int resolve_into(struct flat *f, const struct sg_doc *doc, const char *language)
+static int resolve_into(struct sg_flat *f, const struct sg_doc *doc, const char *language)
 {
 	struct sg_policy *p = f->policy;
 	const struct sg_doc *root_doc = doc;
@@ -366,7 +387,7 @@ int sg_policy_resolve(const struct sg_doc *doc, const char *language, struct sg_
 {
 	struct sg_ruleset *scratch = NULL;
 	struct sg_policy *p;
-	struct flat *f;
+	struct sg_flat *f;
 	size_t i;
 	int rc;
 
@@ -385,7 +406,10 @@ int sg_policy_resolve(const struct sg_doc *doc, const char *language, struct sg_
 	p->rs.size = sizeof(p->rs);
 	p->rs.version = SG_RULESET_VERSION;
 	p->rs.unlisted_action = SG_ACTION_KILL;
+	f->objects = (struct sg_flat_objects){.flat = f, .policy = p, .err = err};
 	rc = resolve_into(f, doc, language);
+	if (!rc)
+		rc = sg_flat_objects_finish(&f->objects);
 	if (!rc) {
 		emit_rules(f);
 		digest(p, scratch);

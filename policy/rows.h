@@ -30,6 +30,15 @@ uint64_t sg_limit_value(const struct sg_limits *l, size_t i);
 /* As a policy file would say it: "64", "16M", "500ms". */
 const char *sg_limit_text(size_t i, uint64_t value, char *buf, size_t size);
 
+/* Object rules: the lines at the head of an explanation, and one line for each rule. */
+void sg_objects_explain(const struct sg_policy *p, FILE *out);
+void sg_object_rows_print(const struct sg_policy *p, FILE *out);
+json_t *sg_object_classes_json(const struct sg_policy *p);
+json_t *sg_object_rules_json(const struct sg_policy *p);
+/* Tells every line of meaning that only one of the two has. Returns 1, 0 when there is none, -1 without memory. */
+int sg_objects_diff(const struct sg_policy *a, const struct sg_policy *b,
+		    void (*tell)(void *ctx, bool added, const char *text), void *ctx);
+
 /* Writes the object and a newline, and gives it up. */
 int sg_json_print(json_t *json, FILE *out, struct sg_err *err);
 
