@@ -90,6 +90,8 @@ bool agree_on(struct agree *a, uint32_t arch, uint32_t nr, const uint64_t args[S
 	uint32_t inside = expected(a, arch, nr, args, true), outside = expected(a, arch, nr, args, false);
 
 	a->calls++;
+	if (a->also)
+		a->also(a->ctx, arch, nr, args);
 	/* Handed to the supervisor: right where an "in sandbox" rule is reached, which both answers make known. */
 	if (got == a->binding.ret_supervised && arch == sg_native_arch() && asks_supervisor(a, nr))
 		return true;

@@ -18,6 +18,9 @@ struct agree {
 	unsigned n;
 	struct sg_binding binding;
 	unsigned calls; /* compared so far */
+	/* Gets every call that is compared; NULL: nobody. */
+	void (*also)(void *ctx, uint32_t audit_arch, uint32_t nr, const uint64_t args[SG_ARGS]);
+	void *ctx;
 };
 
 /* Compiles and binds. Returns 0 or negative errno. Release with agree_end(). */
