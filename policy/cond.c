@@ -188,7 +188,7 @@ static int parse_term(struct lexer *l, const struct operand *o, uint64_t *value,
 
 static int parse_value(struct lexer *l, const struct operand *o, uint64_t *value, bool *negative)
 {
-	uint64_t term;
+	uint64_t term = 0;
 	bool paren = is(l, "("), neg;
 	int rc;
 

@@ -123,7 +123,7 @@ static int add_node(struct reader *r, enum sg_node_type type, yaml_mark_t mark, 
 
 static int push(struct reader *r, enum sg_node_type type, yaml_mark_t mark)
 {
-	struct sg_node *n;
+	struct sg_node *n = NULL;
 	int rc;
 
 	if (r->depth == SG_POLICY_MAX_DEPTH) {
@@ -141,7 +141,7 @@ static int push(struct reader *r, enum sg_node_type type, yaml_mark_t mark)
 static int add_scalar(struct reader *r, const yaml_event_t *e)
 {
 	const struct sg_parser *p = r->p;
-	struct sg_node *n;
+	struct sg_node *n = NULL;
 	size_t at;
 	int rc;
 
