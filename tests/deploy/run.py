@@ -193,6 +193,50 @@ def test_dashboard():
         check(at["x"] + at["w"] <= 24 and p["title"] and p["targets"], p["title"])
 
 
+# ---- the package ----
+
+def test_package():
+    with tempfile.TemporaryDirectory() as d:
+        r = subprocess.run([os.path.join(TOP, "scripts", "deb"), d], capture_output=True, text=True, timeout=600)
+        check(r.returncode == 0, r.stdout, r.stderr)
+        package = r.stdout.strip().splitlines()[-1]
+        root = os.path.join(d, "root")
+        check(run("dpkg-deb", "-x", package, root).returncode == 0, package)
+        sgrun = os.path.join(root, "usr/bin/sgrun")
+        r = run(sgrun, "--verdicts", "/dev/null", "--", "/bin/echo", "from the package")
+        check((r.returncode, r.stdout) == (0, "from the package\n"), r)
+        # Linked statically on purpose (docs/architecture.md); the changelog is the project's own.
+        r = run("lintian", "--allow-root", "--fail-on", "error", "--suppress-tags",
+                "embedded-library,syntax-error-in-debian-changelog", package)
+        check(r.returncode == 0, r.stdout, r.stderr)
+        manual_pages(os.path.join(root, "usr/share/man"))
+        completion(root)
+
+
+def manual_pages(where):
+    pages = [os.path.join(at, f) for at, _, files in os.walk(where) for f in files]
+    check(any(p.endswith("/sgrun.1.gz") for p in pages), pages)
+    for page in pages:
+        r = run("man", "--warnings", "-l", page, env={**os.environ, "LC_ALL": "C.UTF-8", "MANWIDTH": "100"})
+        check(r.returncode == 0 and not r.stderr and "Synopsis" in r.stdout, page, r.stderr)
+
+
+def completion(root):
+    script = """
+. "$1/usr/share/bash-completion/completions/sgrun"
+complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _sgrun "$1"; printf '%s\n' "${COMPREPLY[@]}"; echo .; }
+PATH=$1/usr/bin:$PATH
+complete_words sgrun --lang py
+complete_words sgrun --wall
+complete_words sgrun doc
+complete_words sgrun --tier unp
+"""
+    r = run("bash", "-c", script, "bash", root)
+    words = [part.split() for part in r.stdout.split(".\n")]
+    check("python" in words[0] and words[1] == ["--wall-time"] and words[2] == ["doctor"] and words[3] == ["unprivileged"], words,
+          r.stderr)
+
+
 # ---- end to end ----
 
 def free_port():
