@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runner/child.h"
 
-#include "supervisor/landlock.h"
 #include "supervisor/util.h"
 
 #include <errno.h>
@@ -226,7 +225,7 @@ _Noreturn void sg_child_run(const struct sg_child *c)
 	if (getppid() != c->supervisor)
 		_exit(125);
 	try(c, SG_STEP_NO_NEW_PRIVS, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-	if (c->landlock >= 0)
+	if (c->landlock)
 		try(c, SG_STEP_LANDLOCK, sg_landlock_enforce(c->landlock));
 	if (c->wait >= 0) {
 		do

@@ -3,6 +3,7 @@
 #define SG_CHILD_H
 
 #include "runner/plan.h"
+#include "supervisor/landlock.h"
 
 #include <signal.h>
 #include <sys/socket.h>
@@ -54,11 +55,11 @@ void sg_secret_unmap(struct sg_secret *s);
 struct sg_child {
 	const struct sg_plan *plan;
 	struct sg_secret *secret;
-	struct sock_filter *insns; /* bound but for SELF, which the child fills in; NULL: no seccomp */
-	bool listener;             /* the filter needs one */
-	int report;                /* socket to the supervisor, SOCK_SEQPACKET */
-	int wait;                  /* read end: go on when a byte comes, die at end of file; -1: do not wait */
-	int landlock;              /* ruleset, -1: none */
+	struct sock_filter *insns;          /* bound but for SELF, which the child fills in; NULL: no seccomp */
+	bool listener;                      /* the filter needs one */
+	int report;                         /* socket to the supervisor, SOCK_SEQPACKET */
+	int wait;                           /* read end: go on when a byte comes, die at end of file; -1: do not wait */
+	const struct sg_landlock *landlock; /* NULL: none */
 	pid_t supervisor;
 	sigset_t mask; /* to restore */
 	struct sigaction sigpipe;

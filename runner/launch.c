@@ -210,9 +210,10 @@ static void plan_mechanisms(struct sg_launch *l)
 /* Keeps the sandbox out of cgroupfs and off the processes beside it; seccomp cannot see paths. */
 static void build_landlock(struct sg_launch *l)
 {
+	struct sg_landlock_rules rules = {.cgroup_dir = l->cg.dirfd >= 0 ? l->cg.path : ""};
 	struct sg_err why = {0};
 
-	if (sg_landlock_build(&l->landlock, l->cg.dirfd >= 0 ? l->cg.path : "", &why) < 0)
+	if (sg_landlock_build(&l->landlock, &rules, &why) < 0)
 		degrade(l,
 			"no Landlock: %s; a program with the right user id can write to kernel file systems and trace "
 			"processes outside",

@@ -169,7 +169,7 @@ int sg_spawn_begin(struct sg_launch *l, struct sg_spawn *s, const sigset_t *mask
 			    (l->tier == SG_TIER_UNPRIVILEGED || l->plan->filter.has_supervised || l->judge.max_tasks),
 		.report = report,
 		.wait = wait_r,
-		.landlock = l->landlock.fd,
+		.landlock = l->landlock.fd >= 0 ? &l->landlock : NULL,
 		.supervisor = getpid(),
 		.mask = *mask,
 		.sigpipe = l->sigpipe,

@@ -2,31 +2,59 @@
 #ifndef SG_LANDLOCK_H
 #define SG_LANDLOCK_H
 
-#include "policy/err.h"
+#include "supervisor/places.h"
 
 #include <stdbool.h>
 
 /*
- * What keeps a launched sandbox from reaching out of itself where it has the right user id for it (kernel
- * documentation: userspace-api/landlock): a program that runs as root, though without capabilities, may by its uid
- * write cgroup.procs, /proc/sys and other processes' memory. Inside this ruleset it cannot
+ * Landlock (kernel documentation: userspace-api/landlock) does two things for a launched sandbox.
+ *
+ * Always: it keeps a program from reaching out where it has the right user id for it. A program that runs as root,
+ * though without capabilities, may by its uid write cgroup.procs, /proc/sys and other processes' memory. In the domain
+ * it cannot
  *   - change anything below /proc, /sys and the directory the cgroup file system is mounted in, or write to a device
- *     other than the usual ones (null, zero, full, random, urandom, tty, terminals, shared memory),
- *   - trace, or read the memory of, a process outside (any Landlock domain does that),
- *   - signal a process outside, or connect to an abstract unix socket made outside (Landlock ABI 6, Linux 6.12).
- * Files are otherwise left alone.
+ *     other than the usual ones (null, zero, full, random, urandom, tty, terminals, shared memory) and those that the
+ *     policy names,
+ *   - trace, or read the memory of, a process outside (any Landlock domain does that), or mount anything,
+ *   - signal a process outside, or connect to an abstract unix socket made outside (Landlock ABI 6, Linux 6.12), unless
+ *     the policy allows it in so many words.
+ *
+ * Where no BPF LSM enforces the policy's object rules: the part of them that Landlock can express. A refusal is EACCES
+ * whatever the policy wants, it kills nothing, and nobody is told. What is beyond it is listed in gaps.
  */
-struct sg_landlock {
-	int fd;  /* ruleset, to be enforced by the child after no_new_privs; -1: none */
-	int abi; /* what the kernel offers; 0: no Landlock */
-	bool scopes_signals;
+#define SG_LANDLOCK_GAPS 16
+
+struct sg_landlock_gap {
+	bool asked;     /* a rule of the policy's own text that is not in force as it is written */
+	char text[192]; /* "CLASS: what is not enforced"; see docs/threat-model.md */
 };
 
-/* Builds the ruleset. cgroup_dir: absolute path of the sandbox's cgroup, "" for none. Errors: -EOPNOTSUPP where the
- * kernel has no Landlock, or one that would break renames between directories (ABI 1, Linux 5.13 to 5.18); what open(2)
- * and landlock_add_rule(2) said. */
-int sg_landlock_build(struct sg_landlock *l, const char *cgroup_dir, struct sg_err *err);
+struct sg_landlock {
+	int fd;  /* ruleset, to be enforced by the child after no_new_privs; -1: none */
+	int abi; /* what is used of the kernel's; 0: no Landlock */
+	bool scopes_signals;
+	bool files;        /* some file rules of the policy are in it */
+	uint64_t own_proc; /* what the child adds for its own directory in /proc, which nobody else can name; 0: nothing
+			    */
+	unsigned n_gaps;
+	struct sg_landlock_gap gaps[SG_LANDLOCK_GAPS];
+};
+
+struct sg_landlock_rules {
+	const char *cgroup_dir; /* absolute path of the sandbox's cgroup, "" for none */
+	/* The policy's object rules; NULL: only what is always there. */
+	const struct sg_objects *objects;
+	/* Its trees, opened with no_mounts. They must stay open while the sandbox runs: a rule holds as long as the
+	 * inode does, and procfs makes new ones for what nobody holds. */
+	const struct sg_places *places;
+	bool forks;  /* the policy allows new processes: all of them need their own directory in /proc */
+	int max_abi; /* use no more of Landlock than this; 0: all there is */
+};
+
+/* Builds the ruleset. Errors: -EOPNOTSUPP where the kernel has no Landlock, or one that would break renames between
+ * directories (ABI 1, Linux 5.13 to 5.18); what open(2) and landlock_add_rule(2) said. */
+int sg_landlock_build(struct sg_landlock *l, const struct sg_landlock_rules *rules, struct sg_err *err);
 /* For the child: 0 or -1 with errno. */
-int sg_landlock_enforce(int fd);
+int sg_landlock_enforce(const struct sg_landlock *l);
 
 #endif

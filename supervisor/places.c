@@ -26,6 +26,7 @@ struct build {
 		ino_t ino;
 	} * ids;
 	size_t cap;
+	dev_t proc; /* procfs; 0: not looked up yet */
 	struct sg_err *err;
 };
 
@@ -150,14 +151,25 @@ static int open_tree(struct build *b, const char *path, const struct sg_tree_rig
 	return 1;
 }
 
-/* Whether a path is at or below a directory, by its name. */
-static bool at_or_below(const char *path, const char *dir)
+/*
+ * Links such as /dev/fd, /etc/mtab and /proc/net lead into /proc/self, where "self" is the supervisor while it opens
+ * them, and was not meant.
+ */
+static bool leads_to_self(struct build *b, int fd, const struct stat *st)
 {
-	size_t n = strlen(dir);
+	char link[64], name[PATH_MAX], own[64];
+	struct stat proc;
+	ssize_t n;
 
-	while (n && dir[n - 1] == '/')
-		n--;
-	return !strncmp(path, dir, n) && (path[n] == '\0' || path[n] == '/');
+	if (!b->proc)
+		b->proc = stat("/proc", &proc) < 0 ? (dev_t)-1 : proc.st_dev;
+	if (st->st_dev != b->proc)
+		return false;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	snprintf(own, sizeof(own), "/proc/%d", getpid());
+	n = readlink(link, name, sizeof(name) - 1);
+	name[n > 0 ? n : 0] = '\0';
+	return sg_path_within(name, own);
 }
 
 static int add_tree(struct build *b, const struct sg_tree *tree, const struct sg_place_vars *vars)
@@ -170,13 +182,18 @@ static int add_tree(struct build *b, const struct sg_tree *tree, const struct sg
 	rc = expand(b, vars, tree->path, &path);
 	if (rc <= 0)
 		return rc;
-	if (at_or_below(path, "/proc/self") || at_or_below(path, "/proc/thread-self")) {
+	if (sg_path_within(path, "/proc/self") || sg_path_within(path, "/proc/thread-self")) {
 		merge(&b->p->self, &tree->rights);
 		return 0;
 	}
 	rc = open_tree(b, path, &tree->rights, &fd, &st);
 	if (rc <= 0)
 		return rc;
+	if (leads_to_self(b, fd, &st)) {
+		close(fd);
+		merge(&b->p->self, &tree->rights);
+		return 0;
+	}
 	same = find(b, &st);
 	if (!same)
 		return append(b, fd, &st, path, &tree->rights);
@@ -289,7 +306,7 @@ static struct sg_tree_rights rights_at(const struct named *list, size_t n, const
 		struct sg_tree_rights more = {
 			.allow = t->allow & ~decided, .deny = t->deny & ~decided, .origin = t->origin};
 
-		if ((more.allow | more.deny) && at_or_below(where, list[i].name))
+		if ((more.allow | more.deny) && sg_path_within(where, list[i].name))
 			merge(&r, &more);
 	}
 	return r;

@@ -22,8 +22,9 @@ struct sg_place {
 struct sg_places {
 	struct sg_place *list;
 	size_t n;
-	/* What trees at or below /proc/self and /proc/thread-self say, put together: it is about each process of the
-	 * sandbox itself, and its directory is not there yet, so there is nothing to open. All 0: no such tree. */
+	/* What trees at or below /proc/self and /proc/thread-self say (also by links, as /dev/fd), put together: it is
+	 * about each process of the sandbox itself, and its directory is not there yet, so there is nothing to open.
+	 * All 0: no such tree. */
 	struct sg_tree_rights self;
 	void *owned; /* storage behind the paths */
 };

@@ -48,6 +48,15 @@ uint64_t sg_clock_ns(int clock)
 	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
 }
 
+bool sg_path_within(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	while (n && dir[n - 1] == '/')
+		n--;
+	return !strncmp(path, dir, n) && (path[n] == '\0' || path[n] == '/');
+}
+
 int sg_parse_u64(const char *text, uint64_t max, uint64_t *out)
 {
 	char *end;

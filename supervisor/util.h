@@ -40,6 +40,9 @@ int sg_write_file(int dirfd, const char *path, const char *text);
 /* Nanoseconds of a clock. */
 uint64_t sg_clock_ns(int clock);
 
+/* Whether an absolute path is the directory's own or one below it, by its name alone. */
+bool sg_path_within(const char *path, const char *dir);
+
 /* strtoull that takes the whole string, refuses signs and blanks. Returns 0 or -EINVAL / -ERANGE. */
 int sg_parse_u64(const char *text, uint64_t max, uint64_t *out);
 

@@ -120,15 +120,17 @@ static void one_object_one_place(void **state)
 static void own_processes_are_apart(void **state)
 {
 	struct sg_place_vars vars = {.no_mounts = true};
-	struct sg_tree trees[] = {{"/proc/self", {.allow = R, .origin = 1}},
-				  {"/proc/thread-self/comm", {.allow = W, .origin = 2}},
-				  {"/proc/selfish", {.allow = W, .origin = 3}}};
+	struct sg_tree trees[] = {
+		{"/proc/self", {.allow = R, .origin = 1}},    {"/proc/thread-self/comm", {.allow = W, .origin = 2}},
+		{"/proc/selfish", {.allow = W, .origin = 3}}, {"/dev/fd", {.allow = SG_RIGHT_MAP}},
+		{"/proc/mounts", {.allow = SG_RIGHT_EXEC}},   {"/proc/cpuinfo", {.allow = SG_RIGHT_DELETE}}};
 	struct sg_err err = {0};
 	struct sg_places p;
 
-	assert_int_equal(sg_places_open(&p, trees, 3, &vars, &err), 0);
-	assert_int_equal(p.n, 0);
-	assert_int_equal(p.self.allow, R | W);
+	assert_int_equal(sg_places_open(&p, trees, 6, &vars, &err), 0);
+	assert_int_equal(p.n, 1);
+	assert_int_equal(p.list[0].rights.allow, SG_RIGHT_DELETE);
+	assert_int_equal(p.self.allow, R | W | SG_RIGHT_MAP | SG_RIGHT_EXEC);
 	assert_int_equal(p.self.origin, 1);
 	sg_places_close(&p);
 }
