@@ -10,15 +10,19 @@
 
 /*
  * A system call that touches nothing of libc. Code that shares its memory with the supervisor while that runs (the
- * guard) must not use errno, which would be the supervisor's.
+ * guard, a child that the daemon does not wait for) must not use errno, which would be the supervisor's.
  */
-static inline long sg_raw_syscall(long nr, long a, long b, long c, long d)
+static inline long sg_raw_syscall(long nr, long a, long b, long c, long d, long e)
 {
 #if defined(__x86_64__)
 	long ret;
 	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
 
-	__asm__ volatile("syscall" : "=a"(ret) : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10) : "rcx", "r11", "memory");
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
+			 : "rcx", "r11", "memory");
 	return ret;
 #elif defined(__aarch64__)
 	register long x8 __asm__("x8") = nr;
@@ -26,8 +30,9 @@ static inline long sg_raw_syscall(long nr, long a, long b, long c, long d)
 	register long x1 __asm__("x1") = b;
 	register long x2 __asm__("x2") = c;
 	register long x3 __asm__("x3") = d;
+	register long x4 __asm__("x4") = e;
 
-	__asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3) : "memory");
+	__asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4) : "memory");
 	return x0;
 #else
 #error "sg_raw_syscall is not written for this processor yet"

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runner/child.h"
 
+#include "runner/arch.h"
 #include "supervisor/util.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <linux/landlock.h>
 #include <linux/securebits.h>
 #include <linux/seccomp.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 /* Linux 5.11 and 5.19; Debian 12's headers may be older than the kernel that runs. */
@@ -93,6 +95,15 @@ void sg_secret_unmap(struct sg_secret *s)
 	s->page = NULL;
 }
 
+/*
+ * From here on the child runs. Its memory may be that of a daemon that goes on meanwhile: no errno, no allocation, no
+ * lock, nothing of libc but what only computes.
+ */
+static inline long sys(long nr, long a, long b, long c, long d)
+{
+	return sg_raw_syscall(nr, a, b, c, d, 0);
+}
+
 /* fd < 0: nothing attached. Works before and after the filter is loaded. */
 static void send_report(const struct sg_child *c, uint32_t step, int err, int fd)
 {
@@ -115,32 +126,112 @@ static void send_report(const struct sg_child *c, uint32_t step, int err, int fd
 		memcpy(CMSG_DATA(h), &fd, sizeof(int));
 	}
 	/* A supervisor that is gone needs no report; the parent-death signal is on its way. */
-	(void)!syscall(SYS_sendmsg, c->report, s->msg, MSG_NOSIGNAL);
+	(void)sys(SYS_sendmsg, c->report, (long)s->msg, MSG_NOSIGNAL, 0);
 }
 
-static _Noreturn void die(const struct sg_child *c, uint32_t step, int err)
+static _Noreturn void leave(void)
 {
-	send_report(c, step, err, -1);
-	_exit(125);
+	for (;;)
+		(void)sys(SYS_exit_group, 125, 0, 0, 0);
 }
 
+/* rc: what a system call answered. */
 static void try(const struct sg_child *c, uint32_t step, long rc)
 {
-	if (rc < 0)
-		die(c, step, errno);
+	if (rc >= 0)
+		return;
+	send_report(c, step, (int)-rc, -1);
+	leave();
 }
+
+/* ---- what a client gives to a child that is not its own ---- */
+
+/* Out of the way of the numbers that the program gets. */
+static int move_up(const struct sg_child *c, int fd, int above)
+{
+	long rc;
+
+	if (fd < 0 || fd > above)
+		return fd;
+	rc = sys(SYS_fcntl, fd, F_DUPFD_CLOEXEC, above + 1, 0);
+	try(c, SG_STEP_FDS, rc);
+	return (int)rc;
+}
+
+static void take_fds(struct sg_child *c)
+{
+	const struct sg_heir *h = c->heir;
+	int from[SG_HEIR_FDS], highest = 2;
+	bool given[3] = {false};
+
+	for (int i = 0; i < h->n_fds; i++)
+		highest = h->to[i] > highest ? h->to[i] : highest;
+	c->report = move_up(c, c->report, highest);
+	c->wait = move_up(c, c->wait, highest);
+	c->landlock_fd = move_up(c, c->landlock_fd, highest);
+	c->cwd = move_up(c, h->cwd, highest);
+	for (int i = 0; i < h->n_fds; i++)
+		from[i] = move_up(c, h->from[i], highest);
+	for (int i = 0; i < h->n_fds; i++) {
+		try(c, SG_STEP_FDS, sys(SYS_dup3, from[i], h->to[i], 0, 0));
+		if (h->to[i] <= 2)
+			given[h->to[i]] = true;
+	}
+	for (int fd = 0; fd <= 2; fd++)
+		if (!given[fd])
+			(void)sys(SYS_close, fd, 0, 0, 0);
+}
+
+static void take_signals(const struct sg_child *c)
+{
+	unsigned long action[4] = {0}; /* the kernel's: handler first; the rest does not matter for these two */
+
+	for (int sig = 1; sig <= 64; sig++) {
+		bool ignored = c->heir->ignored >> (sig - 1) & 1;
+
+		if (!ignored && sig != SIGPIPE)
+			continue;
+		action[0] = ignored ? (unsigned long)SIG_IGN : (unsigned long)SIG_DFL;
+		(void)sys(SYS_rt_sigaction, sig, (long)action, 0, 8);
+	}
+}
+
+static void take_rest(const struct sg_child *c)
+{
+	const struct sg_heir *h = c->heir;
+
+	(void)sys(SYS_umask, h->umask, 0, 0, 0);
+	/* None of these may be more than the client has; where it cannot be as much, less is right as well. */
+	for (int i = 0; i < RLIM_NLIMITS; i++) {
+		struct rlimit want = h->rlimits[i], have;
+
+		if (sys(SYS_prlimit64, 0, i, (long)&want, 0) >= 0)
+			continue;
+		try(c, SG_STEP_RLIMIT, sys(SYS_prlimit64, 0, i, 0, (long)&have));
+		want.rlim_max = want.rlim_max < have.rlim_max ? want.rlim_max : have.rlim_max;
+		want.rlim_cur = want.rlim_cur < want.rlim_max ? want.rlim_cur : want.rlim_max;
+		try(c, SG_STEP_RLIMIT, sys(SYS_prlimit64, 0, i, (long)&want, 0));
+	}
+	if (h->nice)
+		try(c, SG_STEP_RLIMIT, sys(SYS_setpriority, PRIO_PROCESS, 0, h->nice, 0));
+	if (h->cpus_size)
+		try(c, SG_STEP_RLIMIT, sys(SYS_sched_setaffinity, 0, (long)h->cpus_size, (long)h->cpus, 0));
+}
+
+/* ---- what every child does ---- */
 
 /* Everything above 2 closes at exec, but for what --fd named. */
 static void seal_fds(const struct sg_child *c)
 {
-	if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) < 0) {
-		long max = sysconf(_SC_OPEN_MAX);
+	if (sys(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC, 0) < 0) {
+		struct rlimit max = {.rlim_cur = 1 << 20};
 
-		for (int fd = 3; fd < (max > 0 && max < 1 << 20 ? max : 1 << 20); fd++)
-			(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+		(void)sys(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&max);
+		for (int fd = 3; fd < (max.rlim_cur < 1 << 20 ? (int)max.rlim_cur : 1 << 20); fd++)
+			(void)sys(SYS_fcntl, fd, F_SETFD, FD_CLOEXEC, 0);
 	}
 	for (int i = 0; i < c->plan->n_fds; i++)
-		try(c, SG_STEP_FDS, fcntl(c->plan->fds[i], F_SETFD, 0));
+		try(c, SG_STEP_FDS, sys(SYS_fcntl, c->plan->fds[i], F_SETFD, 0, 0));
 }
 
 /*
@@ -155,12 +246,12 @@ static void drop_caps(const struct sg_child *c)
 			       SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
 			       SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
 
-	try(c, SG_STEP_CAPS, syscall(SYS_capget, &head, data));
+	try(c, SG_STEP_CAPS, sys(SYS_capget, (long)&head, (long)data, 0, 0));
 	if (data[0].effective & (1U << CAP_SETPCAP)) {
 		for (int cap = 0; cap < 64; cap++)
-			if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno == EINVAL)
+			if (sys(SYS_prctl, PR_CAPBSET_DROP, cap, 0, 0) == -EINVAL)
 				break; /* past the last one this kernel knows */
-		try(c, SG_STEP_CAPS, prctl(PR_SET_SECUREBITS, secure, 0, 0, 0));
+		try(c, SG_STEP_CAPS, sys(SYS_prctl, PR_SET_SECUREBITS, (long)secure, 0, 0));
 	}
 }
 
@@ -169,8 +260,31 @@ static void clear_caps(const struct sg_child *c)
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2] = {0};
 
-	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	try(c, SG_STEP_CAPS, syscall(SYS_capset, &head, data));
+	(void)sys(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0);
+	try(c, SG_STEP_CAPS, sys(SYS_capset, (long)&head, (long)data, 0, 0));
+}
+
+static void set_ids(const struct sg_child *c)
+{
+	const struct sg_plan *plan = c->plan;
+	size_t n = c->heir ? c->heir->n_groups : 0;
+
+	try(c, SG_STEP_IDS, sys(SYS_setgroups, (long)n, n ? (long)c->heir->groups : 0, 0, 0));
+	try(c, SG_STEP_IDS, sys(SYS_setresgid, plan->gid, plan->gid, plan->gid, 0));
+	try(c, SG_STEP_IDS, sys(SYS_setresuid, plan->uid, plan->uid, plan->uid, 0));
+}
+
+static long enter_landlock(const struct sg_child *c)
+{
+	struct landlock_path_beneath_attr rule = {.allowed_access = c->landlock->own_proc};
+
+	if (rule.allowed_access) {
+		/* Without it the program does not see itself: no reason to run with less protection, or not at all. */
+		rule.parent_fd = (int)sys(SYS_openat, AT_FDCWD, (long)"/proc/self", O_PATH | O_CLOEXEC, 0);
+		if (rule.parent_fd >= 0)
+			(void)sys(SYS_landlock_add_rule, c->landlock_fd, LANDLOCK_RULE_PATH_BENEATH, (long)&rule, 0);
+	}
+	return sys(SYS_landlock_restrict_self, c->landlock_fd, 0, 0, 0);
 }
 
 static void load_filter(const struct sg_child *c)
@@ -181,66 +295,77 @@ static void load_filter(const struct sg_child *c)
 
 	for (int i = 0; i < c->plan->filter.n_patches; i++)
 		if (c->plan->filter.patches[i].kind == SG_PATCH_SELF)
-			c->insns[c->plan->filter.patches[i].pc].k = (uint32_t)getpid();
+			c->insns[c->plan->filter.patches[i].pc].k = (uint32_t)sys(SYS_getpid, 0, 0, 0, 0);
 	/* While the supervisor looks at a call, only a fatal signal may interrupt it: else the call would be asked
 	 * again. */
-	fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-		     c->listener ? flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV : flags, &prog);
-	if (fd < 0 && errno == EINVAL && c->listener)
-		fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &prog);
+	fd = sys(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+		 (long)(c->listener ? flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV : flags), (long)&prog, 0);
+	if (fd == -EINVAL && c->listener)
+		fd = sys(SYS_seccomp, SECCOMP_SET_MODE_FILTER, (long)flags, (long)&prog, 0);
 	try(c, SG_STEP_SECCOMP, fd);
 	send_report(c, SG_STEP_READY, 0, c->listener ? (int)fd : -1);
 }
 
-_Noreturn void sg_child_run(const struct sg_child *c)
+_Noreturn void sg_child_run(const struct sg_child *given)
 {
+	struct sg_child me = *given, *c = &me;
 	const struct sg_plan *plan = c->plan;
 	char byte;
-	ssize_t n;
+	long n;
 
-	/* Handlers end with exec; what our caller ignores (nohup) stays ignored; SIGPIPE was ignored by us. */
-	(void)sigaction(SIGPIPE, &c->sigpipe, NULL);
-	try(c, SG_STEP_SESSION, setsid());
+	c->cwd = -1;
+	c->landlock_fd = c->landlock ? c->landlock->fd : -1;
+	if (c->heir) {
+		take_fds(c);
+		take_signals(c);
+	} else {
+		/* Handlers end with exec; what our caller ignores (nohup) stays ignored; SIGPIPE was ignored by us. */
+		(void)sigaction(SIGPIPE, &c->sigpipe, NULL);
+	}
+	try(c, SG_STEP_SESSION, sys(SYS_setsid, 0, 0, 0, 0));
 	seal_fds(c);
+	if (c->heir)
+		take_rest(c);
 	for (int i = 0; i < plan->n_rlimits; i++)
 		try(c, SG_STEP_RLIMIT,
-		    setrlimit((__rlimit_resource_t)plan->rlimits[i].resource, &plan->rlimits[i].value));
+		    sys(SYS_prlimit64, 0, plan->rlimits[i].resource, (long)&plan->rlimits[i].value, 0));
 	if (c->marker) {
 		struct rlimit mark = {.rlim_cur = c->marker, .rlim_max = c->marker};
 
-		try(c, SG_STEP_RLIMIT, setrlimit(RLIMIT_MSGQUEUE, &mark));
+		try(c, SG_STEP_RLIMIT, sys(SYS_prlimit64, 0, RLIMIT_MSGQUEUE, (long)&mark, 0));
 	}
 	drop_caps(c);
-	if (plan->set_ids) {
-		try(c, SG_STEP_IDS, setgroups(0, NULL));
-		try(c, SG_STEP_IDS, setresgid(plan->gid, plan->gid, plan->gid));
-		try(c, SG_STEP_IDS, setresuid(plan->uid, plan->uid, plan->uid));
-	}
+	if (plan->set_ids)
+		set_ids(c);
 	clear_caps(c);
 	/* After the change of user, so that the directory must be within the program's own reach. */
-	if (plan->chdir)
-		try(c, SG_STEP_CHDIR, chdir(plan->chdir));
+	if (c->cwd >= 0)
+		try(c, SG_STEP_CHDIR, sys(SYS_fchdir, c->cwd, 0, 0, 0));
+	else if (plan->chdir)
+		try(c, SG_STEP_CHDIR, sys(SYS_chdir, (long)plan->chdir, 0, 0, 0));
 	/* A change of user clears it, so it comes after; the supervisor may have died before. */
-	try(c, SG_STEP_PARENT, prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
-	if (getppid() != c->supervisor)
-		_exit(125);
-	try(c, SG_STEP_NO_NEW_PRIVS, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	if (!c->outlives) {
+		try(c, SG_STEP_PARENT, sys(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0));
+		if (sys(SYS_getppid, 0, 0, 0, 0) != c->supervisor)
+			leave();
+	}
+	try(c, SG_STEP_NO_NEW_PRIVS, sys(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0));
 	if (c->landlock)
-		try(c, SG_STEP_LANDLOCK, sg_landlock_enforce(c->landlock));
+		try(c, SG_STEP_LANDLOCK, enter_landlock(c));
 	if (c->wait >= 0) {
 		do
-			n = read(c->wait, &byte, 1);
-		while (n < 0 && errno == EINTR);
+			n = sys(SYS_read, c->wait, (long)&byte, 1, 0);
+		while (n == -EINTR);
 		if (n != 1)
-			_exit(125);
+			leave();
 	}
-	(void)sigprocmask(SIG_SETMASK, &c->mask, NULL);
+	(void)sys(SYS_rt_sigprocmask, SIG_SETMASK, (long)&c->mask, 0, 8);
 	if (c->insns)
 		load_filter(c);
 	else
 		send_report(c, SG_STEP_READY, 0, -1);
-	syscall(SYS_execve, c->secret->path, plan->argv, plan->env);
-	send_report(c, SG_STEP_EXEC, errno, -1);
+	n = sys(SYS_execve, (long)c->secret->path, (long)plan->argv, (long)plan->env, 0);
+	send_report(c, SG_STEP_EXEC, (int)-n, -1);
 	/* Not by exit_group: a policy may forbid it, and a parent that waits for us could not answer for it. */
 	__builtin_trap();
 }

@@ -52,6 +52,26 @@ struct sg_secret {
 int sg_secret_map(struct sg_secret *s, const char *path, struct sg_err *err);
 void sg_secret_unmap(struct sg_secret *s);
 
+/*
+ * For a child of the daemon: what it takes from the client it works for, which is not its parent. Descriptors are the
+ * daemon's; numbers are the program's.
+ */
+#define SG_HEIR_FDS (SG_MAX_PASSED_FDS + 3)
+struct sg_heir {
+	int cwd;               /* directory */
+	int n_fds;             /* descriptor from[i] gets the number to[i]; those of 0 to 2 not named are closed */
+	int from[SG_HEIR_FDS]; /* valid until the child has executed */
+	int to[SG_HEIR_FDS];
+	uint64_t ignored; /* signals, bit N - 1 */
+	mode_t umask;
+	int nice;
+	size_t n_groups;
+	const gid_t *groups;
+	struct rlimit rlimits[RLIM_NLIMITS];
+	size_t cpus_size; /* bytes of cpus; 0: as the daemon's */
+	unsigned long cpus[1024 / (8 * sizeof(long))];
+};
+
 struct sg_child {
 	const struct sg_plan *plan;
 	struct sg_secret *secret;
@@ -61,7 +81,11 @@ struct sg_child {
 	int wait;                           /* read end: go on when a byte comes, die at end of file; -1: do not wait */
 	const struct sg_landlock *landlock; /* NULL: none */
 	pid_t supervisor;
-	sigset_t mask; /* to restore */
+	bool outlives;              /* not tied to the supervisor's life */
+	const struct sg_heir *heir; /* NULL: everything is inherited from the parent */
+	int cwd;                    /* the child's own: where heir->cwd went */
+	int landlock_fd;            /* the same of landlock->fd */
+	sigset_t mask;              /* to restore */
 	struct sigaction sigpipe;
 	uint64_t
 		marker; /* RLIMIT_MSGQUEUE value that marks the sandbox's processes where there is no cgroup; 0: none */
@@ -69,7 +93,8 @@ struct sg_child {
 
 /*
  * The child's side of a launch: sets itself up, loads the filter last, executes. Never returns. Safe in a child that
- * shares the memory of a parent which waits (CLONE_VM | CLONE_VFORK): it allocates nothing and leaves no lock behind.
+ * shares the memory of its parent (CLONE_VM), even of one that goes on meanwhile: it allocates nothing, leaves no lock
+ * behind and does not touch errno. *c, the plan and the secret page must stay until it has executed or died.
  */
 _Noreturn void sg_child_run(const struct sg_child *c);
 

@@ -38,7 +38,7 @@ struct sg_guard_state {
  */
 static long sys(long nr, long a, long b, long c, long d)
 {
-	return sg_raw_syscall(nr, a, b, c, d);
+	return sg_raw_syscall(nr, a, b, c, d, 0);
 }
 
 static bool is_digits(const char *s)

@@ -17,8 +17,7 @@
 
 #define READY_TIMEOUT_MS 10000 /* for the child's own set-up, none of which waits for anything */
 
-static void degrade(struct sg_launch *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void degrade(struct sg_launch *l, const char *fmt, ...)
+void sg_launch_degrade(struct sg_launch *l, const char *fmt, ...)
 {
 	char text[1024];
 	va_list ap;
@@ -70,7 +69,7 @@ static int make_cgroup(struct sg_launch *l, struct sg_err *err)
 		l->cg.dirfd = -1;
 		if (l->tier >= SG_TIER_BPF)
 			return sg_err_set(err, why.code, "%s", why.message);
-		degrade(l, "no cgroup of its own: %s", why.message);
+		sg_launch_degrade(l, "no cgroup of its own: %s", why.message);
 		/* Orphans must come back to us: they are found by descent. */
 		if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 			return sg_err_set(err, errno, "cannot become a child subreaper: %s", strerror(errno));
@@ -81,7 +80,7 @@ static int make_cgroup(struct sg_launch *l, struct sg_err *err)
 	return 0;
 }
 
-static bool wants_sys_enter(const struct sg_launch *l)
+bool sg_launch_wants_sys_enter(const struct sg_launch *l)
 {
 	const struct sg_options *o = l->plan->options;
 
@@ -92,7 +91,7 @@ static bool wants_sys_enter(const struct sg_launch *l)
 static int open_bpf(struct sg_launch *l, struct sg_err *err)
 {
 	struct sg_bpf_opts opts = {
-		.programs = SG_BPF_KILLS | (wants_sys_enter(l) ? SG_BPF_SYS_ENTER : 0),
+		.programs = SG_BPF_KILLS | (sg_launch_wants_sys_enter(l) ? SG_BPF_SYS_ENTER : 0),
 		.only_cgroup = l->cg.id,
 		.only_level = l->cg.level,
 	};
@@ -102,14 +101,13 @@ static int open_bpf(struct sg_launch *l, struct sg_err *err)
 	return sg_bpf_open(&opts, &l->bpf, err);
 }
 
-static int register_bpf(struct sg_launch *l, struct sg_err *err)
+int sg_launch_register(struct sg_launch *l, uint32_t policy, struct sg_err *err)
 {
 	const struct sg_options *o = l->plan->options;
-	struct sg_sandbox cfg = {.cgroup_id = l->cg.id};
-	const struct sg_policy *p;
-	int rc = 0;
+	struct sg_sandbox cfg = {.cgroup_id = l->cg.id, .policy = policy};
+	int rc;
 
-	l->sys_enter = wants_sys_enter(l);
+	l->sys_enter = sg_launch_wants_sys_enter(l);
 	if (!o->audit)
 		cfg.flags |= SG_SANDBOX_ENFORCE;
 	if (l->filter)
@@ -118,12 +116,23 @@ static int register_bpf(struct sg_launch *l, struct sg_err *err)
 		cfg.flags |= SG_SANDBOX_SYS_ENTER | SG_SANDBOX_ARM_ON_EXEC;
 	if (o->stats)
 		cfg.flags |= SG_SANDBOX_COUNT;
-	if (l->sys_enter) {
+	rc = sg_bpf_add_sandbox(l->bpf, &cfg, l->cg.level, &l->sandbox, err);
+	l->registered = rc == 0;
+	return rc;
+}
+
+/* A BPF object for this one sandbox. */
+static int register_alone(struct sg_launch *l, struct sg_err *err)
+{
+	const struct sg_policy *p;
+	int rc = 0;
+
+	if (sg_launch_wants_sys_enter(l)) {
 		p = sg_session_policy(l->session, err);
 		rc = p ? sg_bpf_set_policy(l->bpf, 0, sg_policy_ruleset(p), err) : -err->code;
 	}
 	if (!rc)
-		rc = sg_bpf_add_sandbox(l->bpf, &cfg, l->cg.level, &l->sandbox, err);
+		rc = sg_launch_register(l, 0, err);
 	if (!rc)
 		rc = sg_bpf_attach(l->bpf, err);
 	return rc;
@@ -145,7 +154,7 @@ static int choose_tier(struct sg_launch *l, struct sg_err *err)
 		if (o->tier == SG_TIER_BPF || o->require == SG_TIER_BPF)
 			return sg_err_set(err, why.code, "the bpf tier is not to be had here: %s; see sgrun doctor",
 					  why.message);
-		degrade(l, "no BPF: %s", why.message);
+		sg_launch_degrade(l, "no BPF: %s", why.message);
 		l->tier = SG_TIER_UNPRIVILEGED;
 		l->filter = o->seccomp;
 	}
@@ -157,7 +166,7 @@ static int choose_tier(struct sg_launch *l, struct sg_err *err)
 					  "--seccomp off leaves nothing that enforces in the unprivileged "
 					  "tier; run as root, or leave seccomp on");
 		if (o->stats)
-			degrade(l, "--stats: system calls are counted by a BPF program, and there is none");
+			sg_launch_degrade(l, "--stats: system calls are counted by a BPF program, and there is none");
 		if (l->cg.dirfd < 0)
 			return make_cgroup(l, err);
 	}
@@ -178,7 +187,7 @@ static void plan_pids(struct sg_launch *l)
 		l->judge.max_tasks = max;
 		json_object_set_new(l->mechanisms, "pids", json_string("seccomp notification"));
 	} else {
-		degrade(l, "limit pids: no pids controller, and no seccomp filter to count forks");
+		sg_launch_degrade(l, "limit pids: no pids controller, and no seccomp filter to count forks");
 	}
 }
 
@@ -203,7 +212,7 @@ static void plan_mechanisms(struct sg_launch *l)
 		if (rows[i].mechanism)
 			json_object_set_new(l->mechanisms, rows[i].name, json_string(rows[i].mechanism));
 		else
-			degrade(l, "limit %s: not enforced by this version", rows[i].name);
+			sg_launch_degrade(l, "limit %s: not enforced by this version", rows[i].name);
 	}
 }
 
@@ -214,7 +223,8 @@ static void build_landlock(struct sg_launch *l)
 	struct sg_err why = {0};
 
 	if (sg_landlock_build(&l->landlock, &rules, &why) < 0)
-		degrade(l,
+		sg_launch_degrade(
+			l,
 			"no Landlock: %s; a program with the right user id can write to kernel file systems and trace "
 			"processes outside",
 			why.message);
@@ -235,7 +245,7 @@ static uint64_t choose_marker(void)
 static int start_child(struct sg_launch *l, const sigset_t *mask, uint64_t marker, struct sg_err *err)
 {
 	struct sg_spawn s;
-	int rc = sg_spawn_begin(l, &s, mask, marker, err);
+	int rc = sg_spawn_begin(l, &s, NULL, mask, marker, err);
 
 	if (!rc)
 		rc = sg_spawn_ready(l, &s, READY_TIMEOUT_MS, err);
@@ -243,12 +253,14 @@ static int start_child(struct sg_launch *l, const sigset_t *mask, uint64_t marke
 	return rc;
 }
 
-int sg_launch_start(struct sg_launch *l, struct sg_plan *plan, struct sg_session *session, struct sg_err *err)
+void sg_launch_limits(struct sg_launch *l)
 {
-	uint64_t marker = 0;
-	sigset_t mask;
-	int rc;
+	plan_pids(l);
+	plan_mechanisms(l);
+}
 
+void sg_launch_init(struct sg_launch *l, struct sg_plan *plan, struct sg_session *session)
+{
 	memset(l, 0, sizeof(*l));
 	l->plan = plan;
 	l->session = session;
@@ -259,7 +271,15 @@ int sg_launch_start(struct sg_launch *l, struct sg_plan *plan, struct sg_session
 	l->judge = (struct sg_judge){
 		.session = session, .members = &l->members, .audit = plan->options->audit, .forks.timer = -1};
 	l->members = (struct sg_members){.cg = &l->cg, .supervisor = getpid()};
+}
 
+int sg_launch_start(struct sg_launch *l, struct sg_plan *plan, struct sg_session *session, struct sg_err *err)
+{
+	uint64_t marker = 0;
+	sigset_t mask;
+	int rc;
+
+	sg_launch_init(l, plan, session);
 	rc = block_signals(l, &mask, err);
 	if (!rc)
 		rc = choose_tier(l, err);
@@ -269,11 +289,10 @@ int sg_launch_start(struct sg_launch *l, struct sg_plan *plan, struct sg_session
 		l->members.guard = l->guard.pid;
 	}
 	if (!rc && l->bpf)
-		rc = register_bpf(l, err);
+		rc = register_alone(l, err);
 	if (!rc) {
 		build_landlock(l);
-		plan_pids(l);
-		plan_mechanisms(l);
+		sg_launch_limits(l);
 		rc = start_child(l, &mask, marker, err);
 	}
 	if (rc)
@@ -287,13 +306,10 @@ static void close_fd(int *fd)
 		close(SG_TAKE_FD(*fd));
 }
 
-void sg_launch_end(struct sg_launch *l)
+void sg_launch_release(struct sg_launch *l)
 {
-	if (l->pid > 0) {
-		l->judge.stopping = true;
-		(void)sg_members_kill(&l->members);
-		(void)sg_members_wait_empty(&l->members, 5000);
-	}
+	struct sg_err err = {0};
+
 	/* Closing the listener lets no waiting call run: it fails with ENOSYS, in a process that is dead. */
 	close_fd(&l->listener);
 	close_fd(&l->judge.forks.timer);
@@ -301,11 +317,49 @@ void sg_launch_end(struct sg_launch *l)
 	close_fd(&l->report);
 	close_fd(&l->pidfd);
 	close_fd(&l->signals);
-	sg_bpf_close(l->bpf);
+	if (!l->shared)
+		sg_bpf_close(l->bpf);
+	else if (l->registered)
+		(void)sg_bpf_remove_sandbox(l->bpf, l->sandbox, &err);
 	l->bpf = NULL;
-	(void)sg_cgroup_remove(&l->cg);
-	sg_guard_stop(&l->guard);
 	json_decref(l->degraded);
 	json_decref(l->mechanisms);
 	l->degraded = l->mechanisms = NULL;
+}
+
+void sg_launch_end(struct sg_launch *l)
+{
+	if (l->pid > 0) {
+		l->judge.stopping = true;
+		(void)sg_members_kill(&l->members);
+		(void)sg_members_wait_empty(&l->members, 5000);
+	}
+	sg_launch_release(l);
+	(void)sg_cgroup_remove(&l->cg);
+	sg_guard_stop(&l->guard);
+}
+
+void sg_launch_report(struct sg_launch *l)
+{
+	const char *layers[4] = {0};
+	int n = 0;
+	struct sg_start start = {
+		.time_ns = l->started_at,
+		.tier = l->tier,
+		.layers = layers,
+		.limits = &l->plan->limits,
+		.limit_mechanisms = l->mechanisms,
+		.argv = l->plan->argv,
+		.pid = l->pid,
+		.degraded = l->degraded,
+		.mode = l->plan->options->audit ? "audit" : "enforce",
+	};
+
+	if (l->filter)
+		layers[n++] = "seccomp";
+	if (l->sys_enter)
+		layers[n++] = "sys_enter";
+	if (l->landlock.fd >= 0)
+		layers[n++] = "landlock";
+	sg_session_start(l->session, &start);
 }

@@ -25,9 +25,12 @@ struct sg_launch {
 	struct sg_landlock landlock;
 	struct sg_judge judge;
 	struct sg_bpf *bpf; /* NULL: no BPF */
+	bool shared;        /* bpf is a daemon's: other sandboxes use it too */
+	bool registered;    /* the BPF side knows the sandbox */
 	uint32_t sandbox;   /* its index there */
 	bool sys_enter;     /* attached */
 	bool filter;        /* a seccomp filter is loaded */
+	bool outlives;      /* the sandbox goes on when its supervisor dies */
 	pid_t pid;
 	int pidfd;
 	int listener;             /* -1: none */
@@ -46,7 +49,24 @@ struct sg_launch {
  * and *err says what could not be done; nothing of the program ran.
  */
 int sg_launch_start(struct sg_launch *l, struct sg_plan *plan, struct sg_session *session, struct sg_err *err);
+/* Writes the start record. */
+void sg_launch_report(struct sg_launch *l);
 /* Ends whatever is left of the sandbox and removes every trace of it. */
 void sg_launch_end(struct sg_launch *l);
+
+/*
+ * The steps of which sg_launch_start() and _end() consist, for a daemon, which has one BPF object for all sandboxes and
+ * must never wait for one of them.
+ */
+void sg_launch_init(struct sg_launch *l, struct sg_plan *plan, struct sg_session *session);
+/* Whether what was asked for needs the sys_enter program: it costs every process on the host. */
+bool sg_launch_wants_sys_enter(const struct sg_launch *l);
+/* Tells l->bpf about the sandbox; policy: the number of its policy there. Errors: as sg_bpf_add_sandbox(). */
+int sg_launch_register(struct sg_launch *l, uint32_t policy, struct sg_err *err);
+/* Puts the limits in force that do not belong to the child, and notes what enforces which. */
+void sg_launch_limits(struct sg_launch *l);
+void sg_launch_degrade(struct sg_launch *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Gives everything back but the cgroup. No process of the sandbox may be left. */
+void sg_launch_release(struct sg_launch *l);
 
 #endif

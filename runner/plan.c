@@ -294,23 +294,28 @@ static int resolve_user(struct sg_plan *plan, struct sg_err *err)
 
 /* ---- policy ---- */
 
+static int resolve_language(struct sg_plan *plan, struct sg_err *err)
+{
+	plan->language = plan->options->language;
+	if (!plan->language)
+		plan->language = sg_language_of_program(plan->argv[0]);
+	if (plan->language)
+		return 0;
+	return sg_err_set(err, EINVAL,
+			  "cannot tell the language of %s from its name; say --lang NAME (python, javascript, java, "
+			  "compiled, compile, ruby, perl, php, lua …)",
+			  plan->argv[0]);
+}
+
 static int resolve_policy(struct sg_plan *plan, struct sg_err *err)
 {
 	const struct sg_options *o = plan->options;
-	const char *language = o->language;
+	const char *language = plan->language;
 	const struct sg_builtin *b;
 	struct sg_doc *doc = NULL;
 	char *source;
 	int rc;
 
-	if (!language) {
-		language = sg_language_of_program(plan->argv[0]);
-		if (!language)
-			return sg_err_set(err, EINVAL,
-					  "cannot tell the language of %s from its name; say --lang NAME (python, "
-					  "javascript, java, compiled, compile, ruby, perl, php, lua …)",
-					  plan->argv[0]);
-	}
 	if (!o->policy_file) {
 		b = sg_builtin_find(language);
 		if (b && b->listed) {
@@ -340,7 +345,7 @@ static int resolve_policy(struct sg_plan *plan, struct sg_err *err)
 	return sg_filter_compile(plan->policy, &plan->filter, err);
 }
 
-static void merge_limits(struct sg_limits *into, const struct sg_limits *from)
+void sg_limits_merge(struct sg_limits *into, const struct sg_limits *from)
 {
 	uint64_t *to = (uint64_t *)into;
 	const uint64_t *f = (const uint64_t *)from;
@@ -350,12 +355,14 @@ static void merge_limits(struct sg_limits *into, const struct sg_limits *from)
 			to[i] = f[i];
 }
 
-static void add_rlimit(struct sg_plan *plan, int resource, uint64_t soft, uint64_t hard)
+static void add_rlimit(struct sg_plan *plan, const struct rlimit *ceiling, int resource, uint64_t soft, uint64_t hard)
 {
 	struct rlimit have;
 
 	/* A limit can be lowered, never raised: what the caller has is the ceiling. */
-	if (getrlimit((__rlimit_resource_t)resource, &have) == 0) {
+	if (ceiling)
+		have = ceiling[resource];
+	if (ceiling || getrlimit((__rlimit_resource_t)resource, &have) == 0) {
 		if (soft > have.rlim_max)
 			soft = have.rlim_max;
 		if (hard > have.rlim_max)
@@ -365,22 +372,22 @@ static void add_rlimit(struct sg_plan *plan, int resource, uint64_t soft, uint64
 		(struct sg_rlimit_step){.resource = resource, .value = {.rlim_cur = soft, .rlim_max = hard}};
 }
 
-static void plan_rlimits(struct sg_plan *plan)
+void sg_plan_rlimits(struct sg_plan *plan, const struct rlimit *ceiling)
 {
 	const struct sg_limits *l = &plan->limits;
 
 	/* 1, not 0: a core_pattern that is a pipe ignores 0, and takes 1 as "no dump" (core(5)). */
-	add_rlimit(plan, RLIMIT_CORE, 1, 1);
+	add_rlimit(plan, ceiling, RLIMIT_CORE, 1, 1);
 	if (l->open_files)
-		add_rlimit(plan, RLIMIT_NOFILE, l->open_files, l->open_files);
+		add_rlimit(plan, ceiling, RLIMIT_NOFILE, l->open_files, l->open_files);
 	if (l->file_size)
-		add_rlimit(plan, RLIMIT_FSIZE, l->file_size, l->file_size);
+		add_rlimit(plan, ceiling, RLIMIT_FSIZE, l->file_size, l->file_size);
 	if (l->stack)
-		add_rlimit(plan, RLIMIT_STACK, l->stack, l->stack);
+		add_rlimit(plan, ceiling, RLIMIT_STACK, l->stack, l->stack);
 	/* Whole seconds are all the kernel's limit knows; the hard limit one later is SIGKILL for who catches SIGXCPU.
 	 */
 	if (l->cpu_time)
-		add_rlimit(plan, RLIMIT_CPU, (l->cpu_time + 999) / 1000, (l->cpu_time + 999) / 1000 + 1);
+		add_rlimit(plan, ceiling, RLIMIT_CPU, (l->cpu_time + 999) / 1000, (l->cpu_time + 999) / 1000 + 1);
 }
 
 static int plan_fds(struct sg_plan *plan, struct sg_err *err)
@@ -405,7 +412,7 @@ static int plan_fds(struct sg_plan *plan, struct sg_err *err)
 	return 0;
 }
 
-int sg_plan_build(struct sg_plan *plan, const struct sg_options *o, int *exit_status, struct sg_err *err)
+int sg_plan_program(struct sg_plan *plan, const struct sg_options *o, int *exit_status, struct sg_err *err)
 {
 	int rc;
 
@@ -427,13 +434,18 @@ int sg_plan_build(struct sg_plan *plan, const struct sg_options *o, int *exit_st
 		rc = plan_fds(plan, err);
 	if (!rc)
 		rc = resolve_program(plan, exit_status, err);
-	if (!rc) {
+	if (!rc)
 		plan->chdir = o->chdir;
-		rc = resolve_policy(plan, err);
-	}
+	return rc ? rc : resolve_language(plan, err);
+}
+
+int sg_plan_policy(struct sg_plan *plan, struct sg_err *err)
+{
+	int rc = resolve_policy(plan, err);
+
 	if (!rc) {
-		merge_limits(&plan->limits, &o->limits);
-		plan_rlimits(plan);
+		sg_limits_merge(&plan->limits, &plan->options->limits);
+		sg_plan_rlimits(plan, NULL);
 	}
 	return rc;
 }

@@ -47,9 +47,17 @@ struct sg_plan {
 	int n_owned;
 };
 
-/* Builds and checks the plan. Errors: the message says what to change; err->code ENOENT/EACCES about the program
- * itself are told apart by *exit_status (127/126), which is 125 for all else. */
-int sg_plan_build(struct sg_plan *plan, const struct sg_options *o, int *exit_status, struct sg_err *err);
+/*
+ * The two halves of a plan. What runs: user, environment, program, language (a name, not looked up yet); and by which
+ * policy: the filter and the limits. Errors: the message says what to change; err->code ENOENT/EACCES about the program
+ * itself are told apart by *exit_status (127/126), which is 125 for all else.
+ */
+int sg_plan_program(struct sg_plan *plan, const struct sg_options *o, int *exit_status, struct sg_err *err);
+int sg_plan_policy(struct sg_plan *plan, struct sg_err *err);
+/* Turns plan->limits into steps. ceiling: RLIM_NLIMITS hard limits that none may exceed; NULL: the caller's own. */
+void sg_plan_rlimits(struct sg_plan *plan, const struct rlimit *ceiling);
+/* What from sets replaces what into has. */
+void sg_limits_merge(struct sg_limits *into, const struct sg_limits *from);
 void sg_plan_free(struct sg_plan *plan);
 
 #endif

@@ -12,31 +12,6 @@
 #include <string.h>
 #include <time.h>
 
-static void report_start(struct sg_launch *l)
-{
-	const char *layers[4] = {0};
-	int n = 0;
-	struct sg_start start = {
-		.time_ns = l->started_at,
-		.tier = l->tier,
-		.layers = layers,
-		.limits = &l->plan->limits,
-		.limit_mechanisms = l->mechanisms,
-		.argv = l->plan->argv,
-		.pid = l->pid,
-		.degraded = l->degraded,
-		.mode = l->plan->options->audit ? "audit" : "enforce",
-	};
-
-	if (l->filter)
-		layers[n++] = "seccomp";
-	if (l->sys_enter)
-		layers[n++] = "sys_enter";
-	if (l->landlock.fd >= 0)
-		layers[n++] = "landlock";
-	sg_session_start(l->session, &start);
-}
-
 /* Said once, to people, by the program's main: libraries only hand errors up. */
 static int fail(const struct sg_err *err, int status)
 {
@@ -72,7 +47,7 @@ static int run(const struct sg_options *o)
 	snprintf(id, sizeof(id), "%d-%llx", (int)getpid(), (unsigned long long)sg_clock_ns(CLOCK_BOOTTIME));
 	if (sg_session_open(&session, id, o->verdicts, &err) < 0)
 		return fail(&err, SG_EXIT_FAILED);
-	if (sg_plan_build(&plan, o, &status, &err) < 0)
+	if (sg_plan_program(&plan, o, &status, &err) < 0 || sg_plan_policy(&plan, &err) < 0)
 		goto failed;
 	session.language = plan.language;
 	session.policy_source = plan.policy_source;
@@ -83,7 +58,7 @@ static int run(const struct sg_options *o)
 		status = SG_EXIT_FAILED;
 		goto failed;
 	}
-	report_start(&launch);
+	sg_launch_report(&launch);
 	status = sg_monitor(&launch);
 	/* ENOENT for a file that is there: the interpreter it names is not. */
 	if (launch.exec_errno)

@@ -15,6 +15,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#define STACK_SIZE (64U << 10)
+
 static int bind_filter(struct sg_launch *l, const struct sg_secret *secret, struct sock_filter **insns,
 		       struct sg_err *err)
 {
@@ -56,16 +58,15 @@ static void run_child(void *child)
  * Starts the child in its cgroup. It shares our memory, and we wait, until it executes (as vfork): copying the page
  * tables and breaking the copies costs more than all its set-up. Not where it has to wait for us.
  */
-static pid_t clone_into(struct sg_launch *l, struct sg_child *child, struct sg_err *err)
+static pid_t clone_into(struct sg_launch *l, struct sg_spawn *s, struct sg_err *err)
 {
-	const size_t stack_size = 64U << 10;
-	bool share = SHARE_MEMORY && child->wait < 0;
+	struct sg_child *child = &s->child;
+	bool share = SHARE_MEMORY && (l->shared || child->wait < 0);
 	struct clone_args args = {
 		.flags = CLONE_PIDFD,
 		.pidfd = (uint64_t)(uintptr_t)&l->pidfd,
 		.exit_signal = SIGCHLD,
 	};
-	void *stack = NULL;
 	long pid;
 
 	if (l->cg.dirfd >= 0) {
@@ -73,14 +74,17 @@ static pid_t clone_into(struct sg_launch *l, struct sg_child *child, struct sg_e
 		args.cgroup = (uint64_t)l->cg.dirfd;
 	}
 	if (share) {
-		stack = mmap(NULL, stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-		if (stack == MAP_FAILED)
+		s->stack =
+			mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+		if (s->stack == MAP_FAILED) {
+			s->stack = NULL;
 			return sg_err_set(err, ENOMEM, "out of memory");
-		args.flags |= CLONE_VM | CLONE_VFORK;
-		args.stack = (uint64_t)(uintptr_t)stack;
-		args.stack_size = stack_size;
+		}
+		/* A daemon does not wait: what an unprivileged client names may lie on a file system that hangs. */
+		args.flags |= CLONE_VM | (l->shared ? 0 : CLONE_VFORK);
+		args.stack = (uint64_t)(uintptr_t)s->stack;
+		args.stack_size = STACK_SIZE;
 		pid = sg_clone_call(&args, sizeof(args), run_child, child);
-		munmap(stack, stack_size);
 	} else {
 		pid = syscall(SYS_clone3, &args, sizeof(args));
 		if (pid == 0)
@@ -139,7 +143,8 @@ static int await_ready(struct sg_launch *l, int timeout_ms, struct sg_err *err)
 	return 0;
 }
 
-int sg_spawn_begin(struct sg_launch *l, struct sg_spawn *s, const sigset_t *mask, uint64_t marker, struct sg_err *err)
+int sg_spawn_begin(struct sg_launch *l, struct sg_spawn *s, const struct sg_heir *heir, const sigset_t *mask,
+		   uint64_t marker, struct sg_err *err)
 {
 	SG_CLOSE int report = -1, wait_r = -1, wait_w = -1;
 	int fds[2], rc;
@@ -174,11 +179,13 @@ int sg_spawn_begin(struct sg_launch *l, struct sg_spawn *s, const sigset_t *mask
 		.mask = *mask,
 		.sigpipe = l->sigpipe,
 		.marker = marker,
+		.heir = heir,
+		.outlives = l->outlives,
 	};
 	l->started_ns = sg_clock_ns(CLOCK_MONOTONIC);
 	/* By the clock of the BPF side, so that no record of the program is older than the one of its start. */
 	l->started_at = (uint64_t)((int64_t)sg_clock_ns(CLOCK_BOOTTIME) + l->session->realtime_offset);
-	l->pid = clone_into(l, &s->child, err);
+	l->pid = clone_into(l, s, err);
 	if (l->pid < 0) {
 		rc = l->pid;
 		l->pid = 0;
@@ -209,4 +216,7 @@ void sg_spawn_end(struct sg_spawn *s)
 	sg_secret_unmap(&s->secret);
 	free(s->insns);
 	s->insns = NULL;
+	if (s->stack)
+		munmap(s->stack, STACK_SIZE);
+	s->stack = NULL;
 }

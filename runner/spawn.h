@@ -9,15 +9,18 @@
 struct sg_spawn {
 	struct sg_secret secret;
 	struct sock_filter *insns; /* the bound filter, NULL: none */
+	void *stack;               /* of a child that shares our memory */
 	struct sg_child child;
 };
 
 /*
  * Starts the child in its cgroup, with everything that l says. Fills l->pid, pidfd, report, started_ns. The child uses
- * *s until it has executed or died: end it then, and not before. mask: the signal mask it gets.
+ * *s until it has executed or died: end it then, and not before. mask: the signal mask it gets. heir: NULL
+ * where the child is the caller's own; else it must stay as long as *s.
  * Errors: what clone3(2) said, -ENOMEM; -E2BIG and the like from binding the filter.
  */
-int sg_spawn_begin(struct sg_launch *l, struct sg_spawn *s, const sigset_t *mask, uint64_t marker, struct sg_err *err);
+int sg_spawn_begin(struct sg_launch *l, struct sg_spawn *s, const struct sg_heir *heir, const sigset_t *mask,
+		   uint64_t marker, struct sg_err *err);
 /*
  * Takes the child's report that it is ready (its filter is loaded), and the listener if it needs one: l->listener.
  * Errors: -ETIMEDOUT after timeout_ms, -ECHILD when it died, else what the child says went wrong at which step.

@@ -134,7 +134,7 @@ static unsigned count_components(const char *path)
 	return n;
 }
 
-static int make_below(struct sg_cgroup *cg, const char *mount, const char *root, const char *rel_base,
+static int make_below(struct sg_cgroup *cg, const char *mount, const char *root, const char *rel_base, bool may_exist,
 		      struct sg_err *err)
 {
 	const char *m = strcmp(mount, "/") ? mount : "";
@@ -147,7 +147,7 @@ static int make_below(struct sg_cgroup *cg, const char *mount, const char *root,
 	    snprintf(cg->rel, sizeof(cg->rel), "%s/%s", r, cg->name) >= (int)sizeof(cg->rel))
 		return sg_err_set(err, ENAMETOOLONG, "the path of the cgroup2 mount is too long: %s", mount);
 	enable_controllers(cg->base);
-	if (mkdir(cg->path, 0755) < 0)
+	if (mkdir(cg->path, 0755) < 0 && !(may_exist && errno == EEXIST))
 		return sg_err_set(err, errno, "cannot create the cgroup %s: %s%s", cg->path, strerror(errno),
 				  errno == EACCES || errno == EPERM
 					  ? "; run as root, or have the cgroup delegated (systemd-run --user "
@@ -188,10 +188,58 @@ int sg_cgroup_create(struct sg_cgroup *cg, struct sg_err *err)
 	snprintf(cg->name, sizeof(cg->name), SANDBOX_PREFIX "%d-%llu", (int)getpid(),
 		 (unsigned long long)sg_proc_start_time(getpid()));
 	if (geteuid() == 0)
-		return make_below(cg, mount, root, "/", err);
+		return make_below(cg, mount, root, "/", false, err);
 	if (own_cgroup(own, sizeof(own)) < 0)
 		return sg_err_set(err, ENOENT, "this process is in no cgroup2 cgroup");
-	return make_below(cg, mount, root, own, err);
+	return make_below(cg, mount, root, own, false, err);
+}
+
+int sg_cgroup_parent(struct sg_cgroup *parent, const char *name, struct sg_err *err)
+{
+	char mount[256], root[256];
+	int rc;
+
+	memset(parent, 0, sizeof(*parent));
+	parent->dirfd = -1;
+	if (!*name || strlen(name) >= sizeof(parent->name) || strchr(name, '/') || name[0] == '.')
+		return sg_err_set(err, EINVAL, "%s is no name for a cgroup", name);
+	rc = sg_cgroup_find_mount(mount, sizeof(mount), root, sizeof(root), err);
+	if (rc)
+		return rc;
+	snprintf(parent->name, sizeof(parent->name), "%s", name);
+	rc = make_below(parent, mount, root, "/", true, err);
+	if (!rc)
+		enable_controllers(parent->path);
+	return rc;
+}
+
+int sg_cgroup_create_below(struct sg_cgroup *cg, const struct sg_cgroup *parent, const char *name, struct sg_err *err)
+{
+	struct stat st;
+
+	*cg = (struct sg_cgroup){.dirfd = -1,
+				 .level = parent->level + 1,
+				 .has_pids = parent->has_pids,
+				 .has_memory = parent->has_memory,
+				 .has_cpu = parent->has_cpu};
+	if (snprintf(cg->name, sizeof(cg->name), "%s", name) >= (int)sizeof(cg->name) ||
+	    snprintf(cg->base, sizeof(cg->base), "%s", parent->path) >= (int)sizeof(cg->base) ||
+	    snprintf(cg->path, sizeof(cg->path), "%s/%s", parent->path, name) >= (int)sizeof(cg->path) ||
+	    snprintf(cg->rel, sizeof(cg->rel), "%s/%s", parent->rel, name) >= (int)sizeof(cg->rel))
+		return sg_err_set(err, ENAMETOOLONG, "the path of the cgroup is too long: %s/%s", parent->path, name);
+	if (mkdirat(parent->dirfd, name, 0755) < 0)
+		return sg_err_set(err, errno, "cannot create the cgroup %s: %s", cg->path, strerror(errno));
+	cg->dirfd = openat(parent->dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (cg->dirfd < 0 || fstat(cg->dirfd, &st) < 0) {
+		int e = errno;
+
+		if (cg->dirfd >= 0)
+			close(SG_TAKE_FD(cg->dirfd));
+		(void)unlinkat(parent->dirfd, name, AT_REMOVEDIR);
+		return sg_err_set(err, e, "cannot open the cgroup %s: %s", cg->path, strerror(e));
+	}
+	cg->id = st.st_ino;
+	return 0;
 }
 
 /* Before Linux 5.14 there is no cgroup.kill: hold everything still, signal each process, let the signals act. */

@@ -36,6 +36,11 @@ int sg_cgroup_find_mount(char *mount, size_t mount_size, char *root, size_t root
  */
 int sg_cgroup_create(struct sg_cgroup *cg, struct sg_err *err);
 
+/* A daemon's own: opens or creates the cgroup of this name below the mount point, with the controllers for limits. */
+int sg_cgroup_parent(struct sg_cgroup *parent, const char *name, struct sg_err *err);
+/* Creates a sandbox's cgroup in it. Its name must not be one that sg_cgroup_sweep() takes for an abandoned sandbox. */
+int sg_cgroup_create_below(struct sg_cgroup *cg, const struct sg_cgroup *parent, const char *name, struct sg_err *err);
+
 /* Kills every process in it (cgroup.kill; before 5.14: freeze, kill, thaw). Returns 0 or negative errno. */
 int sg_cgroup_kill(const struct sg_cgroup *cg);
 /* 1: processes left, 0: empty, negative errno. */

@@ -71,7 +71,8 @@ void sg_session_close(struct sg_session *s)
 	json_decref(s->killing);
 	json_decref(s->reasons);
 	s->killing = s->reasons = NULL;
-	sg_policy_free(s->policy);
+	if (!s->policy_shared)
+		sg_policy_free(s->policy);
 	s->policy = NULL;
 }
 
@@ -97,7 +98,14 @@ static void emit(struct sg_session *s, json_t *record, bool essential)
 		s->stream.dropped++;
 		return;
 	}
-	line = s->human ? sg_human_line(record) : json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(9));
+	if (!s->human || s->tee)
+		line = json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(9));
+	if (s->tee && line)
+		s->tee(s->tee_ctx, line, strlen(line), essential);
+	if (s->human) {
+		free(line);
+		line = sg_human_line(record);
+	}
 	if (line)
 		(void)sg_stream_line(&s->stream, line, strlen(line), essential);
 	else

@@ -28,6 +28,11 @@ struct sg_session {
 	struct sg_stream stream;
 	bool human; /* one readable line per record instead of JSON */
 
+	/* Every record goes here as well, as JSON whatever the stream gets; NULL: nowhere. Must not block. */
+	void (*tee)(void *ctx, const char *json, size_t len, bool essential);
+	void *tee_ctx;
+
+	bool policy_shared;       /* policy belongs to somebody else */
 	struct sg_policy *policy; /* owned; loaded by sg_session_policy() when first needed for a built-in one */
 	int64_t realtime_offset;  /* CLOCK_REALTIME - CLOCK_BOOTTIME, ns */
 
