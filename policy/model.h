@@ -198,7 +198,4 @@ struct sg_object_row {
 	const char *path;     /* NULL: not a tree */
 };
 
-/* Writes one rule's or entry's action: "allow", "errno EPERM". */
-const char *sg_action_text(unsigned action, unsigned err, char *buf, size_t size);
-
 #endif

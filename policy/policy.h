@@ -109,6 +109,9 @@ struct sg_origin {
  */
 const struct sg_origin *sg_policy_origin(const struct sg_policy *p, uint32_t index);
 
+/* Writes what a decision does: "allow", "errno EPERM", "audit", "kill". Returns buf. */
+const char *sg_action_text(unsigned action, unsigned err, char *buf, size_t size);
+
 /*
  * The host-side oracle: what the policy says of one call. audit_arch: AUDIT_ARCH_* (linux/audit.h); anything but the
  * native one, and x32 numbers, are killed. in_sandbox may be NULL.

@@ -25,11 +25,18 @@ void sg_watch_stop(struct sg_watch *w)
 	(void)sg_members_kill(&w->l->members);
 }
 
+void sg_watch_cancel(struct sg_watch *w)
+{
+	w->cancelled = true;
+	w->l->session->cancelled = true;
+	sg_watch_stop(w);
+}
+
 void sg_watch_signal(struct sg_watch *w, int sig)
 {
 	/* A program may ignore the first request to end; not the second. */
 	if ((sig == SIGTERM || sig == SIGINT || sig == SIGHUP || sig == SIGQUIT) && ++w->terms > 1)
-		sg_watch_stop(w);
+		sg_watch_cancel(w);
 	else if (!w->ended)
 		(void)syscall(SYS_pidfd_send_signal, w->l->pidfd, sig, NULL, 0);
 }
@@ -123,6 +130,9 @@ void sg_watch_fds(const struct sg_watch *w, struct pollfd p[SG_WATCH_N])
 	p[SG_WATCH_BPF] = (struct pollfd){.fd = l->bpf ? sg_bpf_event_fd(l->bpf) : -1, .events = POLLIN};
 	p[SG_WATCH_STREAM] = (struct pollfd){.fd = sg_stream_wait_fd(&l->session->stream), .events = POLLOUT};
 	p[SG_WATCH_FORKS] = (struct pollfd){.fd = l->judge.forks.timer, .events = POLLIN};
+	p[SG_WATCH_CANCEL] =
+		(struct pollfd){.fd = l->plan->options->cancel && !w->cancelled ? l->plan->options->cancel_fd : -1,
+				.events = POLLIN | POLLRDHUP};
 }
 
 void sg_watch_step(struct sg_watch *w, const struct pollfd p[SG_WATCH_N])
@@ -145,6 +155,8 @@ void sg_watch_step(struct sg_watch *w, const struct pollfd p[SG_WATCH_N])
 		sg_stream_pump(&l->session->stream);
 	if (p[SG_WATCH_PID].revents)
 		reap(w);
+	if (p[SG_WATCH_CANCEL].revents && !w->ended)
+		sg_watch_cancel(w);
 }
 
 static void loop(struct sg_watch *w)

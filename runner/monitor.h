@@ -26,6 +26,7 @@ struct sg_watch {
 	struct rusage usage;
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
 	unsigned terms;       /* how often we were asked to end */
+	bool cancelled;       /* by our caller */
 };
 
 /* What it waits for. */
@@ -37,6 +38,7 @@ enum {
 	SG_WATCH_BPF, /* of the whole BPF object: a daemon reads it once for all sandboxes */
 	SG_WATCH_STREAM,
 	SG_WATCH_FORKS, /* answers that were held */
+	SG_WATCH_CANCEL,
 	SG_WATCH_N,
 };
 
@@ -49,6 +51,8 @@ void sg_watch_step(struct sg_watch *w, const struct pollfd p[SG_WATCH_N]);
 void sg_watch_deadline(struct sg_watch *w);
 /* A signal for the first process; the second request to end is not left to the program. */
 void sg_watch_signal(struct sg_watch *w, int sig);
+/* The caller wants no more of it: kills it, and `exit` says so unless the program had ended by itself before. */
+void sg_watch_cancel(struct sg_watch *w);
 /* Kills every process of the sandbox. */
 void sg_watch_stop(struct sg_watch *w);
 /* When it has ended and no process is left: the last records, the exit record. Returns the exit status for sgrun. */

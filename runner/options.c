@@ -26,6 +26,7 @@ const char sg_options_help[] =
 	"  --env NAME[=VALUE]    add to the minimal environment (repeatable); --env-all: pass everything\n"
 	"  --fd N                pass this open descriptor besides 0, 1 and 2 (repeatable)\n"
 	"  --chdir DIR           start in this directory\n"
+	"  --cancel-fd N         a pipe or socket: end the sandbox when its other end is closed\n"
 	"limits\n"
 	"  --wall-time T  --cpu-time T          10, 500ms, 2s, 1m (a bare number is seconds)\n"
 	"  --pids N  --open-files N  --file-size SIZE  --stack SIZE     64, 64K, 10M, 1G\n"
@@ -49,6 +50,7 @@ enum {
 	OPT_ENV_ALL,
 	OPT_FD,
 	OPT_CHDIR,
+	OPT_CANCEL_FD,
 	OPT_WALL,
 	OPT_CPU,
 	OPT_PIDS,
@@ -73,6 +75,7 @@ static const struct option long_options[] = {
 	{"env-all", no_argument, NULL, OPT_ENV_ALL},
 	{"fd", required_argument, NULL, OPT_FD},
 	{"chdir", required_argument, NULL, OPT_CHDIR},
+	{"cancel-fd", required_argument, NULL, OPT_CANCEL_FD},
 	{"wall-time", required_argument, NULL, OPT_WALL},
 	{"cpu-time", required_argument, NULL, OPT_CPU},
 	{"pids", required_argument, NULL, OPT_PIDS},
@@ -187,6 +190,12 @@ static int one(struct sg_options *o, int opt, const char *value, struct sg_err *
 		if (o->n_fds == SG_MAX_PASSED_FDS)
 			return sg_err_set(err, E2BIG, "more than %d --fd options", SG_MAX_PASSED_FDS);
 		o->fds[o->n_fds++] = (int)n;
+		return 0;
+	case OPT_CANCEL_FD:
+		if (sg_parse_u64(value, INT_MAX, &n) < 0)
+			return sg_err_set(err, EINVAL, "--cancel-fd %s: expected a descriptor number", value);
+		o->cancel = true;
+		o->cancel_fd = (int)n;
 		return 0;
 	case OPT_CHDIR:
 		o->chdir = value;

@@ -29,6 +29,8 @@ struct sg_options {
 	int n_env;
 	int fds[SG_MAX_PASSED_FDS];
 	int n_fds;
+	bool cancel;             /* --cancel-fd was given: */
+	int cancel_fd;           /* the sandbox ends with its other end */
 	struct sg_limits limits; /* override the policy's; 0: not given */
 	char **argv;             /* PROGRAM ARG… NULL */
 	bool help, version;

@@ -390,6 +390,18 @@ void sg_plan_rlimits(struct sg_plan *plan, const struct rlimit *ceiling)
 		add_rlimit(plan, ceiling, RLIMIT_CPU, (l->cpu_time + 999) / 1000, (l->cpu_time + 999) / 1000 + 1);
 }
 
+static int check_cancel_fd(int fd, struct sg_err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return sg_err_set(err, EBADF, "--cancel-fd %d: that descriptor is not open", fd);
+	/* Anything else is always readable: the sandbox would end as it starts. */
+	if (!S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode))
+		return sg_err_set(err, EINVAL, "--cancel-fd %d: expected a pipe or a socket", fd);
+	return 0;
+}
+
 static int plan_fds(struct sg_plan *plan, struct sg_err *err)
 {
 	for (int i = 0; i < plan->options->n_fds; i++) {
@@ -430,6 +442,8 @@ int sg_plan_program(struct sg_plan *plan, const struct sg_options *o, int *exit_
 			plan->base = AT_FDCWD;
 		}
 	}
+	if (!rc && o->cancel)
+		rc = check_cancel_fd(o->cancel_fd, err);
 	if (!rc)
 		rc = plan_fds(plan, err);
 	if (!rc)

@@ -4,21 +4,28 @@
 #include "policy/seccomp.h"
 #include "runner/canary.h"
 #include "runner/doctor.h"
+#include "runner/verbs_more.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char usage[] = "usage: sgrun policy check FILE...                         is it a valid policy?\n"
-			    "       sgrun policy explain [--json] [--filter] [--lang NAME] [FILE]\n"
-			    "                                                         what it means, rule by rule\n"
-			    "       sgrun policy diff [--json] [--lang NAME] A B       A, B: FILE or builtin:NAME\n"
-			    "       sgrun policy list                                 the built-in policies\n"
-			    "       sgrun doctor [--json]                             what this host offers\n";
+static const char usage[] =
+	"usage: sgrun policy check FILE...                         is it a valid policy?\n"
+	"       sgrun policy explain [--json] [--filter] [--lang NAME] [FILE]\n"
+	"                                                         what it means, rule by rule\n"
+	"       sgrun policy explain --denial [--json] [--policy FILE [--lang NAME]] [VERDICTS]\n"
+	"                                                         what was denied, in words, and the\n"
+	"                                                         policy line that would allow it\n"
+	"       sgrun policy diff [--json] [--lang NAME] A B       A, B: FILE or builtin:NAME\n"
+	"       sgrun policy list                                 the built-in policies\n"
+	"       sgrun doctor [--json]                             what this host offers\n";
 
 struct args {
 	bool json;
 	bool filter;
+	bool denial;
+	const char *policy;
 	const char *language;
 	char **rest;
 	int n_rest;
@@ -42,6 +49,10 @@ static int parse(struct args *a, int argc, char **argv)
 			a->json = true;
 		} else if (!strcmp(argv[i], "--filter")) {
 			a->filter = true;
+		} else if (!strcmp(argv[i], "--denial")) {
+			a->denial = true;
+		} else if (!strcmp(argv[i], "--policy") && i + 1 < argc) {
+			a->policy = argv[++i];
 		} else if (!strcmp(argv[i], "--lang") && i + 1 < argc) {
 			a->language = argv[++i];
 		} else if (!strncmp(argv[i], "--", 2)) {
@@ -174,6 +185,8 @@ static int policy(int argc, char **argv)
 			status = each_policy(&a, a.rest[i], check_one);
 		return status;
 	}
+	if (!strcmp(argv[1], "explain") && a.denial && a.n_rest <= 1)
+		return sg_verb_denial(a.json, a.policy, a.language, a.n_rest ? a.rest[0] : NULL);
 	if (!strcmp(argv[1], "explain") && a.n_rest <= 1)
 		return each_policy(&a, a.n_rest ? a.rest[0] : NULL, explain_one);
 	if (!strcmp(argv[1], "diff") && a.n_rest == 2)

@@ -297,6 +297,9 @@ void sg_session_exit(struct sg_session *s, const struct sg_result *res)
 		json_object_set_new(r, "signal", json_integer(res->signal));
 	if (s->limit)
 		json_object_set_new(r, "limit", json_string(s->limit));
+	/* Of a normal end or a violation the caller's wish was not the cause. */
+	if (s->cancelled && res->signal && !strcmp(res->verdict, "signal"))
+		json_object_set_new(r, "cancelled", json_true());
 	if (res->error)
 		json_object_set_new(r, "error", sg_json_text(res->error));
 	json_object_set_new(r, "wall_ms", json_real((double)res->wall_ns / 1e6));

@@ -41,6 +41,7 @@ struct sg_session {
 	json_t *killing;      /* the record of the violation that killed; owned */
 	json_t *reasons;      /* why integrity is degraded; owned array of strings */
 	const char *limit;    /* the limit that ended it, NULL */
+	bool cancelled;       /* the caller ended it */
 };
 
 /* One system call that a layer judged. */

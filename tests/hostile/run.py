@@ -17,6 +17,7 @@ import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+import explain  # noqa: E402
 import manifest  # noqa: E402
 import sgtest  # noqa: E402
 
@@ -173,6 +174,8 @@ class Suite:
             bad += sgtest.check_kill(result, what, p.abi, self.sandbox.program_uid(),
                                      several="all-threads" in p.extra)
             end = result.exit()
+            for record in result.kills()[:1]:
+                bad += explain.complaints(self.sandbox.binary, record, self.policy if p.policy else None)
             if end and end.get("integrity") != "complete":
                 bad.append(f"integrity {end.get('integrity')!r}: {end.get('reasons')}")
         else:

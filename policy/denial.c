@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/denial.h"
+
+#include "policy/names.h"
+#include "policy/seccomp.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <stdarg.h>
+#include <string.h>
+
+#define X32_BIT 0x40000000U
+
+/* What a call is for, to be read after "tried to". Calls that are not here are named only. */
+static const struct {
+	const char *syscall, *phrase;
+} phrases[] = {
+	{"accept", "take a network connection"},
+	{"accept4", "take a network connection"},
+	{"acct", "switch process accounting"},
+	{"add_key", "put a key into a kernel keyring"},
+	{"adjtimex", "change the clock"},
+	{"bind", "bind a socket to an address"},
+	{"bpf", "use BPF"},
+	{"capset", "change its capabilities"},
+	{"chmod", "change the permissions of a file"},
+	{"chown", "give a file to another user"},
+	{"chroot", "change its root directory"},
+	{"clock_adjtime", "change the clock"},
+	{"clock_settime", "set the clock"},
+	{"clone", "start a process or thread"},
+	{"clone3", "start a process or thread"},
+	{"connect", "connect to an address"},
+	{"delete_module", "unload a kernel module"},
+	{"execve", "start another program"},
+	{"execveat", "start another program"},
+	{"fchmod", "change the permissions of a file"},
+	{"fchmodat", "change the permissions of a file"},
+	{"fchown", "give a file to another user"},
+	{"fchownat", "give a file to another user"},
+	{"fcntl", "operate on a descriptor"},
+	{"finit_module", "load a kernel module"},
+	{"fork", "start a process"},
+	{"fsconfig", "set up a file system"},
+	{"fsmount", "mount a file system"},
+	{"fsopen", "open a file system for mounting"},
+	{"fspick", "reconfigure a mounted file system"},
+	{"init_module", "load a kernel module"},
+	{"io_uring_enter", "use io_uring, whose operations pass unseen"},
+	{"io_uring_register", "use io_uring, whose operations pass unseen"},
+	{"io_uring_setup", "use io_uring, whose operations pass unseen"},
+	{"ioctl", "operate on a device or terminal"},
+	{"ioperm", "reach hardware ports"},
+	{"iopl", "reach hardware ports"},
+	{"kcmp", "compare itself with another process"},
+	{"kexec_file_load", "load another kernel"},
+	{"kexec_load", "load another kernel"},
+	{"keyctl", "operate on kernel keyrings"},
+	{"kill", "send a signal"},
+	{"lchown", "give a file to another user"},
+	{"link", "make a hard link"},
+	{"linkat", "make a hard link"},
+	{"listen", "listen on a socket"},
+	{"memfd_create", "create a file in memory"},
+	{"memfd_secret", "create secret memory"},
+	{"migrate_pages", "move the memory of a process between nodes"},
+	{"mkdir", "make a directory"},
+	{"mkdirat", "make a directory"},
+	{"mknod", "make a device or special file"},
+	{"mknodat", "make a device or special file"},
+	{"mmap", "map memory"},
+	{"modify_ldt", "change its segment table"},
+	{"mount", "mount a file system"},
+	{"mount_setattr", "change the attributes of a mount"},
+	{"move_mount", "move a mount"},
+	{"mprotect", "change the protection of memory"},
+	{"name_to_handle_at", "ask for a file handle"},
+	{"open", "open a file"},
+	{"open_by_handle_at", "open a file by its handle, past all paths"},
+	{"open_tree", "take hold of a mount"},
+	{"openat", "open a file"},
+	{"openat2", "open a file"},
+	{"perf_event_open", "use performance counters"},
+	{"personality", "change its execution domain"},
+	{"pidfd_getfd", "take a descriptor from another process"},
+	{"pidfd_open", "take hold of a process"},
+	{"pidfd_send_signal", "send a signal"},
+	{"pivot_root", "change the root of its mounts"},
+	{"pkey_mprotect", "change the protection of memory"},
+	{"prctl", "change how the kernel treats it"},
+	{"prlimit64", "change resource limits"},
+	{"process_madvise", "steer the memory of another process"},
+	{"process_vm_readv", "read the memory of another process"},
+	{"process_vm_writev", "write to the memory of another process"},
+	{"ptrace", "trace a process"},
+	{"quotactl", "operate on disk quotas"},
+	{"quotactl_fd", "operate on disk quotas"},
+	{"reboot", "reboot or halt the machine"},
+	{"recvfrom", "receive from a socket"},
+	{"recvmsg", "receive a message, which may carry descriptors"},
+	{"rename", "rename a file"},
+	{"renameat", "rename a file"},
+	{"renameat2", "rename a file"},
+	{"request_key", "ask for a key in a kernel keyring"},
+	{"rmdir", "remove a directory"},
+	{"rt_sigqueueinfo", "send a signal with a payload"},
+	{"rt_tgsigqueueinfo", "send a signal with a payload"},
+	{"sched_setaffinity", "change on which processors a process runs"},
+	{"seccomp", "load a seccomp filter"},
+	{"sendmmsg", "send messages, which may carry descriptors"},
+	{"sendmsg", "send a message, which may carry descriptors"},
+	{"sendto", "send to a socket"},
+	{"setdomainname", "change the host's domain name"},
+	{"setfsgid", "change its group"},
+	{"setfsuid", "change its user"},
+	{"setgid", "change its group"},
+	{"setgroups", "change its groups"},
+	{"sethostname", "change the host's name"},
+	{"setns", "enter another namespace"},
+	{"setpriority", "change the priority of a process"},
+	{"setregid", "change its group"},
+	{"setresgid", "change its group"},
+	{"setresuid", "change its user"},
+	{"setreuid", "change its user"},
+	{"setrlimit", "change resource limits"},
+	{"setsid", "start a session"},
+	{"settimeofday", "set the clock"},
+	{"setuid", "change its user"},
+	{"shmat", "attach shared memory"},
+	{"shmget", "create shared memory"},
+	{"socket", "create a socket"},
+	{"socketpair", "create a pair of sockets"},
+	{"swapoff", "switch swapping"},
+	{"swapon", "switch swapping"},
+	{"symlink", "make a symbolic link"},
+	{"symlinkat", "make a symbolic link"},
+	{"syslog", "read the kernel log"},
+	{"tgkill", "send a signal"},
+	{"timer_create", "create a timer"},
+	{"tkill", "send a signal"},
+	{"umount2", "unmount a file system"},
+	{"unlink", "remove a file"},
+	{"unlinkat", "remove a file"},
+	{"unshare", "leave its namespaces"},
+	{"uselib", "load a library the old way"},
+	{"userfaultfd", "handle page faults itself"},
+	{"vfork", "start a process"},
+	{"vmsplice", "splice its memory into a pipe"},
+};
+
+struct text {
+	char buf[2048];
+	size_t n;
+};
+
+static void add(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void add(struct text *t, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(t->buf + t->n, sizeof(t->buf) - t->n, fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		t->n += (size_t)n < sizeof(t->buf) - t->n ? (size_t)n : sizeof(t->buf) - t->n - 1;
+}
+
+static const char *str(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+static long long num(const json_t *o, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(o, key));
+}
+
+static const char *phrase_of(const char *syscall)
+{
+	for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++)
+		if (!strcmp(phrases[i].syscall, syscall))
+			return phrases[i].phrase;
+	return NULL;
+}
+
+static void say_who(struct text *t, const json_t *r)
+{
+	add(t, "%s (pid %lld)", *str(r, "comm") ? str(r, "comm") : "a process", num(r, "pid"));
+}
+
+static void say_call(struct text *t, const json_t *r)
+{
+	const char *syscall = str(r, "syscall"), *abi = str(r, "abi");
+	/* Calls of another numbering do what their name says there, but it is the numbering that is the matter. */
+	const bool foreign = !strcmp(abi, "i386") || !strcmp(abi, "x32") || !strcmp(abi, "arm");
+	const char *phrase = foreign ? NULL : phrase_of(syscall);
+	json_t *decoded = json_object_get(r, "decoded"), *value;
+	const char *key, *sep = "";
+
+	if (phrase)
+		add(t, "%s (%s", phrase, syscall);
+	else if (!strncmp(syscall, "syscall_", 8) && !foreign)
+		add(t, "make a system call that has no name (number %lld", num(r, "syscall_nr"));
+	else
+		add(t, "make the system call %s%s%s (number %lld", syscall, foreign ? " in the numbering of " : "",
+		    foreign ? abi : "", num(r, "syscall_nr"));
+	if (json_object_size(decoded))
+		add(t, ": ");
+	json_object_foreach(decoded, key, value)
+	{
+		add(t, "%s%s %s", sep, key, json_string_value(value) ? json_string_value(value) : "?");
+		sep = ", ";
+	}
+	add(t, ")");
+}
+
+static void say_rule(struct text *t, const json_t *r)
+{
+	const json_t *rule = json_object_get(r, "rule");
+	const char *list = str(rule, "list"), *language = str(r, "language");
+
+	if (!json_is_object(rule) || !strcmp(list, "unlisted"))
+		add(t, "which the policy \"%s\" does not list", language);
+	else if (!strcmp(list, "errno"))
+		add(t, "which the rule \"%s\" (%s:%lld) refuses", str(rule, "text"), str(rule, "file"),
+		    num(rule, "line"));
+	else if (!strcmp(list, "kill") || !strcmp(list, "denied"))
+		add(t, "which the rule \"%s\" (%s:%lld) forbids", str(rule, "text"), str(rule, "file"),
+		    num(rule, "line"));
+	else
+		add(t, "which the rule \"%s\" (%s:%lld) wants recorded", str(rule, "text"), str(rule, "file"),
+		    num(rule, "line"));
+}
+
+static void say_outcome(struct text *t, const json_t *r)
+{
+	const char *action = str(r, "action");
+	const bool prevented = json_is_true(json_object_get(r, "prevented"));
+
+	if (!strcmp(action, "kill"))
+		add(t, prevented ? "it was stopped before it took effect, and the sandbox was killed"
+				 : "the sandbox was killed, but the call may have taken effect");
+	else if (!strcmp(action, "errno"))
+		add(t, "it was answered with %s and did not take effect",
+		    sg_errno_name((unsigned)json_integer_value(json_object_get(r, "errno"))));
+	else if (!strcmp(str(r, "type"), "audit"))
+		add(t, "it was allowed and recorded");
+	else
+		add(t, "it was only recorded, and went through");
+}
+
+/* An object rule's record says what the operation was about in fields of its own. */
+static void say_object(struct text *t, const json_t *r)
+{
+	static const char *const keys[] = {"path", "address", "port", "target", "capability", "operation"};
+	json_t *object = json_object_get(r, "object"), *v;
+	const char *sep = " (", *key;
+
+	add(t, "do what the hook %s guards", *str(r, "hook") ? str(r, "hook") : "of the kernel");
+	if (json_is_string(object)) {
+		add(t, " (%s)", json_string_value(object));
+		return;
+	}
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		key = keys[i];
+		v = json_object_get(json_is_object(object) ? object : r, key);
+		if (json_is_string(v))
+			add(t, "%s%s %s", sep, key, json_string_value(v));
+		else if (json_is_integer(v))
+			add(t, "%s%s %lld", sep, key, (long long)json_integer_value(v));
+		else
+			continue;
+		sep = ", ";
+	}
+	if (strcmp(sep, " ("))
+		add(t, ")");
+}
+
+static void say_exit(struct text *t, const json_t *r)
+{
+	const char *verdict = str(r, "verdict");
+
+	if (!strcmp(verdict, "signal"))
+		add(t,
+		    json_is_true(json_object_get(r, "cancelled")) ? "the sandbox was cancelled"
+								  : "the program was ended by signal %lld",
+		    num(r, "signal"));
+	else if (!strcmp(verdict, "error"))
+		add(t, "nothing ran: %s", str(r, "error"));
+}
+
+/* What a program wrote (its name, a path) must not drive a terminal or break the line. */
+static void clean(char *s)
+{
+	for (unsigned char *c = (unsigned char *)s; *c; c++) {
+		if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
+			c[0] = c[1] = '?';
+		else if (*c < 0x20 || *c == 0x7f)
+			*c = '?';
+	}
+}
+
+int sg_denial_sentence(const json_t *record, char **out, struct sg_err *err)
+{
+	const char *type = str(record, "type");
+	struct text t = {.n = 0};
+
+	if (!json_is_object(record) || !*type)
+		return sg_err_set(err, EINVAL, "this is no record of a verdict stream: it has no \"type\"");
+	if (!strcmp(type, "syscall_violation") || !strcmp(type, "lsm_violation") || !strcmp(type, "audit")) {
+		say_who(&t, record);
+		add(&t, " tried to ");
+		if (!strcmp(type, "lsm_violation"))
+			say_object(&t, record);
+		else
+			say_call(&t, record);
+		add(&t, ", ");
+		say_rule(&t, record);
+		add(&t, "; ");
+		say_outcome(&t, record);
+		add(&t, ".");
+	} else if (!strcmp(type, "limit")) {
+		add(&t, "the sandbox reached the limit %s of %lld.", str(record, "limit"), num(record, "value"));
+	} else if (!strcmp(type, "exit")) {
+		say_exit(&t, record);
+		if (t.n)
+			add(&t, ".");
+	}
+	clean(t.buf);
+	*out = t.n ? strdup(t.buf) : NULL;
+	return t.n && !*out ? sg_err_set(err, ENOMEM, "out of memory") : 0;
+}
+
+int sg_denial_decide(const json_t *record, const struct sg_policy *p, struct sg_decision *out, struct sg_err *err)
+{
+	const json_t *args = json_object_get(record, "args");
+	const char *abi = str(record, "abi");
+	uint64_t regs[SG_ARGS] = {0};
+	uint32_t arch, nr = (uint32_t)num(record, "syscall_nr");
+
+	if (!json_is_integer(json_object_get(record, "syscall_nr")) || json_array_size(args) != SG_ARGS)
+		return sg_err_set(err, EINVAL, "this record names no system call with its arguments");
+	for (size_t i = 0; i < SG_ARGS; i++)
+		regs[i] = (uint64_t)json_integer_value(json_array_get(args, i));
+	if (!strcmp(abi, "x86_64") || !strcmp(abi, "x32"))
+		arch = AUDIT_ARCH_X86_64;
+	else if (!strcmp(abi, "aarch64"))
+		arch = AUDIT_ARCH_AARCH64;
+	else
+		arch = AUDIT_ARCH_I386;
+	if (!strcmp(abi, "x32"))
+		nr |= X32_BIT;
+	*out = sg_policy_decide(p, arch, nr, regs, NULL);
+	return 0;
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `sgrun policy explain --denial`: records of a verdict stream in, sentences and policy lines out. */
+#include "runner/verbs_more.h"
+
+#include "policy/denial.h"
+#include "policy/seccomp.h"
+#include "supervisor/util.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LINE_MAX_BYTES (1U << 20)
+
+struct denial {
+	bool json;
+	const char *policy_file; /* judged by it as well; NULL: not */
+	const char *language;    /* NULL: each record's own */
+	struct sg_doc *doc;
+	char seen[64]; /* sandbox whose violation was told already */
+	unsigned told;
+};
+
+static int complain(const struct sg_err *err)
+{
+	char text[1200];
+
+	sg_err_format(err, text, sizeof(text));
+	fprintf(stderr, "%s\n", text);
+	return 2;
+}
+
+static const char *field(const json_t *r, const char *key)
+{
+	return json_string_value(json_object_get(r, key));
+}
+
+/* What the policy given with --policy says of the call: "allow", "kill" …, and its rule. */
+static int judge_again(struct denial *d, const json_t *r, json_t *o, struct sg_err *err)
+{
+	const char *language = d->language ? d->language : field(r, "language");
+	const struct sg_origin *at;
+	struct sg_policy *p = NULL;
+	struct sg_decision got;
+	char action[32];
+	int rc;
+
+	rc = sg_policy_resolve(d->doc, language ? language : "default", &p, err);
+	if (!rc)
+		rc = sg_denial_decide(r, p, &got, err);
+	if (!rc) {
+		at = sg_policy_origin(p, got.origin);
+		json_object_set_new(o, "now", json_string(sg_action_text(got.action, got.err, action, sizeof(action))));
+		if (at)
+			json_object_set_new(o, "now_by", json_sprintf("\"%s\" (%s:%u)", at->text, at->file, at->line));
+	}
+	sg_policy_free(p);
+	return rc;
+}
+
+static void print_text(const json_t *o)
+{
+	const char *line = field(o, "policy"), *now = field(o, "now"), *by = field(o, "now_by");
+
+	printf("%s\n", field(o, "sentence"));
+	if (line)
+		printf("  policy: %s\n", line);
+	if (now)
+		printf("  now: %s%s%s\n", now, by ? " by " : "", by ? by : "");
+}
+
+static int tell(struct denial *d, const json_t *r)
+{
+	SG_FREE char *sentence = NULL;
+	struct sg_err err = {0};
+	json_t *o;
+	int rc = sg_denial_sentence(r, &sentence, &err);
+
+	if (rc || !sentence)
+		return rc ? complain(&err) : 0;
+	o = json_pack("{s:s}", "sentence", sentence);
+	if (!o)
+		return complain(&(struct sg_err){.code = ENOMEM, .message = "out of memory"});
+	if (field(r, "syscall"))
+		json_object_set(o, "syscall", json_object_get(r, "syscall"));
+	json_object_set(o, "type", json_object_get(r, "type"));
+	if (json_is_string(json_object_get(r, "hint")))
+		json_object_set(o, "policy", json_object_get(r, "hint"));
+	if (d->doc && field(r, "syscall"))
+		rc = judge_again(d, r, o, &err);
+	if (rc) {
+		json_decref(o);
+		return complain(&err);
+	}
+	if (d->json) {
+		json_dumpf(o, stdout, JSON_COMPACT);
+		putchar('\n');
+	} else {
+		print_text(o);
+	}
+	json_decref(o);
+	d->told++;
+	return 0;
+}
+
+static int one_record(struct denial *d, const json_t *r)
+{
+	const char *type = field(r, "type"), *sandbox = field(r, "sandbox");
+	const json_t *violation = json_object_get(r, "violation");
+
+	/* `exit` repeats the violation that killed: told once, unless the exit record is all there is. */
+	if (type && !strcmp(type, "exit") && json_is_object(violation)) {
+		if (sandbox && !strncmp(d->seen, sandbox, sizeof(d->seen) - 1))
+			return 0;
+		return tell(d, violation);
+	}
+	if (type && strstr(type, "_violation") && sandbox)
+		snprintf(d->seen, sizeof(d->seen), "%s", sandbox);
+	return tell(d, r);
+}
+
+static int each_line(struct denial *d, FILE *in, const char *name)
+{
+	SG_FREE char *line = NULL;
+	size_t room = 0, number = 0;
+	int status = 0;
+	ssize_t n;
+
+	while (status == 0 && (n = getline(&line, &room, in)) > 0) {
+		json_error_t why;
+		json_t *r;
+
+		number++;
+		if (n > (ssize_t)LINE_MAX_BYTES || strspn(line, " \t\r\n") == (size_t)n)
+			continue;
+		r = json_loadb(line, (size_t)n, JSON_REJECT_DUPLICATES, &why);
+		if (!json_is_object(r)) {
+			fprintf(stderr, "%s:%zu: a record of a verdict stream is expected: %s\n", name, number,
+				r ? "this is JSON, but no object" : why.text);
+			status = 2;
+		} else {
+			status = one_record(d, r);
+		}
+		json_decref(r);
+	}
+	return status;
+}
+
+int sg_verb_denial(bool json, const char *policy_file, const char *language, const char *file)
+{
+	struct denial d = {.json = json, .policy_file = policy_file, .language = language};
+	bool standard = !file || !strcmp(file, "-");
+	struct sg_err err = {0};
+	FILE *in = standard ? stdin : fopen(file, "re");
+	int status;
+
+	if (!in) {
+		fprintf(stderr, "%s: %s\n", file, strerror(errno));
+		return 2;
+	}
+	if (policy_file && sg_doc_load(policy_file, &d.doc, &err) < 0)
+		status = complain(&err);
+	else
+		status = each_line(&d, in, standard ? "standard input" : file);
+	if (!standard)
+		fclose(in);
+	sg_doc_free(d.doc);
+	if (status == 0 && !d.told) {
+		fprintf(stderr, "nothing was denied there\n");
+		return 1;
+	}
+	return status;
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// node contract.js CLIENT SGRUN TEST: one promise of docs/embedding.md, through the Node client. Prints "ok" or throws.
+'use strict';
+const assert = require('node:assert');
+const { spawn } = require('node:child_process');
+const [client, sgrun, name, ...rest] = process.argv.slice(2);
+const { Executor, Sandgate, SandgateError } = require(client);
+const sandgate = new Sandgate({ sgrun, tier: process.env.TIER });
+const SLEEP = ['/usr/bin/python3', '-c', 'import time; print("up", flush=True); time.sleep(600)'];
+const up = (run) => new Promise((resolve) => run.child.stdout.once('data', resolve));
+const alive = (pid) => { try { process.kill(pid, 0); return true; } catch { return false; } };
+
+const tests = {
+  async stdin() {
+    const r = await sandgate.run(['/usr/bin/python3', '-c', 'print(input()[::-1])'], { stdin: 'abc\n' });
+    assert.equal(r.stdout.toString(), 'cba\n');
+    assert.ok(r.ok && r.complete && r.start.pid > 0);
+  },
+  async big_stdin_unread() {
+    const r = await sandgate.run(['/usr/bin/python3', '-c', 'pass'], { stdin: Buffer.alloc(8 << 20) });
+    assert.ok(r.ok);
+  },
+  async limit() {
+    const r = await sandgate.run(SLEEP, { limits: { wallTime: '300ms' } });
+    assert.equal(r.verdict, 'time_limit');
+    assert.equal(r.limit, 'wall_time');
+    assert.equal(r.status, 124);
+  },
+  async unknown_limit() {
+    assert.throws(() => sandgate.start(SLEEP, { limits: { walltime: 1 } }), /unknown limit walltime/);
+  },
+  async cancel() {
+    const run = sandgate.start(SLEEP);
+    await up(run);
+    run.cancel();
+    const r = await run.finished;
+    assert.equal(r.verdict, 'signal');
+    assert.equal(r.signal, 9);
+    assert.ok(r.cancelled);
+  },
+  async terminate() {
+    const run = sandgate.start(SLEEP);
+    await up(run);
+    run.terminate();
+    const r = await run.finished;
+    assert.equal(r.signal, 15);
+    assert.ok(!r.cancelled);
+  },
+  async parent_dies() {
+    const parent = spawn(process.execPath, [__filename, client, sgrun, 'parent'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const pid = Number(await new Promise((resolve) => parent.stdout.once('data', resolve)));
+    assert.ok(alive(pid));
+    parent.kill('SIGKILL');
+    for (let i = 0; i < 100 && alive(pid); i++) await new Promise((r) => setTimeout(r, 50));
+    assert.ok(!alive(pid), 'the sandboxed program lives on');
+  },
+  async parent() {
+    const run = sandgate.start(SLEEP);
+    await up(run);
+    console.log(run.records[0].pid);
+    await run.finished;
+  },
+  async max_output() {
+    const r = await sandgate.run(['/usr/bin/python3', '-c', 'while True: print("x" * 4096)'], { maxOutput: 100000 });
+    assert.ok(r.cancelled && r.truncated && r.stdout.length <= 100000);
+  },
+  async no_sgrun() {
+    await assert.rejects(new Sandgate({ sgrun: '/nonexistent/sgrun' }).run(['true']), SandgateError);
+  },
+  async refused() {
+    await assert.rejects(sandgate.run(['/bin/true'], { language: 'python', options: ['--no-such-option'] }), /no-such-option/);
+    const r = await sandgate.run(['/nonexistent/program'], { language: 'python' });
+    assert.equal(r.verdict, 'error');
+    assert.equal(r.status, 127);
+  },
+  async kill_on_violation() {
+    const argv = ['/usr/bin/python3', '-c', 'import os; os.execv("/bin/echo", ["echo", "done"])'];
+    const seen = [];
+    for (const killOnViolation of [true, false]) {
+      const executor = new Executor({ sandgate, killOnViolation });
+      executor.on('violation', (record, job) => seen.push([record.syscall, record.action, job.argv === argv]));
+      const r = await executor.execute({ argv });
+      assert.equal(r.verdict, killOnViolation ? 'violation' : 'ok');
+      assert.equal(r.stdout.toString(), killOnViolation ? '' : 'done\n');
+    }
+    assert.deepEqual(seen[0], ['execve', 'kill', true]);
+    assert.ok(seen.some((s) => s[0] === 'execve' && s[1] === 'audit'));
+  },
+  async disabled() {
+    await assert.rejects(new Executor({ enabled: false, sandgate }).execute({ argv: ['/bin/true'] }), /disabled/);
+  },
+  async cancel_waiting() {
+    const executor = new Executor({ sandgate, concurrency: 1 });
+    const first = executor.execute({ argv: SLEEP }), second = executor.execute({ argv: SLEEP });
+    await up([...executor.running.values()][0]);
+    executor.cancel();
+    await assert.rejects(second, /before it was started/);
+    assert.ok((await first).cancelled);
+  },
+  async no_sgctl() {
+    await assert.rejects(new Sandgate({ sgctl: '/nonexistent/sgctl' }).register(1, 'python', 'abc'), SandgateError);
+  },
+  async register() {
+    const s = new Sandgate({ sgctl: rest[0] });
+    assert.equal(await s.register(42, 'python', 'abc'), 'attach --pid 42 --lang python --mode enforce --container-id abc');
+    assert.equal(await s.unregister(42), 'detach --pid 42');
+  },
+};
+
+if (name === 'list') console.log(Object.keys(tests).filter((t) => t !== 'parent').join('\n'));
+else tests[name]().then(() => name === 'parent' || console.log('ok'));

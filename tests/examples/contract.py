@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The promises of docs/embedding.md through the Python client; the same list as contract.js."""
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+CLIENT = os.path.join(HERE, "..", "..", "examples", "python")
+sys.path.insert(0, CLIENT)
+from sandgate import Sandgate, SandgateError  # noqa: E402
+
+PYTHON = "/usr/bin/python3"
+SLEEP = [PYTHON, "-c", "import time; print('up', flush=True); time.sleep(600)"]
+PARENT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from sandgate import Sandgate
+def told(record):
+    if record["type"] == "start":
+        print(record["pid"], flush=True)
+run = Sandgate(sys.argv[2]).start(["/usr/bin/python3", "-c", "import time; time.sleep(600)"], on_record=told)
+run.wait()
+"""
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+        return True
+    except ProcessLookupError:
+        return False
+
+
+class Contract(unittest.TestCase):
+    sgrun = "sgrun"
+    tier = None
+
+    def setUp(self):
+        self.sandgate = Sandgate(self.sgrun, tier=self.tier)
+
+    def start(self):
+        up = threading.Event()
+        run = self.sandgate.start(SLEEP, on_record=lambda r: up.set() if r["type"] == "start" else None)
+        result = []
+        thread = threading.Thread(target=lambda: result.append(run.wait()))
+        thread.start()
+        self.assertTrue(up.wait(10))
+        while b"up" not in run.stdout:
+            time.sleep(0.005)
+
+        def finish():
+            thread.join(10)
+            self.assertTrue(result, "no end within 10 s")
+            return result[0]
+        return run, finish
+
+    def test_stdin(self):
+        r = self.sandgate.run([PYTHON, "-c", "print(input()[::-1])"], stdin=b"abc\n")
+        self.assertEqual(r.stdout, b"cba\n")
+        self.assertTrue(r.ok and r.complete and r.start["pid"] > 0)
+
+    def test_big_stdin_unread(self):
+        self.assertTrue(self.sandgate.run([PYTHON, "-c", "pass"], stdin=bytes(8 << 20)).ok)
+
+    def test_limit(self):
+        r = self.sandgate.run(SLEEP, limits={"wall_time": "300ms"})
+        self.assertEqual((r.verdict, r.limit, r.status), ("time_limit", "wall_time", 124))
+
+    def test_unknown_limit(self):
+        with self.assertRaisesRegex(ValueError, "unknown limit walltime"):
+            self.sandgate.start(SLEEP, limits={"walltime": 1})
+
+    def test_cancel(self):
+        run, finish = self.start()
+        run.cancel()
+        r = finish()
+        self.assertEqual((r.verdict, r.signal, r.cancelled), ("signal", 9, True))
+
+    def test_timeout(self):
+        self.assertTrue(self.sandgate.run(SLEEP, timeout=0.3).cancelled)
+
+    def test_terminate(self):
+        run, finish = self.start()
+        run.terminate()
+        r = finish()
+        self.assertEqual((r.signal, r.cancelled), (15, False))
+
+    def test_parent_dies(self):
+        parent = subprocess.Popen([PYTHON, "-c", PARENT, CLIENT, self.sgrun], stdout=subprocess.PIPE)
+        pid = int(parent.stdout.readline())
+        self.assertTrue(alive(pid))
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+        parent.stdout.close()
+        end = time.monotonic() + 5
+        while alive(pid) and time.monotonic() < end:
+            time.sleep(0.02)
+        self.assertFalse(alive(pid), "the sandboxed program lives on")
+
+    def test_max_output(self):
+        r = self.sandgate.run([PYTHON, "-c", "while True: print('x' * 4096)"], max_output=100000)
+        self.assertTrue(r.cancelled and len(r.stdout) <= 100000)
+
+    def test_no_sgrun(self):
+        with self.assertRaises(SandgateError):
+            Sandgate("/nonexistent/sgrun").run(["true"])
+
+    def test_refused(self):
+        with self.assertRaisesRegex(SandgateError, "no-such-option"):
+            self.sandgate.run(["/bin/true"], language="python", options=["--no-such-option"])
+        r = self.sandgate.run(["/nonexistent/program"], language="python")
+        self.assertEqual((r.verdict, r.status), ("error", 127))
+
+    def test_with_block(self):
+        with self.sandgate.start(SLEEP) as run:
+            pass
+        self.assertIsNotNone(run.process.returncode)
+
+    def test_explain(self):
+        r = self.sandgate.run([PYTHON, "-c", "import os; os.execv('/bin/true', ['true'])"])
+        self.assertEqual(r.verdict, "violation")
+        (sentence, line), = self.sandgate.explain([r.violation])
+        self.assertIn("start another program", sentence)
+        self.assertEqual(line, 'python: {inherit: "builtin:python", allow: [execve]}')
+
+    def test_no_descriptor_is_lost(self):
+        self.sandgate.run([PYTHON, "-c", "pass"])
+        before = sorted(os.listdir("/proc/self/fd"))
+        for _ in range(20):
+            self.sandgate.run([PYTHON, "-c", "pass"])
+        self.assertEqual(sorted(os.listdir("/proc/self/fd")), before)
