@@ -75,7 +75,6 @@ static int make_cgroup(struct sg_launch *l, struct sg_err *err)
 			return sg_err_set(err, errno, "cannot become a child subreaper: %s", strerror(errno));
 		return 0;
 	}
-	(void)sg_cgroup_sweep(l->cg.base);
 	l->session->cgroup_id = l->cg.id;
 	return 0;
 }
@@ -329,14 +328,17 @@ void sg_launch_release(struct sg_launch *l)
 
 void sg_launch_end(struct sg_launch *l)
 {
-	if (l->pid > 0) {
+	if (l->pid > 0 && !l->empty) {
 		l->judge.stopping = true;
 		(void)sg_members_kill(&l->members);
 		(void)sg_members_wait_empty(&l->members, 5000);
 	}
 	sg_launch_release(l);
 	(void)sg_cgroup_remove(&l->cg);
-	sg_guard_stop(&l->guard);
+	if (l->leaving)
+		sg_guard_leave(&l->guard);
+	else
+		sg_guard_stop(&l->guard);
 }
 
 void sg_launch_report(struct sg_launch *l)

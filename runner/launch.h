@@ -37,6 +37,8 @@ struct sg_launch {
 	int report;               /* the child's reports; end of file once the exec succeeded */
 	int signals;              /* signalfd */
 	struct sigaction sigpipe; /* what the caller had */
+	bool empty;               /* no process of it is left */
+	bool leaving;             /* sg_launch_end() is the last thing this process does */
 	int exec_errno;           /* why the program could not be executed; 0: it was */
 	uint64_t started_ns;      /* CLOCK_MONOTONIC */
 	uint64_t started_at;      /* the same moment as records show it */

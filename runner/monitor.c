@@ -334,9 +334,11 @@ int sg_monitor(struct sg_launch *l)
 	loop(&w);
 	/* The sandbox ends with its first process: what it left running is not for somebody else to wait for. */
 	l->judge.stopping = true;
-	if (sg_members_count(&l->members) != 0) {
+	l->empty = !sg_members_any(&l->members);
+	if (!l->empty) {
 		(void)sg_members_kill(&l->members);
-		if (sg_members_wait_empty(&l->members, 5000) < 0)
+		l->empty = sg_members_wait_empty(&l->members, 5000) == 0;
+		if (!l->empty)
 			sg_session_degrade(l->session, "processes of the sandbox could not be ended within 5 s");
 	}
 	status = sg_watch_finish(&w);

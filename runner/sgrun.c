@@ -59,12 +59,16 @@ static int run(const struct sg_options *o)
 		goto failed;
 	}
 	sg_launch_report(&launch);
+	/* What a crash left is removed while the program runs, not before. */
+	if (launch.cg.dirfd >= 0)
+		(void)sg_cgroup_sweep(launch.cg.base);
 	status = sg_monitor(&launch);
 	/* ENOENT for a file that is there: the interpreter it names is not. */
 	if (launch.exec_errno)
 		fprintf(stderr, "sgrun: cannot run %s: %s\n", plan.path,
 			launch.exec_errno == ENOENT ? "it, or the interpreter it names, does not exist"
 						    : strerror(launch.exec_errno));
+	launch.leaving = true;
 	sg_launch_end(&launch);
 	goto out;
 failed:

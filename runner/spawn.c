@@ -115,9 +115,12 @@ static int receive_report(int sock, struct sg_report *report, int *fd, int timeo
 	struct cmsghdr *h;
 	ssize_t n;
 
-	if (poll(&p, 1, timeout_ms) <= 0)
-		return -ETIMEDOUT;
 	n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	if (n < 0 && errno == EAGAIN) {
+		if (poll(&p, 1, timeout_ms) <= 0)
+			return -ETIMEDOUT;
+		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	}
 	if (n < 0)
 		return errno == ECONNRESET ? -EPIPE : -errno;
 	if (n == 0)

@@ -7,10 +7,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 #define SANDBOX_PREFIX "sandgate-"
@@ -32,13 +34,36 @@ static void unescape(char *s)
 	*out = '\0';
 }
 
+/*
+ * The usual places first: the mount table is long, and the kernel prints all of it. Only where the mount's directory is
+ * the root of the hierarchy itself (which has the id 1), so that nothing more need be known about it.
+ */
+static bool usual_mount(char *mount, size_t mount_size, char *root, size_t root_size)
+{
+	static const char *const places[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
+	struct statfs fs;
+	struct stat st;
+
+	for (size_t i = 0; i < SG_ARRAY_SIZE(places); i++) {
+		if (statfs(places[i], &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC || stat(places[i], &st) < 0 ||
+		    st.st_ino != 1)
+			continue;
+		return snprintf(mount, mount_size, "%s", places[i]) < (int)mount_size &&
+		       snprintf(root, root_size, "/") < (int)root_size;
+	}
+	return false;
+}
+
 int sg_cgroup_find_mount(char *mount, size_t mount_size, char *root, size_t root_size, struct sg_err *err)
 {
-	FILE *f = fopen("/proc/self/mountinfo", "re");
 	SG_FREE char *line = NULL;
 	size_t cap = 0;
 	int rc = -ENOENT;
+	FILE *f;
 
+	if (usual_mount(mount, mount_size, root, root_size))
+		return 0;
+	f = fopen("/proc/self/mountinfo", "re");
 	if (!f)
 		return sg_err_set(err, errno, "cannot read /proc/self/mountinfo: %s; is /proc mounted?",
 				  strerror(errno));

@@ -114,12 +114,16 @@ int sg_members_kill(const struct sg_members *m)
 	return 0;
 }
 
-static bool any_left(const struct sg_members *m)
+bool sg_members_any(const struct sg_members *m)
 {
 	struct walk w = {.m = m};
+	siginfo_t si;
 
 	if (by_cgroup(m))
-		return sg_cgroup_populated(m->cg) == 1;
+		return sg_cgroup_populated(m->cg) != 0;
+	/* Orphans become children of the supervisor; the guard is of the kind of child that is not asked for here. */
+	if (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD)
+		return false;
 	(void)sg_proc_children(m->supervisor, visit, &w);
 	return w.count > 0;
 }
@@ -133,7 +137,7 @@ int sg_members_wait_empty(const struct sg_members *m, int timeout_ms)
 		/* The guard is no ordinary child (its exit signal is 0), so it is not reaped here. */
 		while (waitpid(-1, NULL, WNOHANG) > 0)
 			;
-		if (!any_left(m))
+		if (!sg_members_any(m))
 			return 0;
 		if (sg_clock_ns(CLOCK_MONOTONIC) > end)
 			return -ETIMEDOUT;

@@ -20,6 +20,8 @@ struct sg_members {
 /* pid > 0: that task; 0: the caller's own group (a member's group holds only members: each sandbox is a session of its
  * own); < -1: that process group; -1 (everyone): never. */
 bool sg_members_contains(const struct sg_members *m, pid_t pid);
+/* Whether any process is left, dead ones that nobody has reaped yet included. */
+bool sg_members_any(const struct sg_members *m);
 /* Number of tasks; negative errno. */
 int sg_members_count(const struct sg_members *m);
 /* Sends SIGKILL to all, again and again until none is left that is not being reaped. 0 or negative errno. */
