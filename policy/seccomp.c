@@ -395,6 +395,130 @@ static int close_x32_gap(struct builder *b, unsigned frame, struct sg_err *err)
 }
 #endif
 
+/*
+ * The same frame, shorter: neighbouring numbers mostly share an outcome, and libseccomp's tree has a leaf for each
+ * number. The kernel translates a filter at every launch, and that takes as long as the filter is. libseccomp's stays
+ * the measure: the two are compared, and a frame that answers differently is not used.
+ */
+struct range {
+	unsigned first; /* number */
+	uint32_t token;
+};
+
+struct tree {
+	struct range range[SG_NR_MAX + 1];
+	uint32_t on_true[SG_NR_MAX],
+		on_false[SG_NR_MAX]; /* by comparison: the token to return; 0: another comparison */
+	unsigned n, start;
+	bool too_long;
+};
+
+static void emit_tree(struct builder *b, struct tree *t, unsigned lo, unsigned hi)
+{
+	const unsigned mid = (lo + hi) / 2, at = b->n;
+
+	emit(b, BPF_JMP | BPF_JGE | BPF_K, t->range[mid].first, 0, 0);
+	if (mid - lo == 1)
+		t->on_false[at - t->start] = t->range[lo].token;
+	else
+		emit_tree(b, t, lo, mid);
+	if (hi - mid == 1) {
+		t->on_true[at - t->start] = t->range[mid].token;
+		return;
+	}
+	t->too_long |= b->n - at - 1 >= TO_LIMIT;
+	b->insns[at].jt = (__u8)(b->n - at - 1);
+	emit_tree(b, t, mid, hi);
+}
+
+/* The return of a token behind the tree, as an offset from one of its comparisons. */
+static __u8 emit_leaf(struct builder *b, struct tree *t, unsigned end, unsigned at, uint32_t token)
+{
+	unsigned i;
+
+	for (i = end; i < b->n && b->insns[i].k != (SECCOMP_RET_TRACE | token); i++)
+		;
+	if (i == b->n)
+		emit(b, BPF_RET | BPF_K, SECCOMP_RET_TRACE | token, 0, 0);
+	t->too_long |= i - at - 1 >= TO_LIMIT;
+	return (__u8)(i - at - 1);
+}
+
+/* false: too long for the comparisons' jumps. */
+static bool emit_frame(struct builder *b, const struct sg_ruleset *rs, struct tree *t)
+{
+	unsigned nr, i, end;
+
+	for (nr = 0; nr <= SG_NR_MAX; nr++) {
+		uint32_t k = nr < SG_NR_MAX ? token(rs, nr) : unlisted_token(rs);
+
+		if (!t->n || t->range[t->n - 1].token != k)
+			t->range[t->n++] = (struct range){.first = nr, .token = k};
+	}
+	if (t->n < 2)
+		return false;
+	emit(b, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
+	emit(b, BPF_JMP | BPF_JEQ | BPF_K, sg_native_arch(), 1, 0);
+	emit(b, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
+	emit(b, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
+#ifdef __x86_64__
+	emit(b, BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
+	emit(b, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
+#endif
+	t->start = b->n;
+	emit_tree(b, t, 0, t->n);
+	end = b->n;
+	for (i = t->start; i < end && !t->too_long; i++) {
+		if (t->on_true[i - t->start])
+			b->insns[i].jt = emit_leaf(b, t, end, i, t->on_true[i - t->start]);
+		if (t->on_false[i - t->start])
+			b->insns[i].jf = emit_leaf(b, t, end, i, t->on_false[i - t->start]);
+	}
+	return !t->too_long && !b->overflow;
+}
+
+/* Whether two frames answer alike, for every number that can be listed and around every edge. */
+static bool frames_agree(const struct builder *a, const struct builder *b)
+{
+	static const uint32_t beyond[] = {SG_NR_MAX,  SG_NR_MAX + 1, 1000,       0xffff,     0x3fffffff, 0x40000000,
+					  0x40000001, 0x400001ff,    0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff};
+	const uint32_t arch[] = {sg_native_arch(), AUDIT_ARCH_I386, AUDIT_ARCH_ARM, 0};
+	static const uint64_t args[SG_ARGS];
+	size_t i, j;
+
+	for (i = 0; i < sizeof(arch) / sizeof(arch[0]); i++) {
+		for (j = 0; j < SG_NR_MAX + sizeof(beyond) / sizeof(beyond[0]); j++) {
+			uint32_t nr = j < SG_NR_MAX ? (uint32_t)j : beyond[j - SG_NR_MAX];
+
+			if (sg_filter_simulate(a->insns, a->n, arch[i], nr, args) !=
+			    sg_filter_simulate(b->insns, b->n, arch[i], nr, args))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* Puts the shorter form in the place of libseccomp's frame. */
+static int shorten_frame(struct builder *b, const struct sg_ruleset *rs, struct sg_err *err)
+{
+	struct builder *shorter = calloc(1, sizeof(*shorter));
+	struct tree *t = calloc(1, sizeof(*t));
+	int rc = 0;
+
+	if (!shorter || !t) {
+		rc = sg_err_set(err, ENOMEM, "out of memory while building the seccomp filter");
+	} else if (emit_frame(shorter, rs, t) && shorter->n < b->n) {
+		if (frames_agree(b, shorter))
+			*b = *shorter;
+		else
+			rc = sg_err_set(err, EINVAL,
+					"the frame of the seccomp filter answers differently than libseccomp's");
+	}
+	free(shorter);
+	free(t);
+	return rc;
+}
+
 static int finish(struct builder *b, struct sg_filter *out, struct sg_err *err)
 {
 	const size_t code = b->n * sizeof(struct sock_filter);
@@ -423,6 +547,12 @@ static int build(struct builder *b, const struct sg_ruleset *rs, struct sg_err *
 	int rc;
 
 	rc = generate_frame(rs, b, err);
+#ifdef __x86_64__
+	if (!rc)
+		rc = close_x32_gap(b, b->n, err);
+#endif
+	if (!rc)
+		rc = shorten_frame(b, rs, err);
 	if (rc)
 		return rc;
 	frame = b->n;
@@ -437,10 +567,6 @@ static int build(struct builder *b, const struct sg_ruleset *rs, struct sg_err *
 	for (i = 0; i < frame && !rc; i++)
 		if (BPF_CLASS(b->insns[i].code) == BPF_RET)
 			rc = rewrite_return(b, i, block, err);
-#ifdef __x86_64__
-	if (!rc)
-		rc = close_x32_gap(b, frame, err);
-#endif
 	return rc;
 }
 

@@ -159,6 +159,16 @@ static unsigned count_components(const char *path)
 	return n;
 }
 
+static int refused(const char *path, int code, struct sg_err *err)
+{
+	return sg_err_set(err, code, "cannot create a cgroup, %s: %s%s", path, strerror(code),
+			  code == EACCES || code == EPERM ? "; run as root, or have the cgroup delegated (systemd-run "
+							    "--user --scope -p Delegate=yes ...)"
+			  : code == EROFS                 ? "; mount cgroup2 read-write in this container"
+							  : "");
+}
+
+/* name: already in cg, or empty, for one that tells who the owner is. */
 static int make_below(struct sg_cgroup *cg, const char *mount, const char *root, const char *rel_base, bool may_exist,
 		      struct sg_err *err)
 {
@@ -167,18 +177,21 @@ static int make_below(struct sg_cgroup *cg, const char *mount, const char *root,
 	char controllers[256];
 	struct stat st;
 
-	if (snprintf(cg->base, sizeof(cg->base), "%s%s", m, r) >= (int)sizeof(cg->base) ||
-	    snprintf(cg->path, sizeof(cg->path), "%s/%s", cg->base, cg->name) >= (int)sizeof(cg->path) ||
+	if (snprintf(cg->base, sizeof(cg->base), "%s%s", m, r) >= (int)sizeof(cg->base))
+		return sg_err_set(err, ENAMETOOLONG, "the path of the cgroup2 mount is too long: %s", mount);
+	/* Asked first, because where it was not delegated all else is for nothing. */
+	if (faccessat(AT_FDCWD, cg->base, W_OK, AT_EACCESS) < 0)
+		return refused(cg->base, errno, err);
+	/* pid and start time say whether the owner still lives, also after the pid was used again. */
+	if (!cg->name[0])
+		snprintf(cg->name, sizeof(cg->name), SANDBOX_PREFIX "%d-%llu", (int)getpid(),
+			 (unsigned long long)sg_proc_start_time(getpid()));
+	if (snprintf(cg->path, sizeof(cg->path), "%s/%s", cg->base, cg->name) >= (int)sizeof(cg->path) ||
 	    snprintf(cg->rel, sizeof(cg->rel), "%s/%s", r, cg->name) >= (int)sizeof(cg->rel))
 		return sg_err_set(err, ENAMETOOLONG, "the path of the cgroup2 mount is too long: %s", mount);
 	enable_controllers(cg->base);
 	if (mkdir(cg->path, 0755) < 0 && !(may_exist && errno == EEXIST))
-		return sg_err_set(err, errno, "cannot create the cgroup %s: %s%s", cg->path, strerror(errno),
-				  errno == EACCES || errno == EPERM
-					  ? "; run as root, or have the cgroup delegated (systemd-run --user "
-					    "--scope -p Delegate=yes ...)"
-				  : errno == EROFS ? "; mount cgroup2 read-write in this container"
-						   : "");
+		return refused(cg->path, errno, err);
 	cg->dirfd = open(cg->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (cg->dirfd < 0 || fstat(cg->dirfd, &st) < 0) {
 		int e = errno;
@@ -209,9 +222,6 @@ int sg_cgroup_create(struct sg_cgroup *cg, struct sg_err *err)
 	rc = sg_cgroup_find_mount(mount, sizeof(mount), root, sizeof(root), err);
 	if (rc)
 		return rc;
-	/* pid and start time say whether the owner still lives, also after the pid was used again. */
-	snprintf(cg->name, sizeof(cg->name), SANDBOX_PREFIX "%d-%llu", (int)getpid(),
-		 (unsigned long long)sg_proc_start_time(getpid()));
 	if (geteuid() == 0)
 		return make_below(cg, mount, root, "/", false, err);
 	if (own_cgroup(own, sizeof(own)) < 0)
