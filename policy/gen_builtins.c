@@ -139,10 +139,10 @@ static void write_entry(FILE *out, size_t index, const struct sg_builtin *b, con
 	}
 	l = sg_policy_limits(p);
 	fprintf(out, "\t\t.digest = \"%s\",\n", sg_policy_digest(p));
-	fprintf(out, "\t\t.limits = {%lluU, %lluU, %lluU, %lluU, %lluU, %lluU, %lluU, %lluU},\n",
+	fprintf(out, "\t\t.limits = {%lluU, %lluU, %lluU, %lluU, %lluU, %lluU, %lluU, %lluU, %lluU},\n",
 		(unsigned long long)l->pids, (unsigned long long)l->open_files, (unsigned long long)l->file_size,
 		(unsigned long long)l->stack, (unsigned long long)l->cpu_time, (unsigned long long)l->wall_time,
-		(unsigned long long)l->memory, (unsigned long long)l->output);
+		(unsigned long long)l->memory, (unsigned long long)l->output, (unsigned long long)l->cpus);
 	fprintf(out, "\t\t.filter = {insns_%zu, patches_%zu, %u, %u, %s, %s, NULL},\n\t},\n", index, index, f->n_insns,
 		f->n_patches, f->has_supervised ? "true" : "false", f->has_audit ? "true" : "false");
 }

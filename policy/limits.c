@@ -51,3 +51,33 @@ int sg_parse_time(const char *text, uint64_t *ms)
 
 	return parse(text, units, ms);
 }
+
+int sg_parse_cpus(const char *text, uint64_t *milli)
+{
+	static const struct unit plain[] = {{"", 1000}, {NULL, 0}};
+	char whole[24];
+	size_t n = strcspn(text, ".");
+	uint64_t v, scale = 100;
+	int rc;
+
+	if (n >= sizeof(whole))
+		return -ERANGE;
+	memcpy(whole, text, n);
+	whole[n] = '\0';
+	rc = parse(whole, plain, &v);
+	if (rc)
+		return rc;
+	if (text[n] == '.') {
+		if (!isdigit((unsigned char)text[++n]))
+			return -EINVAL;
+		for (; isdigit((unsigned char)text[n]); n++, scale /= 10)
+			v += (uint64_t)(text[n] - '0') * scale;
+		if (text[n])
+			return -EINVAL;
+	}
+	/* cpu.max knows no less than a hundredth (1 ms in a period of 100), and no machine has more than a million. */
+	if (v && (v < 10 || v > 1000000000ULL))
+		return -ERANGE;
+	*milli = v;
+	return 0;
+}

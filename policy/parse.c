@@ -330,7 +330,7 @@ static int parse_limits(struct sg_parser *p, struct sg_lang *lang, const struct 
 		char kind;
 	} keys[] = {{"pids", &l->pids, 'n'},     {"open_files", &l->open_files, 'n'}, {"file_size", &l->file_size, 's'},
 		    {"stack", &l->stack, 's'},   {"cpu_time", &l->cpu_time, 't'},     {"wall_time", &l->wall_time, 't'},
-		    {"memory", &l->memory, 's'}, {"output", &l->output, 's'}};
+		    {"memory", &l->memory, 's'}, {"output", &l->output, 's'},         {"cpus", &l->cpus, 'c'}};
 	const size_t n_keys = sizeof(keys) / sizeof(keys[0]);
 	const struct sg_node *key, *val;
 	struct sg_suggest s;
@@ -354,8 +354,9 @@ static int parse_limits(struct sg_parser *p, struct sg_lang *lang, const struct 
 		}
 		if (val->type != SG_NODE_SCALAR)
 			return sg_wrong_type(p, val, key->value, "a single value");
-		rc = keys[i].kind == 't' ? sg_parse_time(val->value, keys[i].to)
-					 : sg_parse_size(val->value, keys[i].to);
+		rc = keys[i].kind == 't'   ? sg_parse_time(val->value, keys[i].to)
+		     : keys[i].kind == 'c' ? sg_parse_cpus(val->value, keys[i].to)
+					   : sg_parse_size(val->value, keys[i].to);
 		if (!rc && keys[i].kind == 'n' && strspn(val->value, "0123456789") != val->len)
 			rc = -EINVAL;
 		if (rc == -ERANGE)
@@ -365,6 +366,7 @@ static int parse_limits(struct sg_parser *p, struct sg_lang *lang, const struct 
 			return sg_perr(p, val->pos, "the limit \"%s\" must be %s, not \"%.64s\"", key->value,
 				       keys[i].kind == 'n'   ? "a number"
 				       : keys[i].kind == 's' ? "a size like 4096, 64K, 16M or 1G"
+				       : keys[i].kind == 'c' ? "a number of processors like 2 or 0.5"
 							     : "a time like 500ms, 10s, 2m or 1h",
 				       val->value);
 		if (!*keys[i].to)

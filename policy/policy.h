@@ -56,7 +56,7 @@ const char *sg_builtin_name(size_t index);
 /* The language a program's file name suggests ("python3.11" -> "python"), NULL when none. Static storage. */
 const char *sg_language_of_program(const char *path);
 
-/* Limits that a policy may set; 0: not set. Sizes in bytes, times in milliseconds. */
+/* Limits that a policy may set; 0: not set. Sizes in bytes, times in milliseconds, processors in thousandths. */
 struct sg_limits {
 	uint64_t pids;
 	uint64_t open_files;
@@ -66,12 +66,15 @@ struct sg_limits {
 	uint64_t wall_time;
 	uint64_t memory;
 	uint64_t output;
+	uint64_t cpus;
 };
 
 /* "10", "500ms", "2s", "1m", "1h" -> milliseconds (a bare number is seconds); "64", "64K", "10M", "1G" -> bytes.
  * Return 0, -EINVAL or -ERANGE; *out untouched on failure. */
 int sg_parse_time(const char *text, uint64_t *ms);
 int sg_parse_size(const char *text, uint64_t *bytes);
+/* "2", "0.5" processors -> thousandths; at least 0.01, at most three decimals. As above. */
+int sg_parse_cpus(const char *text, uint64_t *milli);
 
 const char *sg_policy_name(const struct sg_policy *p);   /* canonical language */
 const char *sg_policy_source(const struct sg_policy *p); /* file, or "builtin:NAME" */

@@ -161,7 +161,7 @@ static void merge_limits(struct sg_limits *to, const struct sg_limits *from)
 	const uint64_t *s = (const uint64_t *)from;
 	size_t i;
 
-	_Static_assert(sizeof(struct sg_limits) == 8 * sizeof(uint64_t), "struct sg_limits is a row of eight numbers");
+	_Static_assert(sizeof(struct sg_limits) == 9 * sizeof(uint64_t), "struct sg_limits is a row of nine numbers");
 	for (i = 0; i < sizeof(*to) / sizeof(*t); i++)
 		if (!t[i])
 			t[i] = s[i];

@@ -91,9 +91,9 @@ json_t *sg_row_json(const struct sg_row *r)
 
 static const struct {
 	const char *name;
-	char kind; /* n: number, s: size, t: time */
-} limits[SG_N_LIMITS] = {{"pids", 'n'},     {"open_files", 'n'}, {"file_size", 's'}, {"stack", 's'},
-			 {"cpu_time", 't'}, {"wall_time", 't'},  {"memory", 's'},    {"output", 's'}};
+	char kind; /* n: number, s: size, t: time, c: processors */
+} limits[SG_N_LIMITS] = {{"pids", 'n'},      {"open_files", 'n'}, {"file_size", 's'}, {"stack", 's'}, {"cpu_time", 't'},
+			 {"wall_time", 't'}, {"memory", 's'},     {"output", 's'},    {"cpus", 'c'}};
 
 const char *sg_limit_name(size_t i)
 {
@@ -102,8 +102,8 @@ const char *sg_limit_name(size_t i)
 
 uint64_t sg_limit_value(const struct sg_limits *l, size_t i)
 {
-	const uint64_t values[SG_N_LIMITS] = {l->pids,     l->open_files, l->file_size, l->stack,
-					      l->cpu_time, l->wall_time,  l->memory,    l->output};
+	const uint64_t values[SG_N_LIMITS] = {l->pids,      l->open_files, l->file_size, l->stack, l->cpu_time,
+					      l->wall_time, l->memory,     l->output,    l->cpus};
 
 	return values[i];
 }
@@ -116,6 +116,12 @@ const char *sg_limit_text(size_t i, uint64_t value, char *buf, size_t size)
 
 	if (limits[i].kind == 't') {
 		snprintf(buf, size, v % 1000 ? "%llums" : "%llus", v % 1000 ? v : v / 1000);
+		return buf;
+	}
+	if (limits[i].kind == 'c') {
+		int digits = v % 1000 ? v % 100 ? v % 10 ? 3 : 2 : 1 : 0;
+
+		snprintf(buf, size, "%.*f", digits, (double)v / 1000);
 		return buf;
 	}
 	if (limits[i].kind == 's')

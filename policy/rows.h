@@ -24,7 +24,7 @@ const char *sg_row_text(const struct sg_row *r, char *buf, size_t size);
 void sg_row_print(const struct sg_row *r, const char *prefix, FILE *out);
 json_t *sg_row_json(const struct sg_row *r);
 
-#define SG_N_LIMITS 8
+#define SG_N_LIMITS 9
 const char *sg_limit_name(size_t i);
 uint64_t sg_limit_value(const struct sg_limits *l, size_t i);
 /* As a policy file would say it: "64", "16M", "500ms". */

@@ -33,6 +33,7 @@ const char *sg_step_name(uint32_t step)
 		[SG_STEP_READY] = "ready",
 		[SG_STEP_SESSION] = "starting a new session",
 		[SG_STEP_PARENT] = "tying itself to the supervisor's life",
+		[SG_STEP_OUTPUT] = "putting the output pipes in place",
 		[SG_STEP_FDS] = "closing descriptors",
 		[SG_STEP_CHDIR] = "changing to the working directory",
 		[SG_STEP_RLIMIT] = "setting resource limits",
@@ -170,6 +171,8 @@ static void take_fds(struct sg_child *c)
 	c->wait = move_up(c, c->wait, highest);
 	c->landlock_fd = move_up(c, c->landlock_fd, highest);
 	c->cwd = move_up(c, h->cwd, highest);
+	for (int i = 0; i < 3; i++)
+		c->std[i] = move_up(c, c->std[i], highest);
 	for (int i = 0; i < h->n_fds; i++)
 		from[i] = move_up(c, h->from[i], highest);
 	for (int i = 0; i < h->n_fds; i++) {
@@ -323,6 +326,9 @@ _Noreturn void sg_child_run(const struct sg_child *given)
 		(void)sigaction(SIGPIPE, &c->sigpipe, NULL);
 	}
 	try(c, SG_STEP_SESSION, sys(SYS_setsid, 0, 0, 0, 0));
+	for (int fd = 0; fd <= 2; fd++)
+		if (c->std[fd] >= 0)
+			try(c, SG_STEP_OUTPUT, sys(SYS_dup3, c->std[fd], fd, 0, 0));
 	seal_fds(c);
 	if (c->heir)
 		take_rest(c);

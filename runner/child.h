@@ -13,6 +13,7 @@ enum sg_step {
 	SG_STEP_READY = 0, /* not a failure: the filter is loaded, the listener (if any) is attached to the message */
 	SG_STEP_SESSION,
 	SG_STEP_PARENT,
+	SG_STEP_OUTPUT,
 	SG_STEP_FDS,
 	SG_STEP_CHDIR,
 	SG_STEP_RLIMIT,
@@ -80,6 +81,7 @@ struct sg_child {
 	int report;                         /* socket to the supervisor, SOCK_SEQPACKET */
 	int wait;                           /* read end: go on when a byte comes, die at end of file; -1: do not wait */
 	const struct sg_landlock *landlock; /* NULL: none */
+	int std[3];                         /* what takes the place of its 0, 1 and 2 in the end; -1: nothing */
 	pid_t supervisor;
 	bool outlives;              /* not tied to the supervisor's life */
 	const struct sg_heir *heir; /* NULL: everything is inherited from the parent */

@@ -172,49 +172,6 @@ static int choose_tier(struct sg_launch *l, struct sg_err *err)
 	return 0;
 }
 
-static void plan_pids(struct sg_launch *l)
-{
-	uint64_t max = l->plan->limits.pids;
-	char text[32];
-
-	if (!max)
-		return;
-	snprintf(text, sizeof(text), "%llu", (unsigned long long)max);
-	if (l->cg.dirfd >= 0 && l->cg.has_pids && sg_write_file(l->cg.dirfd, "pids.max", text) == 0) {
-		json_object_set_new(l->mechanisms, "pids", json_string("cgroup pids.max"));
-	} else if (l->filter) {
-		l->judge.max_tasks = max;
-		json_object_set_new(l->mechanisms, "pids", json_string("seccomp notification"));
-	} else {
-		sg_launch_degrade(l, "limit pids: no pids controller, and no seccomp filter to count forks");
-	}
-}
-
-static void plan_mechanisms(struct sg_launch *l)
-{
-	const struct sg_limits *x = &l->plan->limits;
-	const struct {
-		const char *name;
-		uint64_t value;
-		const char *mechanism;
-	} rows[] = {{"open_files", x->open_files, "RLIMIT_NOFILE"},
-		    {"file_size", x->file_size, "RLIMIT_FSIZE"},
-		    {"stack", x->stack, "RLIMIT_STACK"},
-		    {"cpu_time_ms", x->cpu_time, "RLIMIT_CPU (per process)"},
-		    {"wall_time_ms", x->wall_time, "supervisor timer"},
-		    {"memory", x->memory, NULL},
-		    {"output", x->output, NULL}};
-
-	for (size_t i = 0; i < SG_ARRAY_SIZE(rows); i++) {
-		if (!rows[i].value)
-			continue;
-		if (rows[i].mechanism)
-			json_object_set_new(l->mechanisms, rows[i].name, json_string(rows[i].mechanism));
-		else
-			sg_launch_degrade(l, "limit %s: not enforced by this version", rows[i].name);
-	}
-}
-
 /* Keeps the sandbox out of cgroupfs and off the processes beside it; seccomp cannot see paths. */
 static void build_landlock(struct sg_launch *l)
 {
@@ -252,10 +209,14 @@ static int start_child(struct sg_launch *l, const sigset_t *mask, uint64_t marke
 	return rc;
 }
 
-void sg_launch_limits(struct sg_launch *l)
+int sg_launch_limits(struct sg_launch *l, const int std[3], struct sg_err *err)
 {
-	plan_pids(l);
-	plan_mechanisms(l);
+	const struct sg_limits *want = &l->plan->limits;
+	int rc = sg_limiter_plan(&l->limiter, want, &l->cg, &l->members, l->filter, l->plan->options->require_limits,
+				 l->mechanisms, l->degraded, err);
+
+	l->judge.max_tasks = l->limiter.count_pids ? want->pids : 0;
+	return rc || !want->output ? rc : sg_output_open(&l->output, std, want->output, err);
 }
 
 void sg_launch_init(struct sg_launch *l, struct sg_plan *plan, struct sg_session *session)
@@ -265,6 +226,7 @@ void sg_launch_init(struct sg_launch *l, struct sg_plan *plan, struct sg_session
 	l->session = session;
 	l->cg.dirfd = l->pidfd = l->listener = l->report = l->signals = -1;
 	l->guard.pipe = l->landlock.fd = -1;
+	sg_output_init(&l->output);
 	l->degraded = json_array();
 	l->mechanisms = json_object();
 	l->judge = (struct sg_judge){
@@ -274,6 +236,7 @@ void sg_launch_init(struct sg_launch *l, struct sg_plan *plan, struct sg_session
 
 int sg_launch_start(struct sg_launch *l, struct sg_plan *plan, struct sg_session *session, struct sg_err *err)
 {
+	static const int standard[3] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
 	uint64_t marker = 0;
 	sigset_t mask;
 	int rc;
@@ -289,9 +252,10 @@ int sg_launch_start(struct sg_launch *l, struct sg_plan *plan, struct sg_session
 	}
 	if (!rc && l->bpf)
 		rc = register_alone(l, err);
+	if (!rc)
+		rc = sg_launch_limits(l, standard, err);
 	if (!rc) {
 		build_landlock(l);
-		sg_launch_limits(l);
 		rc = start_child(l, &mask, marker, err);
 	}
 	if (rc)
@@ -316,6 +280,7 @@ void sg_launch_release(struct sg_launch *l)
 	close_fd(&l->report);
 	close_fd(&l->pidfd);
 	close_fd(&l->signals);
+	sg_output_close(&l->output);
 	if (!l->shared)
 		sg_bpf_close(l->bpf);
 	else if (l->registered)

@@ -3,11 +3,13 @@
 #define SG_LAUNCH_H
 
 #include "runner/guard.h"
+#include "runner/output.h"
 #include "runner/plan.h"
 #include "supervisor/bpf.h"
 #include "supervisor/cgroup.h"
 #include "supervisor/judge.h"
 #include "supervisor/landlock.h"
+#include "supervisor/limiter.h"
 #include "supervisor/members.h"
 #include "supervisor/session.h"
 
@@ -24,6 +26,8 @@ struct sg_launch {
 	struct sg_guard guard;
 	struct sg_landlock landlock;
 	struct sg_judge judge;
+	struct sg_limiter limiter;
+	struct sg_output output;
 	struct sg_bpf *bpf; /* NULL: no BPF */
 	bool shared;        /* bpf is a daemon's: other sandboxes use it too */
 	bool registered;    /* the BPF side knows the sandbox */
@@ -65,8 +69,11 @@ void sg_launch_init(struct sg_launch *l, struct sg_plan *plan, struct sg_session
 bool sg_launch_wants_sys_enter(const struct sg_launch *l);
 /* Tells l->bpf about the sandbox; policy: the number of its policy there. Errors: as sg_bpf_add_sandbox(). */
 int sg_launch_register(struct sg_launch *l, uint32_t policy, struct sg_err *err);
-/* Puts the limits in force that do not belong to the child, and notes what enforces which. */
-void sg_launch_limits(struct sg_launch *l);
+/*
+ * Puts the limits in force that do not belong to the child, and notes what enforces which. std: the descriptors that
+ * the program is given as 0, 1 and 2. Errors: -ENOTSUP for --require-limits, what pipe(2) said.
+ */
+int sg_launch_limits(struct sg_launch *l, const int std[3], struct sg_err *err);
 void sg_launch_degrade(struct sg_launch *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Gives everything back but the cgroup. No process of the sandbox may be left. */
 void sg_launch_release(struct sg_launch *l);

@@ -34,10 +34,14 @@ void sg_watch_cancel(struct sg_watch *w)
 
 void sg_watch_signal(struct sg_watch *w, int sig)
 {
+	bool end = sig == SIGTERM || sig == SIGINT || sig == SIGHUP || sig == SIGQUIT;
+
 	/* A program may ignore the first request to end; not the second. */
-	if ((sig == SIGTERM || sig == SIGINT || sig == SIGHUP || sig == SIGQUIT) && ++w->terms > 1)
+	if (w->ended)
+		w->gave_up |= end;
+	else if (end && ++w->terms > 1)
 		sg_watch_cancel(w);
-	else if (!w->ended)
+	else
 		(void)syscall(SYS_pidfd_send_signal, w->l->pidfd, sig, NULL, 0);
 }
 
@@ -86,53 +90,56 @@ static void consume_events(struct sg_watch *w)
 		sg_session_degrade(w->l->session, "%s", err.message);
 }
 
-static int until_deadline(const struct sg_watch *w)
-{
-	uint64_t now;
-
-	if (!w->deadline_ns)
-		return -1;
-	now = sg_clock_ns(CLOCK_MONOTONIC);
-	return now >= w->deadline_ns ? 0 : (int)((w->deadline_ns - now) / 1000000ULL) + 1;
-}
-
 void sg_watch_deadline(struct sg_watch *w)
 {
-	if (!w->deadline_ns || sg_clock_ns(CLOCK_MONOTONIC) < w->deadline_ns)
-		return;
-	w->deadline_ns = 0;
-	w->l->session->limit = "wall_time";
-	sg_session_limit(w->l->session, "wall_time", w->l->plan->limits.wall_time);
-	sg_watch_stop(w);
+	struct sg_session *s = w->l->session;
+	uint64_t value = 0;
+	const char *limit = NULL;
+
+	/* What ended by itself in time ended in time, even if we are late to look. */
+	if (!w->ended && !w->l->judge.stopping)
+		limit = sg_limiter_check(&w->l->limiter, sg_clock_ns(CLOCK_MONOTONIC), &value);
+	if (!limit && w->l->output.exceeded && !s->limit) {
+		limit = "output";
+		value = w->l->plan->limits.output;
+	}
+	if (limit && !s->limit) {
+		s->limit = limit;
+		sg_session_limit(s, limit, value);
+		sg_watch_stop(w);
+	}
+	w->deadline_ns = w->ended || w->l->judge.stopping ? 0 : sg_limiter_next(&w->l->limiter);
 }
 
 static void reap(struct sg_watch *w)
 {
-	if (wait4(w->l->pid, &w->status, WNOHANG, &w->usage) == w->l->pid)
+	if (wait4(w->l->pid, &w->status, WNOHANG, &w->usage) == w->l->pid) {
 		w->ended = true;
+		w->ended_ns = sg_clock_ns(CLOCK_MONOTONIC);
+	}
 }
 
 void sg_watch_start(struct sg_watch *w, struct sg_launch *l)
 {
 	*w = (struct sg_watch){.l = l};
-	if (l->plan->limits.wall_time)
-		w->deadline_ns = l->started_ns + l->plan->limits.wall_time * 1000000ULL;
+	w->deadline_ns = sg_limiter_next(&l->limiter);
 }
 
 void sg_watch_fds(const struct sg_watch *w, struct pollfd p[SG_WATCH_N])
 {
 	const struct sg_launch *l = w->l;
 
-	p[SG_WATCH_PID] = (struct pollfd){.fd = l->pidfd, .events = POLLIN};
+	p[SG_WATCH_PID] = (struct pollfd){.fd = w->ended ? -1 : l->pidfd, .events = POLLIN};
 	p[SG_WATCH_SIGNALS] = (struct pollfd){.fd = l->signals, .events = POLLIN};
 	p[SG_WATCH_REPORT] = (struct pollfd){.fd = l->report, .events = POLLIN};
 	p[SG_WATCH_LISTENER] = (struct pollfd){.fd = l->judge.kill ? -1 : l->listener, .events = POLLIN};
 	p[SG_WATCH_BPF] = (struct pollfd){.fd = l->bpf ? sg_bpf_event_fd(l->bpf) : -1, .events = POLLIN};
 	p[SG_WATCH_STREAM] = (struct pollfd){.fd = sg_stream_wait_fd(&l->session->stream), .events = POLLOUT};
 	p[SG_WATCH_FORKS] = (struct pollfd){.fd = l->judge.forks.timer, .events = POLLIN};
-	p[SG_WATCH_CANCEL] =
-		(struct pollfd){.fd = l->plan->options->cancel && !w->cancelled ? l->plan->options->cancel_fd : -1,
-				.events = POLLIN | POLLRDHUP};
+	p[SG_WATCH_CANCEL] = (struct pollfd){
+		.fd = l->plan->options->cancel && !w->cancelled && !w->gave_up ? l->plan->options->cancel_fd : -1,
+		.events = POLLIN | POLLRDHUP};
+	sg_output_poll(&l->output, &p[SG_WATCH_OUTPUT]);
 }
 
 void sg_watch_step(struct sg_watch *w, const struct pollfd p[SG_WATCH_N])
@@ -153,57 +160,98 @@ void sg_watch_step(struct sg_watch *w, const struct pollfd p[SG_WATCH_N])
 		read_report(w);
 	if (p[SG_WATCH_STREAM].revents)
 		sg_stream_pump(&l->session->stream);
+	for (int i = 0; i < SG_OUTPUT_LANES; i++)
+		if (p[SG_WATCH_OUTPUT + i].revents) {
+			sg_output_pump(&l->output);
+			break;
+		}
 	if (p[SG_WATCH_PID].revents)
 		reap(w);
-	if (p[SG_WATCH_CANCEL].revents && !w->ended)
-		sg_watch_cancel(w);
+	if (p[SG_WATCH_CANCEL].revents) {
+		if (w->ended)
+			w->gave_up = true;
+		else
+			sg_watch_cancel(w);
+	}
 }
 
-static void loop(struct sg_watch *w)
+/* One turn; deadline_ns: CLOCK_MONOTONIC, 0: none. */
+static void turn(struct sg_watch *w, uint64_t deadline_ns)
 {
-	while (!w->ended) {
-		struct pollfd p[SG_WATCH_N];
-		int n;
+	uint64_t now = deadline_ns ? sg_clock_ns(CLOCK_MONOTONIC) : 0, left = deadline_ns > now ? deadline_ns - now : 0;
+	struct timespec ts = {.tv_sec = (time_t)(left / 1000000000ULL), .tv_nsec = (long)(left % 1000000000ULL)};
+	struct pollfd p[SG_WATCH_N];
+	int n;
 
-		sg_watch_fds(w, p);
-		n = poll(p, SG_WATCH_N, until_deadline(w));
-		if (n < 0 && errno != EINTR) {
-			sg_session_degrade(w->l->session, "poll failed: %s", strerror(errno));
-			sg_watch_stop(w);
+	sg_watch_fds(w, p);
+	n = ppoll(p, SG_WATCH_N, deadline_ns ? &ts : NULL, NULL);
+	if (n < 0 && errno != EINTR) {
+		sg_session_degrade(w->l->session, "poll failed: %s", strerror(errno));
+		sg_watch_stop(w);
+	}
+	if (n > 0)
+		sg_watch_step(w, p);
+	sg_watch_deadline(w);
+}
+
+/*
+ * What the program wrote and its reader has not taken yet. The program could have waited for its reader as long as its
+ * time lasts, so that is how long we do; not after it was stopped.
+ */
+static void drain(struct sg_watch *w)
+{
+	struct sg_limiter *x = &w->l->limiter;
+	bool stopped = w->l->session->limit || w->l->session->killing || w->cancelled;
+	uint64_t soon = sg_clock_ns(CLOCK_MONOTONIC) + FLUSH_MS * 1000000ULL;
+	uint64_t until = stopped || (x->wall_at && x->wall_at < soon) ? soon : x->wall_at;
+
+	sg_output_pump(&w->l->output);
+	sg_watch_deadline(w);
+	while (!sg_output_done(&w->l->output)) {
+		if ((until && sg_clock_ns(CLOCK_MONOTONIC) >= until) || w->gave_up) {
+			if (!w->l->output.exceeded)
+				sg_session_degrade(w->l->session,
+						   "output was not delivered: its reader does not take it");
+			break;
 		}
-		if (n > 0)
-			sg_watch_step(w, p);
-		sg_watch_deadline(w);
+		if (w->l->output.exceeded && (!until || until > soon))
+			until = soon;
+		turn(w, until);
 	}
 }
 
 /* ---- the end ---- */
 
-static uint64_t key_value(const char *text, const char *key)
+static uint64_t timeval_ns(const struct timeval *t)
 {
-	const char *p = strstr(text, key);
-
-	return p ? strtoull(p + strlen(key), NULL, 10) : 0;
+	return (uint64_t)t->tv_sec * 1000000000ULL + (uint64_t)t->tv_usec * 1000ULL;
 }
 
 static void account(struct sg_watch *w, struct sg_result *r)
 {
 	struct sg_launch *l = w->l;
-	char buf[1024];
+	struct sg_used used = {
+		.user = timeval_ns(&w->usage.ru_utime),
+		.system = timeval_ns(&w->usage.ru_stime),
+		.peak_memory = (uint64_t)w->usage.ru_maxrss * 1024,
+		.peak_pids = !l->judge.peak_tasks && l->judge.max_tasks ? 1 : l->judge.peak_tasks,
+	};
+	struct rusage all;
 
-	r->wall_ns = sg_clock_ns(CLOCK_MONOTONIC) - l->started_ns;
-	r->cpu_ns = ((uint64_t)w->usage.ru_utime.tv_sec + (uint64_t)w->usage.ru_stime.tv_sec) * 1000000000ULL +
-		    ((uint64_t)w->usage.ru_utime.tv_usec + (uint64_t)w->usage.ru_stime.tv_usec) * 1000ULL;
-	r->peak_memory = (uint64_t)w->usage.ru_maxrss * 1024;
-	r->peak_pids = l->judge.peak_tasks;
-	if (l->cg.dirfd < 0)
-		return;
-	if (sg_read_file(l->cg.dirfd, "cpu.stat", buf, sizeof(buf)) > 0 && key_value(buf, "usage_usec "))
-		r->cpu_ns = key_value(buf, "usage_usec ") * 1000;
-	if (sg_read_file(l->cg.dirfd, "memory.peak", buf, sizeof(buf)) > 0)
-		r->peak_memory = strtoull(buf, NULL, 10);
-	if (sg_read_file(l->cg.dirfd, "pids.peak", buf, sizeof(buf)) > 0)
-		r->peak_pids = strtoull(buf, NULL, 10);
+	/* By descent: whoever was not waited for inside came back to us. */
+	if (l->cg.dirfd < 0 && getrusage(RUSAGE_CHILDREN, &all) == 0) {
+		used.user = timeval_ns(&all.ru_utime);
+		used.system = timeval_ns(&all.ru_stime);
+	}
+	used.cpu = used.user + used.system;
+	sg_limiter_used(&l->limiter, &used);
+	r->wall_ns = w->ended_ns - l->started_ns;
+	r->cpu_ns = used.cpu;
+	r->user_ns = used.user;
+	r->system_ns = used.system;
+	r->peak_memory = used.peak_memory;
+	r->peak_pids = used.peak_pids;
+	r->output_bytes = l->output.limit ? (int64_t)l->output.total : -1;
 }
 
 static json_t *stats_json(const struct sg_stats *s)
@@ -253,12 +301,31 @@ static void settle_bpf(struct sg_watch *w, struct sg_result *r)
 		sg_session_degrade(l->session, "%s", err.message);
 }
 
-static bool out_of_memory(const struct sg_launch *l)
-{
-	char buf[512];
+/* What an exceeded limit is called in `verdict`, and the exit status for it. */
+static const struct {
+	const char *limit, *verdict;
+	int status;
+} over[] = {
+	{"wall_time", "time_limit", SG_EXIT_TIME_LIMIT},     {"cpu_time", "time_limit", SG_EXIT_TIME_LIMIT},
+	{"memory", "memory_limit", SG_EXIT_MEMORY_LIMIT},    {"output", "output_limit", SG_EXIT_OUTPUT_LIMIT},
+	{"file_size", "output_limit", SG_EXIT_OUTPUT_LIMIT},
+};
 
-	return l->cg.dirfd >= 0 && sg_read_file(l->cg.dirfd, "memory.events.local", buf, sizeof(buf)) > 0 &&
-	       key_value(buf, "oom_kill ") > 0;
+/* A limit that the kernel keeps and that ended the first process. */
+static const char *kernel_limit(const struct sg_watch *w, int sig, uint64_t cpu_ns, uint64_t *value)
+{
+	const struct sg_limits *have = &w->l->plan->limits;
+
+	/* The whole group is killed, so a first process that ended otherwise ended before. */
+	if (sig == SIGKILL && sg_limiter_out_of_memory(&w->l->limiter)) {
+		*value = have->memory;
+		return "memory";
+	}
+	*value = have->cpu_time;
+	if (have->cpu_time && (sig == SIGXCPU || (sig == SIGKILL && cpu_ns >= have->cpu_time * 1000000ULL)))
+		return "cpu_time";
+	*value = have->file_size;
+	return sig == SIGXFSZ && have->file_size ? "file_size" : NULL;
 }
 
 /* Names the end. The order matters: what made the supervisor kill comes before how the process looked afterwards. */
@@ -266,6 +333,7 @@ static int conclude(struct sg_watch *w, struct sg_result *r)
 {
 	struct sg_session *s = w->l->session;
 	int sig = WIFSIGNALED(w->status) ? WTERMSIG(w->status) : 0;
+	uint64_t value;
 
 	r->exit_code = sig ? -1 : WEXITSTATUS(w->status);
 	r->signal = sig;
@@ -280,28 +348,16 @@ static int conclude(struct sg_watch *w, struct sg_result *r)
 		r->verdict = "violation";
 		return SG_EXIT_VIOLATION;
 	}
-	if (s->limit) {
-		r->verdict = "time_limit";
-		return SG_EXIT_TIME_LIMIT;
+	if (!s->limit) {
+		s->limit = kernel_limit(w, sig, r->cpu_ns, &value);
+		if (s->limit)
+			sg_session_limit(s, s->limit, value);
 	}
-	if (out_of_memory(w->l)) {
-		s->limit = "memory";
-		sg_session_limit(s, "memory", w->l->plan->limits.memory);
-		r->verdict = "memory_limit";
-		return SG_EXIT_MEMORY_LIMIT;
-	}
-	if (sig && w->l->plan->limits.cpu_time &&
-	    (sig == SIGXCPU || (sig == SIGKILL && r->cpu_ns >= w->l->plan->limits.cpu_time * 1000000ULL))) {
-		s->limit = "cpu_time";
-		sg_session_limit(s, "cpu_time", w->l->plan->limits.cpu_time);
-		r->verdict = "time_limit";
-		return SG_EXIT_TIME_LIMIT;
-	}
-	if (sig == SIGXFSZ && w->l->plan->limits.file_size) {
-		s->limit = "file_size";
-		sg_session_limit(s, "file_size", w->l->plan->limits.file_size);
-		r->verdict = "output_limit";
-		return 128 + sig;
+	for (size_t i = 0; s->limit && i < SG_ARRAY_SIZE(over); i++) {
+		if (strcmp(over[i].limit, s->limit) != 0)
+			continue;
+		r->verdict = over[i].verdict;
+		return over[i].status;
 	}
 	r->verdict = sig ? "signal" : "ok";
 	return sig ? 128 + sig : r->exit_code;
@@ -311,6 +367,7 @@ int sg_watch_finish(struct sg_watch *w)
 {
 	struct sg_launch *l = w->l;
 	struct sg_result r = {0};
+	uint64_t n;
 	int status;
 
 	if (l->report >= 0)
@@ -319,6 +376,9 @@ int sg_watch_finish(struct sg_watch *w)
 		answer_notifications(w);
 	settle_bpf(w, &r);
 	account(w, &r);
+	n = sg_limiter_refused_forks(&l->limiter);
+	if (n)
+		sg_session_limits(l->session, "pids", l->plan->limits.pids, n);
 	status = conclude(w, &r);
 	sg_session_exit(l->session, &r);
 	json_decref(r.stats);
@@ -331,7 +391,8 @@ int sg_monitor(struct sg_launch *l)
 	int status;
 
 	sg_watch_start(&w, l);
-	loop(&w);
+	while (!w.ended)
+		turn(&w, w.deadline_ns);
 	/* The sandbox ends with its first process: what it left running is not for somebody else to wait for. */
 	l->judge.stopping = true;
 	l->empty = !sg_members_any(&l->members);
@@ -341,6 +402,7 @@ int sg_monitor(struct sg_launch *l)
 		if (!l->empty)
 			sg_session_degrade(l->session, "processes of the sandbox could not be ended within 5 s");
 	}
+	drain(&w);
 	status = sg_watch_finish(&w);
 	(void)sg_stream_flush(&l->session->stream, FLUSH_MS);
 	return status;

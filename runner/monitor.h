@@ -13,6 +13,7 @@
 #define SG_EXIT_NOT_EXECUTABLE 126
 #define SG_EXIT_NOT_FOUND 127
 #define SG_EXIT_MEMORY_LIMIT 137
+#define SG_EXIT_OUTPUT_LIMIT 153 /* as a shell shows SIGXFSZ */
 #define SG_EXIT_VIOLATION 159
 
 /*
@@ -24,9 +25,11 @@ struct sg_watch {
 	bool ended; /* the first process was reaped */
 	int status;
 	struct rusage usage;
+	uint64_t ended_ns;    /* CLOCK_MONOTONIC */
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
 	unsigned terms;       /* how often we were asked to end */
 	bool cancelled;       /* by our caller */
+	bool gave_up;         /* cancelled after the end: nobody waits for the rest of the output */
 };
 
 /* What it waits for. */
@@ -39,7 +42,8 @@ enum {
 	SG_WATCH_STREAM,
 	SG_WATCH_FORKS, /* answers that were held */
 	SG_WATCH_CANCEL,
-	SG_WATCH_N,
+	SG_WATCH_OUTPUT, /* and as many as there are lanes */
+	SG_WATCH_N = SG_WATCH_OUTPUT + SG_OUTPUT_LANES,
 };
 
 void sg_watch_start(struct sg_watch *w, struct sg_launch *l);
@@ -47,7 +51,8 @@ void sg_watch_start(struct sg_watch *w, struct sg_launch *l);
 void sg_watch_fds(const struct sg_watch *w, struct pollfd p[SG_WATCH_N]);
 /* Does what the revents say. */
 void sg_watch_step(struct sg_watch *w, const struct pollfd p[SG_WATCH_N]);
-/* Ends the sandbox if its time is up; to be called at w->deadline_ns or later. */
+/* Looks at the limits and ends the sandbox that is over one; to be called at w->deadline_ns, and after each step. Sets
+ * the next w->deadline_ns. */
 void sg_watch_deadline(struct sg_watch *w);
 /* A signal for the first process; the second request to end is not left to the program. */
 void sg_watch_signal(struct sg_watch *w, int sig);

@@ -29,7 +29,9 @@ const char sg_options_help[] =
 	"  --cancel-fd N         a pipe or socket: end the sandbox when its other end is closed\n"
 	"limits\n"
 	"  --wall-time T  --cpu-time T          10, 500ms, 2s, 1m (a bare number is seconds)\n"
-	"  --pids N  --open-files N  --file-size SIZE  --stack SIZE     64, 64K, 10M, 1G\n"
+	"  --memory SIZE  --output SIZE  --file-size SIZE  --stack SIZE     64, 64K, 10M, 1G\n"
+	"  --pids N  --open-files N  --cpus N     processors, also a fraction: 0.5\n"
+	"  --require-limits      refuse to run where a limit's cgroup controller is missing (exit 125)\n"
 	"what is reported\n"
 	"  --verdicts fd:N|FILE|-  where the JSON lines go (default: standard error)\n"
 	"  --stats               count system calls (attaches a program to every call on the host)\n"
@@ -57,6 +59,10 @@ enum {
 	OPT_FILES,
 	OPT_FSIZE,
 	OPT_STACK,
+	OPT_MEMORY,
+	OPT_OUTPUT,
+	OPT_CPUS,
+	OPT_REQUIRE_LIMITS,
 	OPT_VERDICTS,
 	OPT_STATS,
 	OPT_HELP,
@@ -82,6 +88,10 @@ static const struct option long_options[] = {
 	{"open-files", required_argument, NULL, OPT_FILES},
 	{"file-size", required_argument, NULL, OPT_FSIZE},
 	{"stack", required_argument, NULL, OPT_STACK},
+	{"memory", required_argument, NULL, OPT_MEMORY},
+	{"output", required_argument, NULL, OPT_OUTPUT},
+	{"cpus", required_argument, NULL, OPT_CPUS},
+	{"require-limits", no_argument, NULL, OPT_REQUIRE_LIMITS},
 	{"verdicts", required_argument, NULL, OPT_VERDICTS},
 	{"stats", no_argument, NULL, OPT_STATS},
 	{"help", no_argument, NULL, OPT_HELP},
@@ -131,17 +141,27 @@ static int quantity(int opt, const char *value, struct sg_limits *l, struct sg_e
 	case OPT_FSIZE:
 		rc = sg_parse_size(value, &l->file_size);
 		break;
+	case OPT_MEMORY:
+		rc = sg_parse_size(value, &l->memory);
+		break;
+	case OPT_OUTPUT:
+		rc = sg_parse_size(value, &l->output);
+		break;
+	case OPT_CPUS:
+		rc = sg_parse_cpus(value, &l->cpus);
+		break;
 	default:
 		rc = sg_parse_size(value, &l->stack);
 		break;
 	}
 	/* 0 would read as "no limit" further on; nobody who writes it means that. */
-	if (!rc && strspn(value, "0KMGTiBshm") == strlen(value))
+	if (!rc && strspn(value, "0.KMGTiBshm") == strlen(value))
 		rc = -ERANGE;
 	if (rc)
 		return sg_err_set(err, EINVAL, "%s is no usable limit; expected %s", value,
 				  opt == OPT_WALL || opt == OPT_CPU     ? "a time such as 10, 500ms, 2s, 1m"
 				  : opt == OPT_PIDS || opt == OPT_FILES ? "a number above 0"
+				  : opt == OPT_CPUS                     ? "a number of processors such as 2 or 0.5"
 									: "a size such as 65536, 64K, 10M, 1G");
 	return 0;
 }
@@ -205,6 +225,9 @@ static int one(struct sg_options *o, int opt, const char *value, struct sg_err *
 		return 0;
 	case OPT_STATS:
 		o->stats = true;
+		return 0;
+	case OPT_REQUIRE_LIMITS:
+		o->require_limits = true;
 		return 0;
 	case OPT_HELP:
 		o->help = true;

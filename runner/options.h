@@ -31,6 +31,7 @@ struct sg_options {
 	int n_fds;
 	bool cancel;             /* --cancel-fd was given: */
 	int cancel_fd;           /* the sandbox ends with its other end */
+	bool require_limits;     /* the controllers, or nothing */
 	struct sg_limits limits; /* override the policy's; 0: not given */
 	char **argv;             /* PROGRAM ARG… NULL */
 	bool help, version;

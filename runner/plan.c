@@ -375,6 +375,8 @@ static void add_rlimit(struct sg_plan *plan, const struct rlimit *ceiling, int r
 void sg_plan_rlimits(struct sg_plan *plan, const struct rlimit *ceiling)
 {
 	const struct sg_limits *l = &plan->limits;
+	/* Whole seconds, a quarter and one late: this clock counts ticks, which may be more than were used. */
+	uint64_t cpu = (l->cpu_time + l->cpu_time / 4 + 999) / 1000 + 1;
 
 	/* 1, not 0: a core_pattern that is a pipe ignores 0, and takes 1 as "no dump" (core(5)). */
 	add_rlimit(plan, ceiling, RLIMIT_CORE, 1, 1);
@@ -384,10 +386,9 @@ void sg_plan_rlimits(struct sg_plan *plan, const struct rlimit *ceiling)
 		add_rlimit(plan, ceiling, RLIMIT_FSIZE, l->file_size, l->file_size);
 	if (l->stack)
 		add_rlimit(plan, ceiling, RLIMIT_STACK, l->stack, l->stack);
-	/* Whole seconds are all the kernel's limit knows; the hard limit one later is SIGKILL for who catches SIGXCPU.
-	 */
+	/* A backstop for the supervisor, which keeps the limit. The hard one is SIGKILL for who catches SIGXCPU. */
 	if (l->cpu_time)
-		add_rlimit(plan, ceiling, RLIMIT_CPU, (l->cpu_time + 999) / 1000, (l->cpu_time + 999) / 1000 + 1);
+		add_rlimit(plan, ceiling, RLIMIT_CPU, cpu, cpu + 1);
 }
 
 static int check_cancel_fd(int fd, struct sg_err *err)

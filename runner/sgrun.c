@@ -26,7 +26,7 @@ static int fail(const struct sg_err *err, int status)
 static void report_failure(struct sg_session *s, const struct sg_options *o, const struct sg_err *err, int status)
 {
 	char text[1200];
-	struct sg_result r = {.verdict = "error", .exit_code = status, .error = text};
+	struct sg_result r = {.verdict = "error", .exit_code = status, .error = text, .output_bytes = -1};
 
 	if (!o->verdicts)
 		return;

@@ -182,19 +182,23 @@ int sg_spawn_begin(struct sg_launch *l, struct sg_spawn *s, const struct sg_heir
 		.mask = *mask,
 		.sigpipe = l->sigpipe,
 		.marker = marker,
+		.std = {l->output.child[0], l->output.child[1], l->output.child[2]},
 		.heir = heir,
 		.outlives = l->outlives,
 	};
 	l->started_ns = sg_clock_ns(CLOCK_MONOTONIC);
+	sg_limiter_start(&l->limiter, l->started_ns);
 	/* By the clock of the BPF side, so that no record of the program is older than the one of its start. */
 	l->started_at = (uint64_t)((int64_t)sg_clock_ns(CLOCK_BOOTTIME) + l->session->realtime_offset);
 	l->pid = clone_into(l, s, err);
+	sg_output_started(&l->output);
 	if (l->pid < 0) {
 		rc = l->pid;
 		l->pid = 0;
 		return rc;
 	}
 	l->judge.self = (uint32_t)l->pid;
+	l->members.first = l->pid;
 	if (wait_w >= 0) {
 		rc = sg_bpf_set_self(l->bpf, l->sandbox, (uint32_t)l->pid, err);
 		if (!rc && write(wait_w, "", 1) != 1)

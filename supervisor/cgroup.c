@@ -331,6 +331,20 @@ int sg_cgroup_tasks(const struct sg_cgroup *cg)
 	return n < 0 ? -errno : count;
 }
 
+void sg_cgroup_each(const struct sg_cgroup *cg, void (*fn)(void *ctx, pid_t pid), void *ctx)
+{
+	int fd = openat(cg->dirfd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	FILE *f = fd >= 0 ? fdopen(fd, "r") : NULL;
+	int pid;
+
+	while (f && fscanf(f, "%d", &pid) == 1)
+		fn(ctx, (pid_t)pid);
+	if (f)
+		fclose(f);
+	else if (fd >= 0)
+		close(fd);
+}
+
 bool sg_cgroup_contains(const struct sg_cgroup *cg, pid_t pid)
 {
 	char file[64], buf[4096];

@@ -47,6 +47,8 @@ int sg_cgroup_kill(const struct sg_cgroup *cg);
 int sg_cgroup_populated(const struct sg_cgroup *cg);
 /* Number of tasks (threads) in it. Negative errno. */
 int sg_cgroup_tasks(const struct sg_cgroup *cg);
+/* Calls fn for each process in it. */
+void sg_cgroup_each(const struct sg_cgroup *cg, void (*fn)(void *ctx, pid_t pid), void *ctx);
 /* Whether a process or thread belongs to it, or to a cgroup below it. */
 bool sg_cgroup_contains(const struct sg_cgroup *cg, pid_t pid);
 /* Removes it (children first); 0, or negative errno when it stays. */

@@ -36,13 +36,32 @@ static void settle(struct sg_forks *f)
 			i++;
 }
 
+/*
+ * Tasks that have ended keep their pid until somebody waits for them. Looking for those is dear, so it is done only
+ * when the forks granted since the last look might have made as many as allowed.
+ */
+static enum sg_fork_verdict unless_full(struct sg_forks *f, const struct sg_members *m, uint64_t max)
+{
+	int all;
+
+	if (!f->most)
+		f->most = 1;
+	if (f->most < max)
+		return SG_FORK_GO;
+	all = sg_members_count_all(m);
+	f->most = all < 0 ? max : (uint64_t)all + f->n_out;
+	return f->most < max ? SG_FORK_GO : SG_FORK_REFUSE;
+}
+
 enum sg_fork_verdict sg_forks_ask(struct sg_forks *f, const struct sg_members *m, uint64_t max, int *tasks)
 {
 	*tasks = sg_members_count(m);
 	if (*tasks < 0)
 		return SG_FORK_REFUSE;
-	if (!max || ((uint64_t)*tasks + f->n_out < max && f->n_out < SG_FORKS_MAX))
+	if (!max)
 		return SG_FORK_GO;
+	if ((uint64_t)*tasks + f->n_out < max && f->n_out < SG_FORKS_MAX)
+		return unless_full(f, m, max);
 	if ((uint64_t)*tasks >= max)
 		return SG_FORK_REFUSE;
 	/* First who is back, then how many there are: who is back has its child among them. */
@@ -50,12 +69,13 @@ enum sg_fork_verdict sg_forks_ask(struct sg_forks *f, const struct sg_members *m
 	*tasks = sg_members_count(m);
 	if (*tasks < 0 || (uint64_t)*tasks >= max)
 		return SG_FORK_REFUSE;
-	return (uint64_t)*tasks + f->n_out < max && f->n_out < SG_FORKS_MAX ? SG_FORK_GO : SG_FORK_WAIT;
+	return (uint64_t)*tasks + f->n_out < max && f->n_out < SG_FORKS_MAX ? unless_full(f, m, max) : SG_FORK_WAIT;
 }
 
 void sg_forks_granted(struct sg_forks *f, pid_t tid)
 {
 	sg_forks_back(f, tid);
+	f->most++;
 	if (f->n_out == SG_FORKS_MAX)
 		return;
 	f->out[f->n_out].tid = tid;

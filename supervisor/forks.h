@@ -26,6 +26,7 @@ struct sg_forks {
 		pid_t tid;
 	} held[SG_FORKS_MAX];
 	unsigned n_held;
+	uint64_t most; /* there cannot be more tasks, ended ones that nobody waited for included; 0: the first alone */
 	int timer; /* timerfd, readable while answers are held; -1: none yet. Whoever owns the structure closes it */
 };
 

@@ -104,6 +104,72 @@ int sg_members_count(const struct sg_members *m)
 	return w.count;
 }
 
+struct each {
+	const struct sg_members *m;
+	void (*fn)(void *ctx, pid_t pid);
+	void *ctx;
+	int depth;
+};
+
+static int each_child(void *ctx, pid_t child)
+{
+	struct each *e = ctx;
+
+	if (child == e->m->guard || e->depth > 64)
+		return 0;
+	e->fn(e->ctx, child);
+	e->depth++;
+	(void)sg_proc_children(child, each_child, e);
+	e->depth--;
+	return 0;
+}
+
+void sg_members_each(const struct sg_members *m, void (*fn)(void *ctx, pid_t pid), void *ctx)
+{
+	struct each e = {.m = m, .fn = fn, .ctx = ctx};
+
+	if (by_cgroup(m))
+		sg_cgroup_each(m->cg, fn, ctx);
+	else
+		(void)sg_proc_children(m->supervisor, each_child, &e);
+}
+
+static int count_zombie(void *ctx, pid_t child)
+{
+	*(int *)ctx += sg_proc_zombie(child);
+	return 0;
+}
+
+static void count_zombies(void *ctx, pid_t pid)
+{
+	(void)sg_proc_children(pid, count_zombie, ctx);
+}
+
+/* Orphans come back to the supervisor where there is no cgroup. The first process is its launcher's to wait for. */
+static void reap_orphans(const struct sg_members *m)
+{
+	siginfo_t info = {0};
+
+	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid && info.si_pid != m->first) {
+		(void)waitpid(info.si_pid, NULL, 0);
+		info.si_pid = 0;
+	}
+}
+
+int sg_members_count_all(const struct sg_members *m)
+{
+	int zombies = 0, tasks;
+
+	if (!by_cgroup(m)) {
+		reap_orphans(m);
+		return sg_members_count(m);
+	}
+	tasks = sg_cgroup_tasks(m->cg);
+	if (tasks >= 0)
+		sg_cgroup_each(m->cg, count_zombies, &zombies);
+	return tasks < 0 ? tasks : tasks + zombies;
+}
+
 int sg_members_kill(const struct sg_members *m)
 {
 	struct walk w = {.m = m, .sig = SIGKILL};

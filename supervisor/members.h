@@ -14,6 +14,7 @@
 struct sg_members {
 	const struct sg_cgroup *cg; /* NULL or dirfd -1: by descent */
 	pid_t supervisor;
+	pid_t first; /* the sandbox's first process */
 	pid_t guard; /* the supervisor's own helper: never a member */
 };
 
@@ -24,6 +25,11 @@ bool sg_members_contains(const struct sg_members *m, pid_t pid);
 bool sg_members_any(const struct sg_members *m);
 /* Number of tasks; negative errno. */
 int sg_members_count(const struct sg_members *m);
+/* Calls fn for each process that is a member, those that wait for their parent excepted where there is a cgroup. */
+void sg_members_each(const struct sg_members *m, void (*fn)(void *ctx, pid_t pid), void *ctx);
+/* Number of tasks, with those that have ended and whose parent, a member, has not waited for them: they keep a pid.
+ * Dear. */
+int sg_members_count_all(const struct sg_members *m);
 /* Sends SIGKILL to all, again and again until none is left that is not being reaped. 0 or negative errno. */
 int sg_members_kill(const struct sg_members *m);
 /* Reaps children of the supervisor and waits until no member is left. 0, or -ETIMEDOUT after timeout_ms. */

@@ -103,6 +103,25 @@ bool sg_proc_may_fork(pid_t tid)
 	return buf[0] == 'r' || sg_is_fork((uint32_t)strtol(buf, NULL, 10));
 }
 
+uint64_t sg_proc_waited_cpu(pid_t pid)
+{
+	long hz = sysconf(_SC_CLK_TCK);
+
+	return (stat_field(pid, 16) + stat_field(pid, 17)) * (1000000000ULL / (uint64_t)(hz > 0 ? hz : 100));
+}
+
+bool sg_proc_zombie(pid_t pid)
+{
+	char file[64], buf[1024];
+	const char *p;
+
+	snprintf(file, sizeof(file), "/proc/%d/stat", (int)pid);
+	if (sg_read_file(AT_FDCWD, file, buf, sizeof(buf)) < 0)
+		return false;
+	p = strrchr(buf, ')');
+	return p && p[1] == ' ' && p[2] == 'Z';
+}
+
 int sg_proc_children(pid_t pid, int (*fn)(void *ctx, pid_t child), void *ctx)
 {
 	char dir[64];

@@ -29,6 +29,10 @@ int sg_proc_children(pid_t pid, int (*fn)(void *ctx, pid_t child), void *ctx);
  * fork it was in is over. Where the kernel does not say, true.
  */
 bool sg_proc_may_fork(pid_t tid);
+/* CPU time, ns, of the children that a process has waited for, theirs included; 0 when gone. */
+uint64_t sg_proc_waited_cpu(pid_t pid);
+/* It has ended and waits for its parent. */
+bool sg_proc_zombie(pid_t pid);
 /* Number of threads, 0 when gone. */
 unsigned sg_proc_threads(pid_t pid);
 

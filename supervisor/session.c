@@ -163,7 +163,7 @@ static json_t *limits_json(const struct sg_limits *l)
 		uint64_t value;
 	} rows[] = {{"pids", l->pids},     {"open_files", l->open_files}, {"file_size", l->file_size},
 		    {"stack", l->stack},   {"cpu_time_ms", l->cpu_time},  {"wall_time_ms", l->wall_time},
-		    {"memory", l->memory}, {"output", l->output}};
+		    {"memory", l->memory}, {"output", l->output},         {"millicpus", l->cpus}};
 	json_t *o = json_object();
 
 	for (size_t i = 0; i < SG_ARRAY_SIZE(rows); i++)
@@ -277,6 +277,12 @@ void sg_session_limit(struct sg_session *s, const char *limit, uint64_t value)
 	json_decref(r);
 }
 
+void sg_session_limits(struct sg_session *s, const char *limit, uint64_t value, uint64_t times)
+{
+	sg_session_limit(s, limit, value);
+	s->n_limit += times - 1;
+}
+
 void sg_session_lost(struct sg_session *s, const char *what, uint64_t count)
 {
 	json_t *r = record_new(s, "lost", "error", sg_clock_ns(CLOCK_REALTIME));
@@ -310,9 +316,12 @@ void sg_session_exit(struct sg_session *s, const struct sg_result *res)
 		json_object_set_new(r, "error", sg_json_text(res->error));
 	json_object_set_new(r, "wall_ms", json_real((double)res->wall_ns / 1e6));
 	json_object_set_new(r, "cpu_ms", json_real((double)res->cpu_ns / 1e6));
+	json_object_set_new(r, "user_ms", json_real((double)res->user_ns / 1e6));
+	json_object_set_new(r, "system_ms", json_real((double)res->system_ns / 1e6));
 	json_object_set_new(r, "peak_memory",
 			    res->peak_memory ? json_integer((json_int_t)res->peak_memory) : json_null());
 	json_object_set_new(r, "peak_pids", res->peak_pids ? json_integer((json_int_t)res->peak_pids) : json_null());
+	json_object_set_new(r, "output_bytes", res->output_bytes >= 0 ? json_integer(res->output_bytes) : json_null());
 	json_object_set_new(r, "counts",
 			    json_pack("{s:I, s:I, s:I, s:I}", "kill", (json_int_t)s->n_kill, "errno",
 				      (json_int_t)s->n_errno, "audit", (json_int_t)s->n_audit, "limit",

@@ -78,10 +78,12 @@ struct sg_result {
 	int exit_code;       /* -1: by signal */
 	int signal;
 	uint64_t wall_ns, cpu_ns;
-	uint64_t peak_memory; /* bytes; 0: unknown */
-	uint64_t peak_pids;   /* 0: unknown */
-	json_t *stats;        /* object of counters with --stats; borrowed, NULL */
-	const char *error;    /* for verdict "error" */
+	uint64_t user_ns, system_ns; /* the two parts of cpu_ns */
+	int64_t output_bytes;        /* to standard output and error; -1: not counted */
+	uint64_t peak_memory;        /* bytes; 0: unknown */
+	uint64_t peak_pids;          /* 0: unknown */
+	json_t *stats;               /* object of counters with --stats; borrowed, NULL */
+	const char *error;           /* for verdict "error" */
 };
 
 int sg_session_open(struct sg_session *s, const char *id, const char *verdicts, struct sg_err *err);
@@ -94,6 +96,8 @@ void sg_session_start(struct sg_session *s, const struct sg_start *start);
 /* Writes the record of a call. The first one that killed is kept for the exit record, whatever the stream does. */
 void sg_session_call(struct sg_session *s, const struct sg_call *call);
 void sg_session_limit(struct sg_session *s, const char *limit, uint64_t value);
+/* The same, for a limit that was met `times` times and that is told of once. */
+void sg_session_limits(struct sg_session *s, const char *limit, uint64_t value, uint64_t times);
 void sg_session_lost(struct sg_session *s, const char *what, uint64_t count);
 /* Notes a reason for degraded integrity; once each. */
 void sg_session_degrade(struct sg_session *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -17,7 +17,7 @@ class Rlimits(LiveTest):
         self.assertEqual(p["nofile"], [20, 20])
         self.assertEqual(p["fsize"], [3 * M, 3 * M])
         self.assertEqual(p["stack"], [2 * M, 2 * M])
-        self.assertEqual(p["cpu"], [7, 8])
+        self.assertEqual(p["cpu"], [10, 11])
         limits = self.last.start["limits"]
         self.assertEqual(limits, {"open_files": 20, "file_size": 3 * M, "stack": 2 * M, "cpu_time_ms": 7000})
         self.assertEqual(sorted(self.last.start["limit_mechanisms"]), sorted(limits))
@@ -38,8 +38,8 @@ class Rlimits(LiveTest):
         self.assertEqual(p["nofile"], [80, 80])
 
     def test_fractions_of_cpu_time(self):
-        self.assertEqual(self.probed(["--cpu-time", "100ms"])["rlimits"]["cpu"], [1, 2])
-        self.assertEqual(self.probed(["--cpu-time", "1500ms"])["rlimits"]["cpu"], [2, 3])
+        self.assertEqual(self.probed(["--cpu-time", "100ms"])["rlimits"]["cpu"], [2, 3])
+        self.assertEqual(self.probed(["--cpu-time", "1500ms"])["rlimits"]["cpu"], [3, 4])
 
     def test_open_files(self):
         self.assertRan(self.do("opens", 100, options=["--open-files", 20]), f"17 {errno.EMFILE}\n")

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SG_USAGE_H
+#define SG_USAGE_H
+
+#include "supervisor/members.h"
+
+#include <stdint.h>
+
+/* What the processes of a sandbox use now, summed up from /proc: for hosts without the cgroup controllers. */
+
+/*
+ * Resident anonymous and shared memory of all members, bytes. Pages that several members share after a fork are counted
+ * once where the sum would be over `limit` (proportional set size, which costs a walk of the page tables) and the
+ * kernel lets us see it. Not seen: files in a tmpfs, memfds that are not mapped, buffers of pipes and sockets.
+ */
+uint64_t sg_usage_memory(const struct sg_members *m, uint64_t limit);
+
+/*
+ * CPU time, ns: of the cgroup (cpu.stat needs no controller); without one, of the members that live, the children they
+ * waited for and those that came back to the supervisor. A child of a process that ignores SIGCHLD is lost then.
+ */
+uint64_t sg_usage_cpu(const struct sg_members *m);
+
+/* A number in a file of "key value" lines; key with the blank. 0 when it is not there. */
+uint64_t sg_key_value(const char *text, const char *key);
+
+#endif
