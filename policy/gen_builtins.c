@@ -123,6 +123,68 @@ static void write_arrays(FILE *out, size_t index, const struct sg_builtin *b, co
 	fputs("\t{0, 0},\n};\n\n", out); /* never empty; n_patches does not count it */
 }
 
+/* Every path once, one after the other. */
+static char paths[1 << 16];
+static size_t n_paths;
+
+static size_t path_offset(const char *path)
+{
+	const size_t n = strlen(path) + 1;
+	size_t at;
+
+	for (at = 0; at < n_paths; at += strlen(paths + at) + 1)
+		if (!strcmp(paths + at, path))
+			return at;
+	if (n > sizeof(paths) - n_paths) {
+		fprintf(stderr, "sg_gen_builtins: the paths need more room than %zu bytes\n", sizeof(paths));
+		exit(1);
+	}
+	memcpy(paths + at, path, n);
+	n_paths += n;
+	return at;
+}
+
+static void write_paths(FILE *out)
+{
+	size_t at;
+
+	fputs("const char sg_builtin_paths[] =\n\t\"\"", out);
+	for (at = 0; at < n_paths; at += strlen(paths + at) + 1)
+		fprintf(out, "\n\t\"%s\\0\"", paths + at);
+	fputs(";\n\n", out);
+}
+
+static void write_trees(FILE *out, size_t index, const struct sg_policy *p)
+{
+	const struct sg_tree *trees;
+	size_t i, n;
+
+	trees = sg_policy_trees(p, &n);
+	fprintf(out, "static const struct sg_packed_tree trees_%zu[] = {\n", index);
+	for (i = 0; i < n; i++)
+		fprintf(out, "\t{%zu, 0x%x, 0x%x, %u}, /* %s */\n", path_offset(trees[i].path), trees[i].rights.allow,
+			trees[i].rights.deny, trees[i].rights.origin, trees[i].path);
+	fputs("\t{0},\n};\n\n", out); /* never empty; n_trees does not count it */
+}
+
+static void write_access(FILE *out, size_t index, const struct sg_policy *p)
+{
+	const struct sg_objects *o = sg_policy_objects(p);
+	size_t i, n;
+
+	if (o->n_net) {
+		fprintf(stderr, "sg_gen_builtins: %s: a built-in policy names no addresses\n", sg_policy_name(p));
+		exit(1);
+	}
+	sg_policy_trees(p, &n);
+	fprintf(out, "\t\t.access = {.families = 0x%llxU, .caps = 0x%llxU, .exec_max = %uU, .n_trees = %zu,\n",
+		(unsigned long long)o->families, (unsigned long long)o->caps, o->exec_max, n);
+	fprintf(out, "\t\t\t.trees = trees_%zu, .cls = {", index);
+	for (i = 0; i < SG_CLASS_N; i++)
+		fprintf(out, "{%u, %u, %uU}, ", o->cls[i].mode, o->cls[i].err, o->cls[i].origin);
+	fputs("}},\n", out);
+}
+
 static void write_entry(FILE *out, size_t index, const struct sg_builtin *b, const struct sg_policy *p,
 			const struct sg_filter *f)
 {
@@ -143,6 +205,7 @@ static void write_entry(FILE *out, size_t index, const struct sg_builtin *b, con
 		(unsigned long long)l->pids, (unsigned long long)l->open_files, (unsigned long long)l->file_size,
 		(unsigned long long)l->stack, (unsigned long long)l->cpu_time, (unsigned long long)l->wall_time,
 		(unsigned long long)l->memory, (unsigned long long)l->output, (unsigned long long)l->cpus);
+	write_access(out, index, p);
 	fprintf(out, "\t\t.filter = {insns_%zu, patches_%zu, %u, %u, %s, %s, NULL},\n\t},\n", index, index, f->n_insns,
 		f->n_patches, f->has_supervised ? "true" : "false", f->has_audit ? "true" : "false");
 }
@@ -182,7 +245,9 @@ int main(int argc, char **argv)
 		    sg_filter_compile(policies[i], &filters[i], &err))
 			return fail(table[i].name, &err);
 		write_arrays(out, i, &table[i], &filters[i]);
+		write_trees(out, i, policies[i]);
 	}
+	write_paths(out);
 	fputs("const struct sg_builtin sg_builtins[] = {\n", out);
 	for (i = 0; i < n_table; i++) {
 		write_entry(out, i, &table[i], policies[i], &filters[i]);

@@ -49,6 +49,16 @@ const char *sg_doc_language(const struct sg_doc *doc, size_t index);
 int sg_policy_resolve(const struct sg_doc *doc, const char *language, struct sg_policy **out, struct sg_err *err);
 void sg_policy_free(struct sg_policy *p);
 
+/*
+ * The same with built-in policies or parts put in front of the language's own rules, and others behind all it inherits:
+ * what the options of a launch add. `denied` still wins over them. NULL-terminated lists, or NULL.
+ */
+struct sg_widening {
+	const char *const *before, *const *after;
+};
+int sg_policy_resolve_widened(const struct sg_doc *doc, const char *language, const struct sg_widening *widening,
+			      struct sg_policy **out, struct sg_err *err);
+
 /* Canonical language name of a name or alias among the built-in policies, NULL when there is none. Static storage. */
 const char *sg_builtin_canonical(const char *name_or_alias);
 /* Names of the built-in policies a user may name, NULL past the end. Static storage. */

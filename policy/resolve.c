@@ -342,7 +342,22 @@ static int unknown_language(const struct sg_doc *doc, const char *language, stru
 			 sg_suggest_text(&s, hint, sizeof(hint)));
 }
 
-static int resolve_into(struct sg_flat *f, const struct sg_doc *doc, const char *language)
+static int visit_parts(struct sg_flat *f, const char *const *parts)
+{
+	const struct sg_doc *doc;
+	const struct sg_lang *lang;
+	int rc = 0;
+
+	for (; parts && *parts && !rc; parts++) {
+		rc = load_builtin(f, *parts, &doc, &lang);
+		if (!rc)
+			rc = visit(f, doc, lang);
+	}
+	return rc;
+}
+
+static int resolve_into(struct sg_flat *f, const struct sg_doc *doc, const char *language,
+			const struct sg_widening *widening)
 {
 	struct sg_policy *p = f->policy;
 	const struct sg_doc *root_doc = doc;
@@ -380,10 +395,19 @@ static int resolve_into(struct sg_flat *f, const struct sg_doc *doc, const char 
 		if (rc)
 			return rc;
 	}
-	return visit(f, root_doc, lang);
+	rc = visit_parts(f, widening ? widening->before : NULL);
+	if (!rc)
+		rc = visit(f, root_doc, lang);
+	return rc ? rc : visit_parts(f, widening ? widening->after : NULL);
 }
 
 int sg_policy_resolve(const struct sg_doc *doc, const char *language, struct sg_policy **out, struct sg_err *err)
+{
+	return sg_policy_resolve_widened(doc, language, NULL, out, err);
+}
+
+int sg_policy_resolve_widened(const struct sg_doc *doc, const char *language, const struct sg_widening *widening,
+			      struct sg_policy **out, struct sg_err *err)
 {
 	struct sg_ruleset *scratch = NULL;
 	struct sg_policy *p;
@@ -407,7 +431,7 @@ int sg_policy_resolve(const struct sg_doc *doc, const char *language, struct sg_
 	p->rs.version = SG_RULESET_VERSION;
 	p->rs.unlisted_action = SG_ACTION_KILL;
 	f->objects = (struct sg_flat_objects){.flat = f, .policy = p, .err = err};
-	rc = resolve_into(f, doc, language);
+	rc = resolve_into(f, doc, language, widening);
 	if (!rc)
 		rc = sg_flat_objects_finish(&f->objects);
 	if (!rc) {

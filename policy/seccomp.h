@@ -71,16 +71,36 @@ uint32_t sg_filter_simulate(const struct sock_filter *insns, size_t n, uint32_t 
 /* A readable listing of a filter. */
 void sg_filter_dump(const struct sg_filter *f, FILE *out);
 
+/*
+ * Object rules as they are embedded: no pointer in what there are many of, because each costs every start of the
+ * program a relocation.
+ */
+struct sg_packed_tree {
+	uint32_t path; /* offset in sg_builtin_paths */
+	uint32_t allow, deny, origin;
+};
+struct sg_packed_access {
+	struct sg_class_mode cls[SG_CLASS_N];
+	uint64_t families, caps;
+	uint32_t exec_max;
+	uint32_t n_trees;
+	const struct sg_packed_tree *trees; /* sorted by path */
+};
+extern const char sg_builtin_paths[];
+/* Writes the objects, and the trees to room for a->n_trees. Their paths are static storage. */
+void sg_builtin_access(const struct sg_packed_access *a, struct sg_objects *objects, struct sg_tree *trees);
+
 /* What is embedded at build time for a built-in policy: everything a launch needs without parsing anything. */
 struct sg_builtin {
 	const char *name;
 	const char *const *aliases; /* NULL-terminated */
-	bool listed; /* false: a part that other policies inherit, not a language of its own; it has no digest and no
-			filter */
+	bool listed; /* false: a part that other policies inherit, not a language of its own; it has no digest, no
+			filter, no objects */
 	const char *yaml;
 	size_t yaml_len;
 	const char *digest;
 	struct sg_limits limits;
+	struct sg_packed_access access; /* empty for a part */
 	struct sg_filter filter;
 };
 extern const struct sg_builtin sg_builtins[];

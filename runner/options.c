@@ -16,6 +16,11 @@ const char sg_options_help[] =
 	"what is allowed\n"
 	"  --lang NAME           policy for this language (default: from the program's name)\n"
 	"  --policy FILE         a policy file; languages it does not define are the built-in ones\n"
+	"  --read PATH           may be read, with everything below it (this and the next three: repeatable)\n"
+	"  --write PATH          may be read and changed: files below it written, made and removed\n"
+	"  --exec PATH           programs below it may be executed, libraries loaded\n"
+	"  --net RULE            loopback, unix, unix:PATH, \"[listen] tcp|udp ADDRESS[/PREFIX][:PORT[-PORT]]\", "
+	"netlink\n"
 	"  --mode enforce|audit  kill on a violation (default), or only record it\n"
 	"how it is enforced\n"
 	"  --tier auto|lsm|bpf|unprivileged   use this tier (default: the best this host offers)\n"
@@ -43,6 +48,10 @@ const char sg_options_help[] =
 enum {
 	OPT_LANG = 256,
 	OPT_POLICY,
+	OPT_READ,
+	OPT_WRITE,
+	OPT_EXEC,
+	OPT_NET,
 	OPT_MODE,
 	OPT_TIER,
 	OPT_REQUIRE,
@@ -72,6 +81,10 @@ enum {
 static const struct option long_options[] = {
 	{"lang", required_argument, NULL, OPT_LANG},
 	{"policy", required_argument, NULL, OPT_POLICY},
+	{"read", required_argument, NULL, OPT_READ},
+	{"write", required_argument, NULL, OPT_WRITE},
+	{"exec", required_argument, NULL, OPT_EXEC},
+	{"net", required_argument, NULL, OPT_NET},
 	{"mode", required_argument, NULL, OPT_MODE},
 	{"tier", required_argument, NULL, OPT_TIER},
 	{"require", required_argument, NULL, OPT_REQUIRE},
@@ -176,6 +189,15 @@ static int one(struct sg_options *o, int opt, const char *value, struct sg_err *
 		return 0;
 	case OPT_POLICY:
 		o->policy_file = value;
+		return 0;
+	case OPT_READ:
+	case OPT_WRITE:
+	case OPT_EXEC:
+	case OPT_NET:
+		if (o->n_access == SG_MAX_ACCESS_OPTIONS)
+			return sg_err_set(err, E2BIG, "more than %d --read, --write, --exec and --net options",
+					  SG_MAX_ACCESS_OPTIONS);
+		o->access[o->n_access++] = (struct sg_option_access){"rwxn"[opt - OPT_READ], value};
 		return 0;
 	case OPT_MODE:
 		return choice("--mode", value, "audit", "enforce", &o->audit, err);

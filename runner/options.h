@@ -12,6 +12,12 @@
 #define SG_MAX_PASSED_FDS 64
 #define SG_MAX_ENV_OPTIONS 256
 
+#define SG_MAX_ACCESS_OPTIONS 64
+struct sg_option_access {
+	char kind; /* 'r': --read, 'w': --write, 'x': --exec, 'n': --net */
+	const char *text;
+};
+
 /* The command line of sgrun, parsed but not yet checked against the system. Strings point into argv. */
 struct sg_options {
 	const char *language; /* NULL: from the program's name */
@@ -29,9 +35,11 @@ struct sg_options {
 	int n_env;
 	int fds[SG_MAX_PASSED_FDS];
 	int n_fds;
-	bool cancel;             /* --cancel-fd was given: */
-	int cancel_fd;           /* the sandbox ends with its other end */
-	bool require_limits;     /* the controllers, or nothing */
+	bool cancel;         /* --cancel-fd was given: */
+	int cancel_fd;       /* the sandbox ends with its other end */
+	bool require_limits; /* the controllers, or nothing */
+	struct sg_option_access access[SG_MAX_ACCESS_OPTIONS];
+	int n_access;
 	struct sg_limits limits; /* override the policy's; 0: not given */
 	char **argv;             /* PROGRAM ARG… NULL */
 	bool help, version;

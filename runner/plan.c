@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runner/plan.h"
 
+#include "runner/access.h"
 #include "supervisor/util.h"
 
 #include <errno.h>
@@ -307,34 +308,45 @@ static int resolve_language(struct sg_plan *plan, struct sg_err *err)
 			  plan->argv[0]);
 }
 
+static int take_builtin(struct sg_plan *plan, const struct sg_builtin *b, struct sg_err *err)
+{
+	struct sg_tree *trees = sg_arena_alloc(&plan->arena, (b->access.n_trees + 1) * sizeof(*trees));
+
+	plan->language = b->name;
+	plan->policy_digest = b->digest;
+	plan->limits = b->limits;
+	plan->filter = b->filter;
+	plan->policy_source = sg_arena_printf(&plan->arena, "builtin:%s", b->name);
+	if (!trees || !plan->policy_source)
+		return sg_err_set(err, ENOMEM, "out of memory");
+	sg_builtin_access(&b->access, &plan->objects, trees);
+	plan->trees = trees;
+	plan->n_trees = b->access.n_trees;
+	return 0;
+}
+
 static int resolve_policy(struct sg_plan *plan, struct sg_err *err)
 {
 	const struct sg_options *o = plan->options;
 	const char *language = plan->language;
 	const struct sg_builtin *b;
 	struct sg_doc *doc = NULL;
-	char *source;
 	int rc;
 
+	rc = sg_plan_widening(plan, err);
+	if (rc)
+		return rc;
 	if (!o->policy_file) {
 		b = sg_builtin_find(language);
-		if (b && b->listed) {
-			plan->language = b->name;
-			plan->policy_digest = b->digest;
-			plan->limits = b->limits;
-			plan->filter = b->filter;
-			if (asprintf(&source, "builtin:%s", b->name) < 0 || !keep(plan, source))
-				return sg_err_set(err, ENOMEM, "out of memory");
-			plan->policy_source = source;
-			return 0;
-		}
+		if (b && b->listed && !plan->widening.before)
+			return take_builtin(plan, b, err);
 		/* Not a built-in name: the resolver knows how to say so, with a suggestion. */
 	} else {
 		rc = sg_doc_load(o->policy_file, &doc, err);
 		if (rc)
 			return rc;
 	}
-	rc = sg_policy_resolve(doc, language, &plan->policy, err);
+	rc = sg_policy_resolve_widened(doc, language, &plan->widening, &plan->policy, err);
 	sg_doc_free(doc);
 	if (rc)
 		return rc;
@@ -342,6 +354,8 @@ static int resolve_policy(struct sg_plan *plan, struct sg_err *err)
 	plan->policy_digest = sg_policy_digest(plan->policy);
 	plan->policy_source = sg_policy_source(plan->policy);
 	plan->limits = *sg_policy_limits(plan->policy);
+	plan->objects = *sg_policy_objects(plan->policy);
+	plan->trees = sg_policy_trees(plan->policy, &plan->n_trees);
 	return sg_filter_compile(plan->policy, &plan->filter, err);
 }
 
@@ -451,6 +465,8 @@ int sg_plan_program(struct sg_plan *plan, const struct sg_options *o, int *exit_
 		rc = resolve_program(plan, exit_status, err);
 	if (!rc)
 		plan->chdir = o->chdir;
+	if (!rc)
+		rc = sg_plan_places(plan, err);
 	return rc ? rc : resolve_language(plan, err);
 }
 
@@ -458,6 +474,8 @@ int sg_plan_policy(struct sg_plan *plan, struct sg_err *err)
 {
 	int rc = resolve_policy(plan, err);
 
+	if (!rc)
+		rc = sg_plan_access(plan, err);
 	if (!rc) {
 		sg_limits_merge(&plan->limits, &plan->options->limits);
 		sg_plan_rlimits(plan, NULL);
@@ -471,6 +489,7 @@ void sg_plan_free(struct sg_plan *plan)
 		close(plan->base);
 	for (int i = 0; i < plan->n_owned; i++)
 		free(plan->owned[i]);
+	sg_arena_free(&plan->arena);
 	free(plan->argv);
 	free(plan->env);
 	if (plan->filter.owned)

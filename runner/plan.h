@@ -2,8 +2,10 @@
 #ifndef SG_PLAN_H
 #define SG_PLAN_H
 
+#include "policy/arena.h"
 #include "policy/seccomp.h"
 #include "runner/options.h"
+#include "supervisor/places.h"
 
 #include <linux/filter.h>
 #include <sys/resource.h>
@@ -16,6 +18,14 @@ struct sg_rlimit_step {
 	int resource;
 	struct rlimit value;
 };
+
+/* A tree that comes with the command line. */
+struct sg_plan_tree {
+	const char *path;
+	uint32_t allow;
+	bool asked; /* by an option: more than the policy's own word */
+};
+#define SG_PLAN_TREES (SG_MAX_ACCESS_OPTIONS + 16)
 
 struct sg_plan {
 	const struct sg_options *options;
@@ -43,14 +53,25 @@ struct sg_plan {
 	struct sg_rlimit_step rlimits[8];
 	int n_rlimits;
 
-	void *owned[16]; /* freed with the plan */
+	/* what it may do to objects: the policy's rules with this launch's own */
+	struct sg_objects objects;
+	const struct sg_tree *trees;
+	size_t n_trees;
+	struct sg_place_vars vars; /* no_mounts is for who opens the places to set */
+	struct sg_plan_tree extra[SG_PLAN_TREES];
+	size_t n_extra;
+	struct sg_widening widening; /* with which plan->policy is resolved, now or when a record needs it */
+	const char *before[8];
+
+	struct sg_arena arena; /* paths and trees */
+	void *owned[16];       /* freed with the plan */
 	int n_owned;
 };
 
 /*
  * The two halves of a plan. What runs: user, environment, program, language (a name, not looked up yet); and by which
- * policy: the filter and the limits. Errors: the message says what to change; err->code ENOENT/EACCES about the program
- * itself are told apart by *exit_status (127/126), which is 125 for all else.
+ * policy: the filter, the limits and the object rules. Errors: the message says what to change; err->code ENOENT/EACCES
+ * about the program itself are told apart by *exit_status (127/126), which is 125 for all else.
  */
 int sg_plan_program(struct sg_plan *plan, const struct sg_options *o, int *exit_status, struct sg_err *err);
 int sg_plan_policy(struct sg_plan *plan, struct sg_err *err);

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runner/access.h"
+
+#include "policy/access.h"
+#include "supervisor/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#define READ_MAP_EXEC (SG_RIGHT_READ | SG_RIGHT_MAP | SG_RIGHT_EXEC)
+#define FULL (SG_RIGHT_READ | SG_RIGHT_WRITE | SG_RIGHT_CREATE | SG_RIGHT_DELETE)
+#define OPERANDS 32 /* as many arguments are looked at for a file */
+
+static int no_memory(struct sg_err *err)
+{
+	return sg_err_set(err, ENOMEM, "out of memory");
+}
+
+static const char *copy(struct sg_plan *plan, const char *s, size_t n)
+{
+	return sg_arena_strndup(&plan->arena, s, n);
+}
+
+/* ---- paths as the kernel sees them ---- */
+
+/* Where an open descriptor leads, NULL for what has no path. In the plan's storage. */
+static const char *path_of_fd(struct sg_plan *plan, int fd)
+{
+	static const char gone[] = " (deleted)";
+	char link[64], path[PATH_MAX];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n <= 0 || path[0] != '/')
+		return NULL;
+	path[n] = '\0';
+	if ((size_t)n >= sizeof(gone) && !strcmp(path + n - (sizeof(gone) - 1), gone))
+		return NULL;
+	return copy(plan, path, (size_t)n);
+}
+
+/* A path with its links followed, NULL when it leads nowhere. */
+static const char *real_path(struct sg_plan *plan, int base, const char *path, struct stat *st)
+{
+	SG_CLOSE int fd = openat(base, path, O_PATH | O_CLOEXEC);
+
+	if (fd < 0 || fstat(fd, st) < 0)
+		return NULL;
+	return path_of_fd(plan, fd);
+}
+
+static const char *real_directory(struct sg_plan *plan, int base, const char *path)
+{
+	struct stat st;
+	const char *real = real_path(plan, base, path, &st);
+
+	/* All of the file system is more than anybody means by a working directory, a home or a place for temporary
+	 * files. */
+	return real && S_ISDIR(st.st_mode) && strcmp(real, "/") != 0 ? real : NULL;
+}
+
+static const char *env_value(char *const *env, const char *name)
+{
+	const size_t n = strlen(name);
+
+	for (; *env; env++)
+		if (!strncmp(*env, name, n) && (*env)[n] == '=')
+			return *env + n + 1;
+	return NULL;
+}
+
+/* ---- the tree that an interpreter was installed in ---- */
+
+/* PREFIX of PREFIX/bin/NAME, NULL when the file lies elsewhere. */
+static const char *prefix_of(struct sg_plan *plan, const char *file)
+{
+	static const char *const dirs[] = {"/bin", "/sbin"};
+	const char *slash = strrchr(file, '/');
+	size_t n = slash ? (size_t)(slash - file) : 0;
+
+	for (size_t i = 0; i < SG_ARRAY_SIZE(dirs); i++) {
+		const size_t d = strlen(dirs[i]);
+
+		if (n > d && !strncmp(file + n - d, dirs[i], d))
+			return copy(plan, file, n - d);
+	}
+	return NULL;
+}
+
+static const char *runtime_of(struct sg_plan *plan, const char *program)
+{
+	static const char *const known[] = {"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64"};
+	/* Here every library has a prefix of its own. */
+	static const char *const stores[] = {"/nix/store", "/gnu/store"};
+	const char *prefix;
+
+	for (size_t i = 0; i < SG_ARRAY_SIZE(known); i++)
+		if (sg_path_within(program, known[i]))
+			return NULL;
+	for (size_t i = 0; i < SG_ARRAY_SIZE(stores); i++)
+		if (sg_path_within(program, stores[i]))
+			return stores[i];
+	prefix = prefix_of(plan, program);
+	/* ~/bin/python does not make all of the home a runtime. */
+	if (!prefix || (plan->vars.home && sg_path_within(plan->vars.home, prefix)))
+		return NULL;
+	return prefix;
+}
+
+/* ---- trees of this launch ---- */
+
+static int add_extra(struct sg_plan *plan, const char *path, uint32_t allow, bool asked, struct sg_err *err)
+{
+	if (plan->n_extra == SG_ARRAY_SIZE(plan->extra))
+		return sg_err_set(err, E2BIG, "more than %zu trees on the command line", SG_ARRAY_SIZE(plan->extra));
+	plan->extra[plan->n_extra++] = (struct sg_plan_tree){.path = path, .allow = allow, .asked = asked};
+	return 0;
+}
+
+/* A virtual environment: its programs are links to the interpreter it was made with, its packages are its own. */
+static int add_venv(struct sg_plan *plan, struct sg_err *err)
+{
+	SG_CLOSE int dir = -1;
+	const char *slash = strrchr(plan->path, '/'), *prefix, *bin, *real;
+	struct stat st;
+
+	if (!slash || slash == plan->path)
+		return 0;
+	bin = copy(plan, plan->path, (size_t)(slash - plan->path));
+	real = bin ? real_path(plan, plan->base, bin, &st) : NULL;
+	bin = real ? sg_arena_printf(&plan->arena, "%s/x", real) : NULL;
+	prefix = bin ? prefix_of(plan, bin) : NULL;
+	if (!prefix || sg_path_within(prefix, "/usr"))
+		return 0;
+	dir = open(prefix, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0 || faccessat(dir, "pyvenv.cfg", F_OK, 0) < 0)
+		return 0;
+	return add_extra(plan, prefix, SG_RIGHT_READ | SG_RIGHT_MAP, false, err);
+}
+
+/* `python3 /srv/job/main.py`: the first argument that names a file may be read, wherever it is. */
+static int add_operand(struct sg_plan *plan, struct sg_err *err)
+{
+	for (int i = 1; plan->argv[0] && plan->argv[i] && i <= OPERANDS; i++) {
+		const char *path;
+		struct stat st;
+
+		if (plan->argv[i][0] == '-' || !plan->argv[i][0])
+			continue;
+		path = real_path(plan, plan->base, plan->argv[i], &st);
+		if (path && S_ISREG(st.st_mode))
+			return add_extra(plan, path, SG_RIGHT_READ, false, err);
+	}
+	return 0;
+}
+
+/* What the standard descriptors are may be opened again as what they are: /dev/stdout, ttyname(3). */
+static int add_standard_fds(struct sg_plan *plan, struct sg_err *err)
+{
+	int rc = 0;
+
+	for (int fd = 0; fd <= 2 && !rc; fd++) {
+		const int flags = fcntl(fd, F_GETFL), mode = flags & O_ACCMODE;
+		const char *path;
+		struct stat st;
+
+		if (flags < 0 || (flags & O_PATH) || fstat(fd, &st) < 0 ||
+		    (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode)))
+			continue;
+		path = path_of_fd(plan, fd);
+		if (path)
+			rc = add_extra(plan, path,
+				       (mode == O_WRONLY ? 0 : SG_RIGHT_READ) | (mode == O_RDONLY ? 0 : SG_RIGHT_WRITE),
+				       false, err);
+	}
+	return rc;
+}
+
+static int add_option(struct sg_plan *plan, const char *option, const char *text, uint32_t allow, struct sg_err *err)
+{
+	struct stat st;
+	const char *path = real_path(plan, AT_FDCWD, text, &st);
+
+	if (!path)
+		return sg_err_set(err, errno ? errno : EINVAL, "--%s %s: %s%s", option, text,
+				  strerror(errno ? errno : EINVAL),
+				  errno == ENOENT ? "; a tree must be there before the program starts" : "");
+	return add_extra(plan, path, allow, true, err);
+}
+
+int sg_plan_places(struct sg_plan *plan, struct sg_err *err)
+{
+	const struct sg_options *o = plan->options;
+	const char *tmp = env_value(plan->env, "TMPDIR"), *home = env_value(plan->env, "HOME");
+	struct sg_place_vars *v = &plan->vars;
+	struct stat st;
+	int rc = 0;
+
+	v->cwd = real_directory(plan, plan->base, ".");
+	v->tmp = real_directory(plan, AT_FDCWD, tmp && *tmp == '/' ? tmp : "/tmp");
+	v->home = home && *home == '/' ? real_directory(plan, AT_FDCWD, home) : NULL;
+	v->program = real_path(plan, plan->base, plan->path, &st);
+	if (v->program) {
+		v->runtime = runtime_of(plan, v->program);
+		rc = add_extra(plan, v->program, READ_MAP_EXEC, false, err);
+	}
+	if (!rc)
+		rc = add_venv(plan, err);
+	if (!rc)
+		rc = add_operand(plan, err);
+	if (!rc)
+		rc = add_standard_fds(plan, err);
+	for (int i = 0; i < o->n_access && !rc; i++) {
+		const struct sg_option_access *a = &o->access[i];
+
+		if (a->kind == 'r')
+			rc = add_option(plan, "read", a->text, SG_RIGHT_READ, err);
+		else if (a->kind == 'w')
+			rc = add_option(plan, "write", a->text, FULL, err);
+		else if (a->kind == 'x')
+			rc = add_option(plan, "exec", a->text, READ_MAP_EXEC, err);
+	}
+	return rc;
+}
+
+/* ---- addresses ---- */
+
+static int parse_net(const struct sg_option_access *a, struct sg_net_spec *spec, struct sg_err *err)
+{
+	char why[SG_WHY_SIZE];
+
+	return sg_net_parse(a->text, spec, why) ? sg_err_set(err, EINVAL, "--net %s: %s", a->text, why) : 0;
+}
+
+int sg_plan_widening(struct sg_plan *plan, struct sg_err *err)
+{
+	static const uint64_t inet = 1ULL << AF_INET | 1ULL << AF_INET6;
+	static const char *const nosocket[] = {"nosocket", NULL};
+	const struct sg_options *o = plan->options;
+	bool run = false;
+	uint64_t families = 0;
+	int n = 0;
+
+	for (int i = 0; i < o->n_access; i++) {
+		struct sg_net_spec spec;
+		int rc;
+
+		run |= o->access[i].kind == 'x';
+		if (o->access[i].kind != 'n')
+			continue;
+		rc = parse_net(&o->access[i], &spec, err);
+		if (rc)
+			return rc;
+		if (spec.families & ~(inet | 1ULL << AF_UNIX | 1ULL << AF_NETLINK))
+			return sg_err_set(
+				err, EINVAL,
+				"--net %s: only tcp, udp, loopback, unix and netlink can be allowed by an option; a "
+				"policy file can allow the system calls that other families need",
+				o->access[i].text);
+		families |= spec.families;
+	}
+	if (families & inet)
+		plan->before[n++] = "inet";
+	if (families & 1ULL << AF_UNIX)
+		plan->before[n++] = "unix";
+	if (families & 1ULL << AF_NETLINK)
+		plan->before[n++] = "netlink";
+	if (run)
+		plan->before[n++] = "run";
+	plan->before[n] = NULL;
+	if (n)
+		plan->widening.before = plan->before;
+	if (families)
+		plan->widening.after = nosocket;
+	return 0;
+}
+
+static int add_net(struct sg_plan *plan, const struct sg_option_access *a, struct sg_err *err)
+{
+	struct sg_objects *o = &plan->objects;
+	struct sg_net_spec spec;
+	int rc = parse_net(a, &spec, err);
+
+	if (rc)
+		return rc;
+	if (spec.unix_path) {
+		rc = add_option(plan, "net", spec.unix_path, SG_RIGHT_CONNECT, err);
+		if (rc)
+			return rc;
+	}
+	if (o->cls[SG_CLASS_NET].mode == SG_MODE_ALLOW)
+		return 0;
+	o->families |= spec.families;
+	for (unsigned i = 0; i < spec.n_rules; i++) {
+		if (o->n_net == SG_NET_MAX)
+			return sg_err_set(err, E2BIG, "--net %s: more than %d addresses, the policy's included",
+					  a->text, SG_NET_MAX);
+		o->net[o->n_net] = spec.rules[i];
+		o->net[o->n_net++].origin = SG_ORIGIN_UNLISTED;
+	}
+	return 0;
+}
+
+/* ---- all of it ---- */
+
+/* An option wins over what the policy says of the same tree; what merely comes with the launch does not. */
+static void merge_extra(struct sg_tree *trees, size_t *n, const struct sg_plan_tree *x)
+{
+	for (size_t i = 0; i < *n; i++) {
+		struct sg_tree_rights *r = &trees[i].rights;
+
+		if (strcmp(trees[i].path, x->path) != 0)
+			continue;
+		if (x->asked)
+			r->deny &= ~x->allow;
+		r->allow |= x->allow & ~r->deny;
+		return;
+	}
+	trees[(*n)++] = (struct sg_tree){x->path, {.allow = x->allow, .origin = SG_ORIGIN_UNLISTED}};
+}
+
+int sg_plan_access(struct sg_plan *plan, struct sg_err *err)
+{
+	const struct sg_options *o = plan->options;
+	struct sg_tree *trees;
+	int rc = 0;
+
+	for (int i = 0; i < o->n_access && !rc; i++) {
+		if (o->access[i].kind == 'n')
+			rc = add_net(plan, &o->access[i], err);
+		/* Whoever names programs wants them run. */
+		if (o->access[i].kind == 'x' && plan->objects.exec_max == 0)
+			plan->objects.exec_max = SG_EXEC_UNBOUNDED;
+	}
+	if (rc)
+		return rc;
+	trees = sg_arena_alloc(&plan->arena, (plan->n_trees + plan->n_extra + 1) * sizeof(*trees));
+	if (!trees)
+		return no_memory(err);
+	if (plan->n_trees)
+		memcpy(trees, plan->trees, plan->n_trees * sizeof(*trees));
+	for (size_t i = 0; i < plan->n_extra; i++)
+		merge_extra(trees, &plan->n_trees, &plan->extra[i]);
+	plan->trees = trees;
+	return 0;
+}

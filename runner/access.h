@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SG_RUN_ACCESS_H
+#define SG_RUN_ACCESS_H
+
+#include "runner/plan.h"
+
+/* What a launch may do to files and addresses: the policy's rules, filled in and widened for this one launch. */
+
+/*
+ * With the program known: what the policy's variables stand for, and the trees that come with the command line: the
+ * program itself, a file it is given, what its standard descriptors are, and --read, --write, --exec. Errors: a path or
+ * an address of an option that is none.
+ */
+int sg_plan_places(struct sg_plan *plan, struct sg_err *err);
+
+/* What the options add to the policy's system calls: sets plan->widening. */
+int sg_plan_widening(struct sg_plan *plan, struct sg_err *err);
+
+/* With the policy known (plan->objects, plan->trees): adds the trees and addresses of the launch to it. */
+int sg_plan_access(struct sg_plan *plan, struct sg_err *err);
+
+#endif
