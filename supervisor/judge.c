@@ -208,7 +208,7 @@ static bool had_no_effect(const struct sg_event_syscall *e)
 static void record_event(struct sg_judge *j, const struct sg_event_syscall *e)
 {
 	struct sg_call c = {
-		.time_ns = (uint64_t)((int64_t)e->hdr.time_ns + j->session->realtime_offset),
+		.time_ns = e->hdr.time_ns + (uint64_t)j->session->realtime_offset,
 		.pid = (pid_t)e->hdr.pid,
 		.tgid = (pid_t)e->hdr.tgid,
 		.uid = e->hdr.uid,

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A policy file of any bytes: parsed, every language resolved, explained, compared and compiled. Whatever is accepted
+ * must mean the same to the oracle and to the filter, and the hint for what it forbids must be a policy file itself.
+ */
+#include "../unit/policy_agree.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static FILE *nowhere;
+
+static const uint32_t calls[] = {0,   1,   9,   16,  41,  56,  57,  59,  62,  72,        101,
+				 157, 165, 272, 302, 321, 435, 437, 511, 512, 1073741863};
+static const uint64_t samples[][SG_ARGS] = {{0},         {1, 2, 3, 4, 5, 6}, {~0ULL, ~0ULL, ~0ULL, ~0ULL, ~0ULL, ~0ULL},
+					    {0x1200011}, {2, 1, 6},          {0, 0x5412}};
+
+static void must(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+/* An error says something, and says where. */
+static void check_error(int rc, const struct sg_err *err)
+{
+	char text[2048];
+
+	must(rc < 0 && err->code == -rc && err->message[0]);
+	sg_err_format(err, text, sizeof(text));
+	must(strstr(text, err->message) != NULL);
+}
+
+static void check_hint(const struct sg_policy *p, uint32_t nr, const uint64_t *args)
+{
+	struct sg_err err = {0};
+	struct sg_doc *doc;
+	char *hint = NULL;
+
+	if (sg_policy_hint(p, sg_native_arch(), nr, args, &hint, &err)) {
+		must(err.code == ENOMEM);
+		return;
+	}
+	must(hint != NULL);
+	if (strstr(hint, ": {allow: ") && !sg_doc_parse("hint", hint, strlen(hint), &doc, &err))
+		sg_doc_free(doc);
+	free(hint);
+}
+
+static void check_policy(const struct sg_policy *p, bool thorough)
+{
+	struct sg_err err = {0};
+	struct agree a;
+	size_t i, j;
+
+	must(strlen(sg_policy_digest(p)) == 71);
+	must(sg_policy_explain(p, false, nowhere, &err) == 0);
+	must(sg_policy_explain(p, true, nowhere, &err) == 0);
+	must(sg_policy_diff(p, p, false, nowhere, &err) == 0);
+	if (agree_begin(&a, p, &err)) {
+		check_error(-err.code, &err);
+		return;
+	}
+	for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		for (j = 0; j < sizeof(samples) / sizeof(samples[0]); j++)
+			must(agree_on(&a, sg_native_arch(), calls[i], samples[j]));
+	if (thorough)
+		must(agree_on_boundaries(&a));
+	agree_end(&a);
+	check_hint(p, calls[strlen(sg_policy_name(p)) % (sizeof(calls) / sizeof(calls[0]))], samples[1]);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	/* Not terminated, and of this very size: reading past it is seen. */
+	char *text = malloc(size ? size : 1);
+	struct sg_policy *p, *last = NULL;
+	struct sg_doc *doc = NULL;
+	struct sg_err err = {0};
+	const char *language;
+	size_t i;
+	int rc;
+
+	if (!nowhere)
+		nowhere = fopen("/dev/null", "we");
+	must(text && nowhere);
+	if (size)
+		memcpy(text, data, size);
+	rc = sg_doc_parse("fuzz.yaml", text, size, &doc, &err);
+	free(text);
+	if (rc) {
+		check_error(rc, &err);
+		return 0;
+	}
+	for (i = 0; i < 4 && (language = sg_doc_language(doc, i)); i++) {
+		sg_err_reset(&err);
+		rc = sg_policy_resolve(doc, language, &p, &err);
+		if (rc) {
+			check_error(rc, &err);
+			continue;
+		}
+		check_policy(p, size % 16 == 0);
+		if (last)
+			must(sg_policy_diff(last, p, true, nowhere, &err) >= 0);
+		sg_policy_free(last);
+		last = p;
+	}
+	sg_policy_free(last);
+	sg_doc_free(doc);
+	return 0;
+}
