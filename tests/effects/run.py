@@ -4,13 +4,15 @@
 sys_enter alone (--seccomp off), where what happened must agree with what the verdict says (prevented).
 
 run.py --sgrun PATH [--bin DIR] [--victim FILE] [--user UID] [--only NAME] [--columns LIST] [--repeat N]
-       [--markdown FILE]
+       [--lists FILE] [--check FILE]
 """
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
+import textwrap
 import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -141,18 +143,39 @@ def took(rows, column):
     return sum(cells[column].strip("*").startswith("yes") for _, _, cells in rows)
 
 
-def markdown(rows, columns, path):
-    heads = {"bare": "no sandbox", "bpf": "seccomp, bpf tier", "unprivileged": "seccomp, unprivileged tier",
-             "sys_enter": "sys_enter alone (`--seccomp off`)"}
+KINDS = (("Took effect", lambda c: c.startswith("**yes")),
+         ("Did not, and the record says that nothing was prevented", lambda c: c.startswith("no (not")),
+         ("Did not, and the record says `prevented`", lambda c: c == "no (prevented)"))
+
+
+def write_lists(rows, path):
+    """What sys_enter alone does, as docs/sys-enter-effects.md has it."""
     with open(path, "w") as f:
-        f.write("| forbidden call | " + " | ".join(heads[c] for c in columns) + " |\n")
-        f.write("|---" * (len(columns) + 1) + "|\n")
-        for name, call, cells in rows:
-            what = f"`{call}`" + ("" if name == call else f" ({name})")
-            f.write(f"| {what} | " + " | ".join(cells[c] for c in columns) + " |\n")
-        f.write("\n")
-        for c in columns:
-            f.write(f"- {heads[c]}: {took(rows, c)} of {len(rows)} took effect\n")
+        for head, belongs in KINDS:
+            names = [n for n, _, cells in rows if belongs(cells["sys_enter"])]
+            f.write(f"## {head} ({len(names)} of {len(rows)})\n\n")
+            f.write(textwrap.fill(", ".join(f"`{n}`" for n in names), 120, break_on_hyphens=False) + "\n\n")
+
+
+def check_lists(rows, path):
+    """What the document says otherwise. An effect that it lists and that did not show this time is no complaint: it is a
+    race that the call may lose."""
+    with open(path) as f:
+        text = f.read()
+    kernel = re.search(r"\(Linux (\d+\.\d+),", text)[1]
+    if not os.uname().release.startswith(kernel + "."):
+        print(f"{path} is about Linux {kernel}: not compared with what this kernel does")
+        return []
+    sections = {part.split(" (")[0]: set(re.findall(r"`([a-z0-9_-]+)`", part.split("\n", 1)[1]))
+                for part in text.split("\n## ")[1:]}
+    listed = set().union(*(sections.get(head, set()) for head, _ in KINDS))
+    bad = []
+    for name, _, cells in rows:
+        if name not in listed:
+            bad.append(f"{path} does not list {name}")
+        elif cells["sys_enter"].startswith("**yes") and name not in sections[KINDS[0][0]]:
+            bad.append(f"{path} says that {name} takes no effect; it did")
+    return bad
 
 
 def main():
@@ -164,7 +187,8 @@ def main():
     parser.add_argument("--only", default="")
     parser.add_argument("--columns", type=lambda s: s.split(","))
     parser.add_argument("--repeat", type=int, default=1, help="runs of each sys_enter cell; any effect counts")
-    parser.add_argument("--markdown", metavar="FILE")
+    parser.add_argument("--lists", metavar="FILE", help="write the lists of docs/sys-enter-effects.md")
+    parser.add_argument("--check", metavar="FILE", help="compare with that document")
     args = parser.parse_args()
     args.victim = args.victim or os.path.join(args.bin, "..", "hostile", "victim")
     if not args.columns:
@@ -193,8 +217,13 @@ def main():
         matrix.close()
     for c in args.columns:
         print(f"{c}: {took(rows, c)} of {len(rows)} took effect")
-    if args.markdown:
-        markdown(rows, args.columns, args.markdown)
+    if args.lists:
+        write_lists(rows, args.lists)
+    if args.check and not args.only:
+        bad = check_lists(rows, args.check)
+        failed += bool(bad)
+        for b in bad:
+            print(b)
     print(f"{len(rows) - failed} passed, {failed} failed")
     return 1 if failed or not rows else 0
 
