@@ -45,4 +45,34 @@ const char *sg_right_name(uint32_t right);
 /* "read,write" for a set of rights. Returns buf. */
 const char *sg_rights_text(uint32_t rights, char *buf, size_t size);
 
+/* One operation on an object, as far as its class asks for it. */
+struct sg_access {
+	unsigned cls;        /* enum sg_class */
+	const char *path;    /* READ … MAP: the file; UNIX: the socket, NULL for an abstract one */
+	unsigned family;     /* NET: a socket of this family is made; 0: an address is used */
+	uint8_t addr[16];    /* as in struct sg_net_rule */
+	unsigned proto, op;  /* SG_NET_TCP or _UDP; SG_NET_CONNECT or _BIND */
+	unsigned port;       /* host order */
+	unsigned capability; /* CAPABILITY */
+	uint32_t executed;   /* EXEC: how many programs were executed before, the launcher's own exec not counted */
+};
+
+/*
+ * The host-side oracle. Trees may stand in any order. Paths are compared as text: links, mounts and variables are for
+ * the caller to resolve (a path may begin with a variable as the trees do). A file that is to be made is judged by the
+ * directory around it. action is SG_ACTION_ALLOW, _AUDIT, _ERRNO or _KILL; origin as in struct sg_class_mode.
+ */
+struct sg_decision sg_objects_decide(const struct sg_objects *o, const struct sg_tree *trees, size_t n,
+				     const struct sg_access *a);
+/* The same for one right of a file (SG_RIGHT_*), without counting programs. */
+struct sg_decision sg_objects_decide_file(const struct sg_objects *o, const struct sg_tree *trees, size_t n,
+					  const char *path, uint32_t right);
+
+/*
+ * The smallest change to the policy that allows this, as sg_policy_hint() says it: one line in *out (caller frees), ""
+ * for what is allowed already.
+ *   python: {inherit: "builtin:python", files: {read: [/etc/foo]}}
+ */
+int sg_policy_object_hint(const struct sg_policy *p, const struct sg_access *a, char **out, struct sg_err *err);
+
 #endif

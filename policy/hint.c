@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "policy/hint.h"
 #include "policy/consts.h"
-#include "policy/model.h"
 #include "policy/names.h"
 #include "policy/seccomp.h"
 
@@ -10,13 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct text {
-	char buf[4096];
-	size_t n;
-};
-
-static void add(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void add(struct text *t, const char *fmt, ...)
+void sg_text_add(struct sg_text *t, const char *fmt, ...)
 {
 	va_list ap;
 	int n;
@@ -58,7 +52,7 @@ static bool narrows(const struct sg_arg *a)
 }
 
 /* `ptrace`, or `{socket: "domain == AF_INET and type & SOCK_TYPE_MASK == SOCK_STREAM"}`. Returns: is it narrowed? */
-static bool add_item(struct text *t, const char *syscall, const uint64_t *args)
+static bool add_item(struct sg_text *t, const char *syscall, const uint64_t *args)
 {
 	const struct sg_arg *a;
 	unsigned n = 0;
@@ -77,14 +71,14 @@ static bool add_item(struct text *t, const char *syscall, const uint64_t *args)
 		}
 		sg_const_format((enum sg_family)a->family, v, a->width, value, sizeof(value));
 		if (!n)
-			add(t, "{%s: \"", syscall);
-		add(t, "%s%s%s == %s", n ? " and " : "", a->name, mask, value);
+			sg_text_add(t, "{%s: \"", syscall);
+		sg_text_add(t, "%s%s%s == %s", n ? " and " : "", a->name, mask, value);
 		n++;
 	}
 	if (n)
-		add(t, "\"}");
+		sg_text_add(t, "\"}");
 	else
-		add(t, "%s", syscall);
+		sg_text_add(t, "%s", syscall);
 	return n != 0;
 }
 
@@ -100,74 +94,83 @@ static bool says_the_same(const char *rule, const char *item)
 	return !*rule;
 }
 
-static void add_key(struct text *t, const char *name)
+void sg_text_add_key(struct sg_text *t, const char *name)
 {
-	add(t, islower((unsigned char)*name) ? "%s" : "\"%s\"", name);
+	sg_text_add(t, islower((unsigned char)*name) ? "%s" : "\"%s\"", name);
 }
 
-/* A file name that stays on its line. */
-static void add_file(struct text *t, const char *file)
+void sg_text_add_file(struct sg_text *t, const char *file)
 {
 	for (; *file; file++)
-		add(t, "%c", (unsigned char)*file < 0x20 || *file == 0x7f ? '?' : *file);
+		sg_text_add(t, "%c", (unsigned char)*file < 0x20 || *file == 0x7f ? '?' : *file);
 }
 
-static void say_remove(struct text *t, const struct sg_origin *o)
+void sg_hint_remove(struct sg_text *t, const struct sg_origin *o)
 {
 	if (strcmp(o->list, "denied"))
-		add(t, "remove \"%s\" from \"%s\" in \"%s\" (", o->text, o->list, o->language);
+		sg_text_add(t, "remove \"%s\" from \"%s\" in \"%s\" (", o->text, o->list, o->language);
 	else
-		add(t, "remove \"%s\" from denied (", o->text);
-	add_file(t, o->file);
-	add(t, ":%u)", o->line);
+		sg_text_add(t, "remove \"%s\" from denied (", o->text);
+	sg_text_add_file(t, o->file);
+	sg_text_add(t, ":%u)", o->line);
 }
 
-static void say(struct text *t, const struct sg_policy *p, const char *syscall, struct sg_decision d,
+bool sg_hint_in_file(const struct sg_policy *p)
+{
+	return p->doc_file && !strcmp(p->root_file, p->doc_file);
+}
+
+bool sg_hint_own(const struct sg_policy *p, const struct sg_origin *o)
+{
+	return o && sg_hint_in_file(p) && !strcmp(o->file, p->doc_file) && !strcmp(o->language, p->name);
+}
+
+void sg_hint_add_rules(struct sg_text *t, const struct sg_policy *p, const char *rules)
+{
+	sg_text_add_key(t, p->name);
+	if (!sg_hint_in_file(p)) {
+		sg_text_add(t, ": {inherit: \"builtin:%s\", %s}", p->name, rules);
+		return;
+	}
+	sg_text_add(t, ": {%s} # add to ", rules);
+	sg_text_add_file(t, p->doc_file);
+}
+
+static void say(struct sg_text *t, const struct sg_policy *p, const char *syscall, struct sg_decision d,
 		const uint64_t *args)
 {
 	const struct sg_origin *o = d.origin == SG_ORIGIN_UNLISTED ? NULL : sg_policy_origin(p, d.origin);
-	const bool in_file = p->doc_file && !strcmp(p->root_file, p->doc_file);
-	const bool own = o && in_file && !strcmp(o->file, p->doc_file) && !strcmp(o->language, p->name);
-	struct text item = {.n = 0};
+	struct sg_text item = {.n = 0}, rules = {.n = 0};
 	bool narrowed = add_item(&item, syscall, args);
 
-	if (o && !strcmp(o->list, "denied")) {
-		say_remove(t, o);
-		return;
-	}
-	if (!in_file) {
-		add_key(t, p->name);
-		add(t, ": {inherit: \"builtin:%s\", allow: [%s]}", p->name, item.buf);
-		return;
-	}
 	/*
 	 * In the language's own text a conditional kill comes before any allow, and a rule with the same condition, or
 	 * with none, would contradict the new one: there the rule that stands has to go.
 	 */
-	if (own && strcmp(o->list, "unlisted") &&
-	    ((strchr(o->text, ':') && !strcmp(o->list, "kill")) || !narrowed || says_the_same(o->text, item.buf))) {
-		say_remove(t, o);
+	if (o && (!strcmp(o->list, "denied") || (sg_hint_own(p, o) && strcmp(o->list, "unlisted") &&
+						 ((strchr(o->text, ':') && !strcmp(o->list, "kill")) || !narrowed ||
+						  says_the_same(o->text, item.buf))))) {
+		sg_hint_remove(t, o);
 		return;
 	}
-	add_key(t, p->name);
-	add(t, ": {allow: [%s]} # add to ", item.buf);
-	add_file(t, p->doc_file);
+	sg_text_add(&rules, "allow: [%s]", item.buf);
+	sg_hint_add_rules(t, p, rules.buf);
 }
 
 int sg_policy_hint(const struct sg_policy *p, uint32_t audit_arch, uint32_t nr, const uint64_t args[SG_ARGS],
 		   char **out, struct sg_err *err)
 {
 	const struct sg_decision d = sg_policy_decide(p, audit_arch, nr, args, NULL);
-	struct text t = {.n = 0};
+	struct sg_text t = {.n = 0};
 	char syscall[64];
 	char *copy;
 	int known;
 
 	sg_syscall_name(audit_arch, nr, syscall, sizeof(syscall));
 	if (audit_arch != sg_native_arch() || (nr >= SG_NR_MAX && strcmp(sg_abi_name(audit_arch, nr), "x32") == 0))
-		add(&t, "no policy can allow calls of the %s ABI", sg_abi_name(audit_arch, nr));
+		sg_text_add(&t, "no policy can allow calls of the %s ABI", sg_abi_name(audit_arch, nr));
 	else if (nr >= SG_NR_MAX || sg_syscall_resolve(syscall, &known))
-		add(&t, "no policy can allow a system call without a name");
+		sg_text_add(&t, "no policy can allow a system call without a name");
 	else if (d.action == SG_ACTION_KILL || d.action == SG_ACTION_ERRNO)
 		say(&t, p, syscall, d, args);
 	copy = strdup(t.buf);

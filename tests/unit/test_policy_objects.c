@@ -1,0 +1,455 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Object rules: what names an object, what the rules decide of it, and that a hint helps. */
+#include "policy/access.h"
+#include "policy/policy.h"
+#include "policy/seccomp.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/capability.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include <cmocka.h>
+
+static struct sg_policy *resolve(const char *yaml, const char *language)
+{
+	struct sg_policy *p = NULL;
+	struct sg_doc *doc = NULL;
+	struct sg_err err = {0};
+
+	if (yaml && sg_doc_parse("mine.yaml", yaml, strlen(yaml), &doc, &err))
+		fail_msg("mine.yaml:%u:%u: %s in\n%s", err.line, err.column, err.message, yaml);
+	if (sg_policy_resolve(doc, language, &p, &err))
+		fail_msg("%s: %s", language, err.message);
+	sg_doc_free(doc);
+	return p;
+}
+
+static struct sg_decision decide(const struct sg_policy *p, const struct sg_access *a)
+{
+	const struct sg_tree *trees;
+	size_t n;
+
+	trees = sg_policy_trees(p, &n);
+	return sg_objects_decide(sg_policy_objects(p), trees, n, a);
+}
+
+static const char nested[] = "mine:\n"
+			     "  files:\n"
+			     "    read: [/a, /a/b/c, /f]\n"
+			     "    write: [/a/b]\n"
+			     "    create: [/a/b]\n"
+			     "    delete: [$CWD]\n"
+			     "    deny: [/a/b/d]\n"
+			     "    otherwise: errno ENOENT\n"
+			     "  exec: {allow: [/a/bin, /a/b/d/e], max: 1}\n"
+			     "  net: {allow: [netlink, \"unix:/run/x\"]}\n";
+
+static void the_nearest_tree_decides(void **state)
+{
+	static const struct {
+		unsigned cls;
+		const char *path;
+		unsigned action;
+	} cases[] = {
+		{SG_CLASS_READ, "/a", SG_ACTION_ALLOW},           {SG_CLASS_READ, "/a/x/y/z", SG_ACTION_ALLOW},
+		{SG_CLASS_READ, "/ab", SG_ACTION_ERRNO},          {SG_CLASS_READ, "/", SG_ACTION_ERRNO},
+		{SG_CLASS_READ, "/f", SG_ACTION_ALLOW},           {SG_CLASS_READ, "/f/under", SG_ACTION_ALLOW},
+		{SG_CLASS_READ, "/a/b/d", SG_ACTION_ERRNO},       {SG_CLASS_READ, "/a/b/d/x", SG_ACTION_ERRNO},
+		{SG_CLASS_READ, "/a/b/d/e/x", SG_ACTION_ALLOW}, /* exec allows reading, inside what is denied */
+		{SG_CLASS_WRITE, "/a/b/d/e/x", SG_ACTION_ERRNO},  {SG_CLASS_WRITE, "/a/b", SG_ACTION_ALLOW},
+		{SG_CLASS_WRITE, "/a/b/c/x", SG_ACTION_ALLOW}, /* /a/b/c says nothing of writing */
+		{SG_CLASS_WRITE, "/a/x", SG_ACTION_ERRNO},        {SG_CLASS_CREATE, "/a/b/new", SG_ACTION_ALLOW},
+		{SG_CLASS_CREATE, "/a/b", SG_ACTION_ERRNO}, /* it would be made in /a */
+		{SG_CLASS_CREATE, "/a/b/d/new", SG_ACTION_ERRNO}, {SG_CLASS_DELETE, "$CWD/x", SG_ACTION_ALLOW},
+		{SG_CLASS_DELETE, "/a/b/x", SG_ACTION_ERRNO},     {SG_CLASS_MAP, "/a/bin/x", SG_ACTION_ALLOW},
+		{SG_CLASS_MAP, "/a/x", SG_ACTION_ERRNO},          {SG_CLASS_EXEC, "/a/bin/x", SG_ACTION_ALLOW},
+		{SG_CLASS_EXEC, "/a/x", SG_ACTION_KILL},          {SG_CLASS_UNIX, "/run/x", SG_ACTION_ALLOW},
+		{SG_CLASS_UNIX, "/run/y", SG_ACTION_ERRNO},       {SG_CLASS_UNIX, NULL, SG_ACTION_ERRNO},
+	};
+	struct sg_policy *p = resolve(nested, "mine");
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct sg_access a = {.cls = cases[i].cls, .path = cases[i].path};
+
+		if (decide(p, &a).action != cases[i].action)
+			fail_msg("%s %s: %u, expected %u", sg_class_name(a.cls), a.path, decide(p, &a).action,
+				 cases[i].action);
+	}
+	assert_int_equal(decide(p, &(struct sg_access){.cls = SG_CLASS_READ, .path = "/x"}).err, ENOENT);
+	assert_int_equal(decide(p, &(struct sg_access){.cls = SG_CLASS_EXEC, .path = "/a/bin/x", .executed = 1}).action,
+			 SG_ACTION_KILL);
+	sg_policy_free(p);
+}
+
+static void whoever_says_nothing_is_not_confined(void **state)
+{
+	struct sg_policy *p = resolve("mine: {allow: [read]}\n", "mine");
+	static const unsigned killed[] = {SG_CLASS_TRACE,     SG_CLASS_SIGNAL, SG_CLASS_LIMITS,    SG_CLASS_MOUNT,
+					  SG_CLASS_NAMESPACE, SG_CLASS_BPF,    SG_CLASS_PERF,      SG_CLASS_KEYS,
+					  SG_CLASS_KERNEL,    SG_CLASS_URING,  SG_CLASS_SUPERVISOR};
+	unsigned n = 0;
+
+	for (unsigned c = 0; c < SG_CLASS_N; c++) {
+		const struct sg_access a = {
+			.cls = c, .path = "/x", .executed = 1000, .proto = SG_NET_TCP, .op = SG_NET_CONNECT};
+		bool kill = false;
+
+		for (size_t i = 0; i < sizeof(killed) / sizeof(killed[0]); i++)
+			kill |= killed[i] == c;
+		assert_int_equal(decide(p, &a).action, kill ? SG_ACTION_KILL : SG_ACTION_ALLOW);
+		n += kill;
+	}
+	assert_int_equal(n, sizeof(killed) / sizeof(killed[0]));
+	sg_policy_free(p);
+}
+
+static struct sg_access address(const char *text, unsigned proto, unsigned op, unsigned port)
+{
+	struct sg_access a = {.cls = SG_CLASS_NET, .proto = proto, .op = op, .port = port};
+
+	if (inet_pton(AF_INET6, text, a.addr) != 1) {
+		a.addr[10] = a.addr[11] = 0xff;
+		assert_int_equal(inet_pton(AF_INET, text, a.addr + 12), 1);
+	}
+	return a;
+}
+
+static void addresses(void **state)
+{
+	static const struct {
+		const char *rule, *addr;
+		unsigned proto, op, port;
+		bool allowed;
+	} cases[] = {
+		{"tcp 192.0.2.0/24:443", "192.0.2.7", SG_NET_TCP, SG_NET_CONNECT, 443, true},
+		{"tcp 192.0.2.0/24:443", "192.0.2.7", SG_NET_UDP, SG_NET_CONNECT, 443, false},
+		{"tcp 192.0.2.0/24:443", "192.0.2.7", SG_NET_TCP, SG_NET_BIND, 443, false},
+		{"tcp 192.0.2.0/24:443", "192.0.2.7", SG_NET_TCP, SG_NET_CONNECT, 444, false},
+		{"tcp 192.0.2.0/24:443", "192.0.3.7", SG_NET_TCP, SG_NET_CONNECT, 443, false},
+		{"tcp 192.0.2.0/24:443", "::ffff:192.0.2.9", SG_NET_TCP, SG_NET_CONNECT, 443, true},
+		{"tcp 192.0.2.0/24:443", "::192.0.2.9", SG_NET_TCP, SG_NET_CONNECT, 443, false},
+		{"tcp 0.0.0.0/0", "203.0.113.1", SG_NET_TCP, SG_NET_CONNECT, 1, true},
+		{"tcp 0.0.0.0/0", "2001:db8::1", SG_NET_TCP, SG_NET_CONNECT, 1, false},
+		{"tcp [::]/0", "203.0.113.1", SG_NET_TCP, SG_NET_CONNECT, 1, true},
+		{"tcp *", "2001:db8::1", SG_NET_TCP, SG_NET_CONNECT, 65535, true},
+		{"udp [2001:db8::]/33:53", "2001:db8:7fff::1", SG_NET_UDP, SG_NET_CONNECT, 53, true},
+		{"udp [2001:db8::]/33:53", "2001:db8:8000::1", SG_NET_UDP, SG_NET_CONNECT, 53, false},
+		{"listen tcp 127.0.0.1:8000-8010", "127.0.0.1", SG_NET_TCP, SG_NET_BIND, 8010, true},
+		{"listen tcp 127.0.0.1:8000-8010", "127.0.0.1", SG_NET_TCP, SG_NET_BIND, 8011, false},
+		{"listen tcp 127.0.0.1:8000-8010", "127.0.0.2", SG_NET_TCP, SG_NET_BIND, 8000, false},
+		{"loopback", "127.9.9.9", SG_NET_UDP, SG_NET_BIND, 0, true},
+		{"loopback", "::1", SG_NET_TCP, SG_NET_CONNECT, 9, true},
+		{"loopback", "::2", SG_NET_TCP, SG_NET_CONNECT, 9, false},
+		{"loopback", "128.0.0.1", SG_NET_TCP, SG_NET_CONNECT, 9, false},
+		{"unix", "127.0.0.1", SG_NET_TCP, SG_NET_CONNECT, 9, false},
+	};
+	char yaml[256];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sg_access a = address(cases[i].addr, cases[i].proto, cases[i].op, cases[i].port);
+		struct sg_policy *p;
+
+		snprintf(yaml, sizeof(yaml), "mine: {net: {allow: [\"%s\"]}}", cases[i].rule);
+		p = resolve(yaml, "mine");
+		if ((decide(p, &a).action == SG_ACTION_ALLOW) != cases[i].allowed)
+			fail_msg("%s: %s port %u", cases[i].rule, cases[i].addr, cases[i].port);
+		sg_policy_free(p);
+	}
+}
+
+/* Families: what a rule of addresses implies, and nothing else. */
+static void families(void **state)
+{
+	static const struct {
+		const char *rule;
+		uint64_t families;
+	} cases[] = {{"unix", 1ULL << AF_UNIX},
+		     {"unix:/x", 1ULL << AF_UNIX},
+		     {"netlink", 1ULL << AF_NETLINK},
+		     {"vsock", 1ULL << AF_VSOCK},
+		     {"tcp 192.0.2.1", 1ULL << AF_INET | 1ULL << AF_INET6},
+		     {"udp [2001:db8::1]", 1ULL << AF_INET6},
+		     {"listen udp *:53", 1ULL << AF_INET | 1ULL << AF_INET6},
+		     {"loopback", 1ULL << AF_INET | 1ULL << AF_INET6}};
+	char why[SG_WHY_SIZE];
+	struct sg_net_spec spec;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(sg_net_parse(cases[i].rule, &spec, why), 0);
+		assert_int_equal(spec.families, cases[i].families);
+	}
+}
+
+static void names_go_both_ways(void **state)
+{
+	const char *name;
+	unsigned n;
+
+	for (n = 0; (name = sg_capability_name(n)); n++)
+		assert_int_equal(sg_capability_resolve(name), n);
+	assert_true(n >= CAP_LAST_CAP + 1);
+	assert_int_equal(sg_capability_resolve("CAP_SYS_ADMIN"), CAP_SYS_ADMIN);
+	assert_int_equal(sg_capability_resolve("NET_BIND_SERVICE"), CAP_NET_BIND_SERVICE);
+	assert_string_equal(sg_family_name(AF_INET6), "inet6");
+	assert_null(sg_family_name(0));
+	for (n = 0; n < SG_CLASS_N; n++)
+		assert_non_null(sg_class_name(n));
+	assert_null(sg_class_name(SG_CLASS_N));
+}
+
+/* A rule as text, read again, is the same rule. */
+static void rules_print_as_they_are_read(void **state)
+{
+	static const char *const rules[] = {
+		"tcp 192.0.2.0/24:443", "udp [2001:db8::]/32:53", "listen tcp 127.0.0.1:8000-8010", "tcp *:80", "udp *",
+		"tcp [2001:db8::1]",    "listen udp 0.0.0.0/0"};
+	struct sg_net_spec a, b;
+	char text[128], why[SG_WHY_SIZE];
+
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		assert_int_equal(sg_net_parse(rules[i], &a, why), 0);
+		sg_net_rule_text(&a.rules[0], text, sizeof(text));
+		assert_string_equal(text, rules[i]);
+		assert_int_equal(sg_net_parse(text, &b, why), 0);
+		assert_memory_equal(&a.rules[0], &b.rules[0], sizeof(a.rules[0]));
+	}
+}
+
+/* What is embedded is what the text says: origins too, since records look rules up by them. */
+static void embedded_is_what_the_text_says(void **state)
+{
+	struct sg_tree trees[SG_TREES_MAX];
+	struct sg_objects o;
+	size_t i, j, n;
+
+	for (i = 0; i < sg_n_builtins; i++) {
+		const struct sg_builtin *b = &sg_builtins[i];
+		const struct sg_tree *said;
+		struct sg_policy *p;
+
+		if (!b->listed)
+			continue;
+		p = resolve(NULL, b->name);
+		said = sg_policy_trees(p, &n);
+		assert_int_equal(b->access.n_trees, n);
+		sg_builtin_access(&b->access, &o, trees);
+		assert_memory_equal(&o, sg_policy_objects(p), sizeof(o));
+		for (j = 0; j < n; j++) {
+			assert_string_equal(trees[j].path, said[j].path);
+			assert_memory_equal(&trees[j].rights, &said[j].rights, sizeof(said[j].rights));
+		}
+		assert_string_equal(b->digest, sg_policy_digest(p));
+		sg_policy_free(p);
+	}
+}
+
+/* What the built-in policies promise, whatever else is in them. */
+static void built_in_policies_confine(void **state)
+{
+	static const char *const nobody_reads[] = {
+		"/etc/shadow", "/etc/gshadow", "/etc/ssl/private/key", "/root",       "/home",    "/",
+		"/etc",        "/proc",        "/proc/1/mem",          "/dev/sda",    "/dev/mem", "/run/x.sock",
+		"/var/log/x",  "/boot/x",      "/sys/kernel/debug",    "/etc/sudoers"};
+	static const char *const nobody_writes[] = {"/usr/x",         "/etc/x",      "/lib/x",          "/bin/x",
+						    "/proc/self/mem", "/proc/sys/x", "/sys/fs/cgroup/x"};
+	size_t i, j;
+	unsigned n = 0;
+
+	for (i = 0; sg_builtin_name(i); i++) {
+		struct sg_policy *p = resolve(NULL, sg_builtin_name(i));
+		const bool compile = !strcmp(sg_builtin_name(i), "compile");
+
+		for (j = 0; j < sizeof(nobody_reads) / sizeof(nobody_reads[0]); j++)
+			for (unsigned c = SG_CLASS_READ; c <= SG_CLASS_MAP; c++, n++)
+				assert_int_not_equal(
+					decide(p, &(struct sg_access){.cls = c, .path = nobody_reads[j]}).action,
+					SG_ACTION_ALLOW);
+		for (j = 0; j < sizeof(nobody_writes) / sizeof(nobody_writes[0]); j++)
+			for (unsigned c = SG_CLASS_WRITE; c <= SG_CLASS_DELETE; c++, n++)
+				assert_int_equal(
+					decide(p, &(struct sg_access){.cls = c, .path = nobody_writes[j]}).action,
+					SG_ACTION_ERRNO);
+		/* the controls */
+		for (unsigned c = SG_CLASS_READ; c <= SG_CLASS_DELETE; c++) {
+			assert_int_equal(decide(p, &(struct sg_access){.cls = c, .path = "$CWD/x"}).action,
+					 SG_ACTION_ALLOW);
+			assert_int_equal(decide(p, &(struct sg_access){.cls = c, .path = "$TMP/x"}).action,
+					 SG_ACTION_ALLOW);
+		}
+		assert_int_equal(decide(p, &(struct sg_access){.cls = SG_CLASS_MAP, .path = "/usr/lib/x.so"}).action,
+				 SG_ACTION_ALLOW);
+		assert_int_equal(decide(p, &(struct sg_access){.cls = SG_CLASS_MAP, .path = "$CWD/x.so"}).action,
+				 compile ? SG_ACTION_ALLOW : SG_ACTION_ERRNO);
+		assert_int_equal(decide(p, &(struct sg_access){.cls = SG_CLASS_EXEC, .path = "/usr/bin/x"}).action,
+				 compile ? SG_ACTION_ALLOW : SG_ACTION_KILL);
+		assert_int_equal(decide(p, &(struct sg_access){.cls = SG_CLASS_TRACE}).action, SG_ACTION_KILL);
+		sg_policy_free(p);
+	}
+	assert_true(n > 1000);
+}
+
+/* Everything that the built-in policies refuse: the hint is a policy file that allows it. */
+static void hints_are_whole_files(void **state)
+{
+	struct sg_access list[64];
+	static const char *const paths[] = {"/etc/shadow", "/srv/a b/ü\"q\\", "/srv/-x",
+					    "/",           "/srv/#x: y",      "/srv/x,y]"};
+	struct sg_err err = {0};
+	size_t n = 0, checked = 0;
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		for (unsigned c = SG_CLASS_READ; c <= SG_CLASS_UNIX; c++)
+			list[n++] = (struct sg_access){.cls = c, .path = paths[i]};
+	list[n++] = (struct sg_access){.cls = SG_CLASS_UNIX};
+	list[n++] = (struct sg_access){.cls = SG_CLASS_EXEC, .path = "/usr/bin/ls", .executed = 7};
+	list[n++] = address("192.0.2.1", SG_NET_TCP, SG_NET_CONNECT, 443);
+	list[n++] = address("2001:db8::1", SG_NET_UDP, SG_NET_BIND, 0);
+	list[n++] = (struct sg_access){.cls = SG_CLASS_NET, .family = AF_NETLINK};
+	list[n++] = (struct sg_access){.cls = SG_CLASS_NET, .family = AF_INET};
+	list[n++] = (struct sg_access){.cls = SG_CLASS_CAPABILITY, .capability = CAP_NET_ADMIN};
+	for (unsigned c = SG_CLASS_TRACE; c < SG_CLASS_SUPERVISOR; c++)
+		if (n < sizeof(list) / sizeof(list[0]) && c != SG_CLASS_CAPABILITY)
+			list[n++] = (struct sg_access){.cls = c};
+	for (size_t l = 0; sg_builtin_name(l); l++) {
+		struct sg_policy *p = resolve(NULL, sg_builtin_name(l));
+
+		for (size_t i = 0; i < n; i++) {
+			struct sg_policy *q;
+			char *hint;
+
+			assert_int_equal(sg_policy_object_hint(p, &list[i], &hint, &err), 0);
+			assert_null(strchr(hint, '\n'));
+			if (decide(p, &list[i]).action == SG_ACTION_ALLOW) {
+				assert_string_equal(hint, "");
+				free(hint);
+				continue;
+			}
+			q = resolve(hint, sg_builtin_name(l));
+			if (decide(q, &list[i]).action != SG_ACTION_ALLOW)
+				fail_msg("the hint does not help: %s", hint);
+			sg_policy_free(q);
+			free(hint);
+			checked++;
+		}
+		sg_policy_free(p);
+	}
+	assert_true(checked > 500);
+}
+
+static const char own[] = "base: {files: {read: [/b], deny: [/b/denied]}}\n"
+			  "mine:\n"
+			  "  inherit: base\n"
+			  "  files:\n"
+			  "    read: [/r]\n"
+			  "    deny: [/r/denied]\n"
+			  "  exec: {allow: [/bin], max: 2}\n"
+			  "  net: {allow: [unix]}\n"
+			  "  kernel: {trace: kill}\n";
+
+static void expect(struct sg_access a, const char *wanted)
+{
+	struct sg_policy *p = resolve(own, "mine");
+	struct sg_err err = {0};
+	char *hint;
+
+	assert_int_equal(sg_policy_object_hint(p, &a, &hint, &err), 0);
+	assert_string_equal(hint, wanted);
+	free(hint);
+	sg_policy_free(p);
+}
+
+static void hints_say_what_to_change(void **state)
+{
+	expect((struct sg_access){.cls = SG_CLASS_READ, .path = "/r/x"}, "");
+	expect((struct sg_access){.cls = SG_CLASS_READ, .path = "/x"},
+	       "mine: {files: {read: [/x]}} # add to mine.yaml");
+	expect((struct sg_access){.cls = SG_CLASS_WRITE, .path = "/r/x"},
+	       "mine: {files: {write: [/r/x]}} # add to mine.yaml");
+	expect((struct sg_access){.cls = SG_CLASS_CREATE, .path = "/r/x"},
+	       "mine: {files: {create: [/r]}} # add to mine.yaml");
+	expect((struct sg_access){.cls = SG_CLASS_DELETE, .path = "/r/x"},
+	       "mine: {files: {delete: [/r]}} # add to mine.yaml");
+	expect((struct sg_access){.cls = SG_CLASS_READ, .path = "/r/denied"},
+	       "remove \"deny: /r/denied\" from \"files\" in \"mine\" (mine.yaml:6)");
+	expect((struct sg_access){.cls = SG_CLASS_READ, .path = "/r/denied/x"},
+	       "mine: {files: {read: [/r/denied/x]}} # add to mine.yaml");
+	expect((struct sg_access){.cls = SG_CLASS_READ, .path = "/b/denied"},
+	       "mine: {files: {read: [/b/denied]}} # add to mine.yaml");
+	expect((struct sg_access){.cls = SG_CLASS_READ, .path = "/srv/with\nnewline"},
+	       "mine: {files: {read: [/srv]}} # add to mine.yaml");
+	expect((struct sg_access){.cls = SG_CLASS_READ, .path = "/srv/not\xff/utf8"},
+	       "mine: {files: {read: [/srv]}} # add to mine.yaml");
+	expect((struct sg_access){.cls = SG_CLASS_READ, .path = "/srv/a b"},
+	       "mine: {files: {read: [\"/srv/a b\"]}} # add to mine.yaml");
+	expect((struct sg_access){.cls = SG_CLASS_EXEC, .path = "/sbin/x"},
+	       "mine: {exec: {allow: [/sbin/x]}} # add to mine.yaml");
+	expect((struct sg_access){.cls = SG_CLASS_EXEC, .path = "/bin/x", .executed = 2},
+	       "change \"max: 2\" to \"max: 3\" under \"exec\" in \"mine\" (mine.yaml:7)");
+	expect((struct sg_access){.cls = SG_CLASS_EXEC}, "no policy can name a file that has no path");
+	expect((struct sg_access){.cls = SG_CLASS_UNIX, .path = "/run/x"},
+	       "mine: {net: {allow: [\"unix:/run/x\"]}} # add to mine.yaml");
+	expect((struct sg_access){.cls = SG_CLASS_UNIX}, "mine: {kernel: {unix: allow}} # add to mine.yaml");
+	expect(address("192.0.2.1", SG_NET_TCP, SG_NET_CONNECT, 443),
+	       "mine: {net: {allow: [\"tcp 192.0.2.1:443\"]}} # add to mine.yaml");
+	expect(address("::1", SG_NET_UDP, SG_NET_BIND, 53),
+	       "mine: {net: {allow: [\"listen udp [::1]:53\"]}} # add to mine.yaml");
+	expect((struct sg_access){.cls = SG_CLASS_NET, .family = AF_PACKET},
+	       "mine: {net: {allow: [\"packet\"]}} # add to mine.yaml");
+	expect((struct sg_access){.cls = SG_CLASS_NET, .family = 63}, "no policy can allow sockets of family 63");
+	expect((struct sg_access){.cls = SG_CLASS_TRACE},
+	       "change \"trace: kill\" to \"trace: allow\" under \"kernel\" in \"mine\" (mine.yaml:9)");
+	expect((struct sg_access){.cls = SG_CLASS_MOUNT}, "mine: {kernel: {mount: allow}} # add to mine.yaml");
+	expect((struct sg_access){.cls = SG_CLASS_SUPERVISOR},
+	       "no policy can allow access to Sandgate's own processes and files");
+}
+
+/* What the options of a launch add: in front of the language's own rules, and not in front of what is denied. */
+static void widening(void **state)
+{
+	static const char *const before[] = {"inet", "run", NULL}, *const after[] = {"nosocket", NULL};
+	const struct sg_widening w = {before, after};
+	static const char yaml[] = "denied: [accept]\n";
+	struct sg_policy *p = NULL;
+	struct sg_doc *doc = NULL;
+	struct sg_err err = {0};
+	const uint64_t none[SG_ARGS] = {0}, tcp[SG_ARGS] = {AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0},
+		       raw[SG_ARGS] = {AF_INET, SOCK_RAW, 1};
+
+	assert_int_equal(sg_doc_parse("d.yaml", yaml, strlen(yaml), &doc, &err), 0);
+	assert_int_equal(sg_policy_resolve_widened(doc, "lua", &w, &p, &err), 0);
+	assert_int_equal(sg_policy_decide(p, sg_native_arch(), __NR_socket, tcp, NULL).action, SG_ACTION_ALLOW);
+	assert_int_equal(sg_policy_decide(p, sg_native_arch(), __NR_socket, raw, NULL).action, SG_ACTION_ERRNO);
+	assert_int_equal(sg_policy_decide(p, sg_native_arch(), __NR_execve, none, NULL).action, SG_ACTION_ALLOW);
+	assert_int_equal(sg_policy_decide(p, sg_native_arch(), __NR_accept, none, NULL).action, SG_ACTION_KILL);
+	sg_policy_free(p);
+	assert_int_equal(sg_policy_resolve(doc, "lua", &p, &err), 0);
+	assert_int_not_equal(sg_policy_decide(p, sg_native_arch(), __NR_socket, tcp, NULL).action, SG_ACTION_ALLOW);
+	sg_policy_free(p);
+	sg_doc_free(doc);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_nearest_tree_decides),
+		cmocka_unit_test(whoever_says_nothing_is_not_confined),
+		cmocka_unit_test(addresses),
+		cmocka_unit_test(families),
+		cmocka_unit_test(names_go_both_ways),
+		cmocka_unit_test(rules_print_as_they_are_read),
+		cmocka_unit_test(embedded_is_what_the_text_says),
+		cmocka_unit_test(built_in_policies_confine),
+		cmocka_unit_test(hints_are_whole_files),
+		cmocka_unit_test(hints_say_what_to_change),
+		cmocka_unit_test(widening),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
