@@ -141,7 +141,7 @@ def main():
     modules = args.only or REQUIRED + (sorted(OUTSIDE) if args.all else [])
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     began = time.monotonic()
-    base = tempfile.mkdtemp(prefix="sandgate-cpython-")
+    base = tempfile.mkdtemp(prefix="sandgate-cpython-", dir="/tmp")
     os.chmod(base, 0o755)
     user = harness.User("ordinary", args.uid, args.uid) if args.uid else harness.User("whoever runs this")
     results = {}

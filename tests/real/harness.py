@@ -47,18 +47,18 @@ class User:
 
 
 class Place:
-    """A directory tree made afresh for every run: a working directory, a home and a TMPDIR of the user's own."""
+    """A directory tree made afresh for every run: a working directory and a home of the user's own. It lies in /tmp,
+    where C, Java and Lua put temporary files whatever TMPDIR says: that is what $TMP is in most launches."""
 
     def __init__(self, base, user):
         self.base = base
         self.user = user
         self.cwd = os.path.join(base, "work")
         self.home = os.path.join(base, "home")
-        self.tmp = os.path.join(base, "tmp")
 
     def fresh(self, files=()):
         shutil.rmtree(self.base, ignore_errors=True)
-        for d in (self.base, self.cwd, self.home, self.tmp):
+        for d in (self.base, self.cwd, self.home):
             os.mkdir(d, 0o755)
             self.user.own(d)
         for source, name in files:
@@ -68,7 +68,7 @@ class Place:
             self.user.own(target)
 
     def env(self):
-        return {"PATH": PATH, "HOME": self.home, "LANG": "C.UTF-8", "TMPDIR": self.tmp}
+        return {"PATH": PATH, "HOME": self.home, "LANG": "C.UTF-8", "TMPDIR": "/tmp"}
 
 
 def drain_terminal(master, proc, deadline):
