@@ -108,11 +108,10 @@ static void write_aliases(FILE *out, size_t index, const struct sg_builtin *b)
 	fputs("NULL};\n", out);
 }
 
-static void write_arrays(FILE *out, size_t index, const struct sg_builtin *b, const struct sg_filter *f)
+static void write_filter(FILE *out, size_t index, const struct sg_filter *f)
 {
 	size_t i;
 
-	write_aliases(out, index, b);
 	fprintf(out, "static const struct sock_filter insns_%zu[] = {\n", index);
 	for (i = 0; i < f->n_insns; i++)
 		fprintf(out, "\t{0x%02x, %u, %u, 0x%08x},\n", f->insns[i].code, f->insns[i].jt, f->insns[i].jf,
@@ -167,54 +166,89 @@ static void write_trees(FILE *out, size_t index, const struct sg_policy *p)
 	fputs("\t{0},\n};\n\n", out); /* never empty; n_trees does not count it */
 }
 
-static void write_access(FILE *out, size_t index, const struct sg_policy *p)
+/* The policy as it is: a macro, because the table comes later. */
+static void write_base(FILE *out, size_t index, const struct sg_policy *p, const struct sg_filter *f)
+{
+	const struct sg_limits *l = sg_policy_limits(p);
+
+	fprintf(out, "\t.digest = \"%s\", .variants = variants_%zu, \\\n", sg_policy_digest(p), index);
+	fprintf(out, "\t.limits = {%lluU, %lluU, %lluU, %lluU, %lluU, %lluU, %lluU, %lluU, %lluU}, \\\n",
+		(unsigned long long)l->pids, (unsigned long long)l->open_files, (unsigned long long)l->file_size,
+		(unsigned long long)l->stack, (unsigned long long)l->cpu_time, (unsigned long long)l->wall_time,
+		(unsigned long long)l->memory, (unsigned long long)l->output, (unsigned long long)l->cpus);
+	index *= SG_N_VARIANTS;
+	fprintf(out, "\t.filter = {insns_%zu, patches_%zu, %u, %u, %s, %s, NULL}\n\n", index, index, f->n_insns,
+		f->n_patches, f->has_supervised ? "true" : "false", f->has_audit ? "true" : "false");
+}
+
+static int write_variant(FILE *out, size_t index, const struct sg_policy *p, const struct sg_filter *f)
 {
 	const struct sg_objects *o = sg_policy_objects(p);
 	size_t i, n;
 
 	if (o->n_net) {
 		fprintf(stderr, "sg_gen_builtins: %s: a built-in policy names no addresses\n", sg_policy_name(p));
-		exit(1);
+		return 1;
 	}
 	sg_policy_trees(p, &n);
+	fprintf(out, "\t{\n\t\t.digest = \"%s\",\n", sg_policy_digest(p));
 	fprintf(out, "\t\t.access = {.families = 0x%llxU, .caps = 0x%llxU, .exec_max = %uU, .n_trees = %zu,\n",
 		(unsigned long long)o->families, (unsigned long long)o->caps, o->exec_max, n);
 	fprintf(out, "\t\t\t.trees = trees_%zu, .cls = {", index);
 	for (i = 0; i < SG_CLASS_N; i++)
 		fprintf(out, "{%u, %u, %uU}, ", o->cls[i].mode, o->cls[i].err, o->cls[i].origin);
-	fputs("}},\n", out);
+	fprintf(out, "}},\n\t\t.filter = {insns_%zu, patches_%zu, %u, %u, %s, %s, NULL},\n\t},\n", index, index,
+		f->n_insns, f->n_patches, f->has_supervised ? "true" : "false", f->has_audit ? "true" : "false");
+	return 0;
 }
 
-static void write_entry(FILE *out, size_t index, const struct sg_builtin *b, const struct sg_policy *p,
-			const struct sg_filter *f)
+/* Everything a launch needs, for every set of options that it may be widened by. */
+static int write_variants(FILE *out, size_t index, const struct sg_builtin *b)
 {
-	const struct sg_limits *l;
+	struct sg_policy *p[SG_N_VARIANTS];
+	struct sg_filter f[SG_N_VARIANTS];
+	struct sg_err err = {0};
+	unsigned widen;
+	int rc = 0;
 
+	for (widen = 0; widen < SG_N_VARIANTS; widen++) {
+		const size_t at = index * SG_N_VARIANTS + widen;
+
+		if (sg_policy_resolve_widened(NULL, b->name, widen, &p[widen], &err) ||
+		    sg_filter_compile(p[widen], &f[widen], &err))
+			return fail(b->name, &err);
+		write_filter(out, at, &f[widen]);
+		write_trees(out, at, p[widen]);
+	}
+	fprintf(out, "static const struct sg_variant variants_%zu[] = {\n", index);
+	for (widen = 0; widen < SG_N_VARIANTS; widen++)
+		rc |= write_variant(out, index * SG_N_VARIANTS + widen, p[widen], &f[widen]);
+	fputs("};\n\n", out);
+	fprintf(out, "#define BASE_%zu \\\n", index);
+	write_base(out, index, p[0], &f[0]);
+	for (widen = 0; widen < SG_N_VARIANTS; widen++) {
+		sg_filter_release(&f[widen]);
+		sg_policy_free(p[widen]);
+	}
+	return rc;
+}
+
+static void write_entry(FILE *out, size_t index, const struct sg_builtin *b)
+{
 	fprintf(out, "\t{\n\t\t.name = \"%s\",\n\t\t.aliases = aliases_%zu,\n\t\t.listed = %s,\n\t\t.yaml =\n", b->name,
 		index, b->listed ? "true" : "false");
 	write_string(out, b->yaml, b->yaml_len);
 	fprintf(out, ",\n\t\t.yaml_len = %zu,\n", b->yaml_len);
-	if (!p) {
-		/* A part is only ever inherited from. */
-		fputs("\t\t.digest = \"\",\n\t},\n", out);
-		return;
-	}
-	l = sg_policy_limits(p);
-	fprintf(out, "\t\t.digest = \"%s\",\n", sg_policy_digest(p));
-	fprintf(out, "\t\t.limits = {%lluU, %lluU, %lluU, %lluU, %lluU, %lluU, %lluU, %lluU, %lluU},\n",
-		(unsigned long long)l->pids, (unsigned long long)l->open_files, (unsigned long long)l->file_size,
-		(unsigned long long)l->stack, (unsigned long long)l->cpu_time, (unsigned long long)l->wall_time,
-		(unsigned long long)l->memory, (unsigned long long)l->output, (unsigned long long)l->cpus);
-	write_access(out, index, p);
-	fprintf(out, "\t\t.filter = {insns_%zu, patches_%zu, %u, %u, %s, %s, NULL},\n\t},\n", index, index, f->n_insns,
-		f->n_patches, f->has_supervised ? "true" : "false", f->has_audit ? "true" : "false");
+	/* A part is only ever inherited from. */
+	if (b->listed)
+		fprintf(out, "\t\tBASE_%zu\n", index);
+	else
+		fputs("\t\t.digest = \"\",\n", out);
+	fputs("\t},\n", out);
 }
 
 int main(int argc, char **argv)
 {
-	static struct sg_policy *policies[BUILTINS_MAX];
-	static struct sg_filter filters[BUILTINS_MAX];
-	struct sg_err err = {0};
 	FILE *out;
 	size_t i;
 
@@ -237,23 +271,14 @@ int main(int argc, char **argv)
 	      "\"policy/seccomp.h\"\n\n",
 	      out);
 	for (i = 0; i < n_table; i++) {
-		if (!table[i].listed) {
-			write_aliases(out, i, &table[i]);
-			continue;
-		}
-		if (sg_policy_resolve(NULL, table[i].name, &policies[i], &err) ||
-		    sg_filter_compile(policies[i], &filters[i], &err))
-			return fail(table[i].name, &err);
-		write_arrays(out, i, &table[i], &filters[i]);
-		write_trees(out, i, policies[i]);
+		write_aliases(out, i, &table[i]);
+		if (table[i].listed && write_variants(out, i, &table[i]))
+			return 1;
 	}
 	write_paths(out);
 	fputs("const struct sg_builtin sg_builtins[] = {\n", out);
-	for (i = 0; i < n_table; i++) {
-		write_entry(out, i, &table[i], policies[i], &filters[i]);
-		sg_filter_release(&filters[i]);
-		sg_policy_free(policies[i]);
-	}
+	for (i = 0; i < n_table; i++)
+		write_entry(out, i, &table[i]);
 	fprintf(out, "};\nconst size_t sg_n_builtins = %zu;\n", n_table);
 	for (i = 0; i < n_table; i++) {
 		const char *const *a;

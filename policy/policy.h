@@ -50,14 +50,15 @@ int sg_policy_resolve(const struct sg_doc *doc, const char *language, struct sg_
 void sg_policy_free(struct sg_policy *p);
 
 /*
- * The same with built-in policies or parts put in front of the language's own rules, and others behind all it inherits:
- * what the options of a launch add. `denied` still wins over them. NULL-terminated lists, or NULL.
+ * What the options of a launch add to a policy's system calls: built-in parts in front of the language's own rules.
+ * `denied` still wins over them.
  */
-struct sg_widening {
-	const char *const *before, *const *after;
-};
-int sg_policy_resolve_widened(const struct sg_doc *doc, const char *language, const struct sg_widening *widening,
-			      struct sg_policy **out, struct sg_err *err);
+#define SG_WIDEN_INET (1U << 0) /* TCP and UDP sockets */
+#define SG_WIDEN_UNIX (1U << 1)
+#define SG_WIDEN_RUN (1U << 2) /* executing programs */
+#define SG_WIDEN_NETLINK (1U << 3)
+int sg_policy_resolve_widened(const struct sg_doc *doc, const char *language, unsigned widen, struct sg_policy **out,
+			      struct sg_err *err);
 
 /* Canonical language name of a name or alias among the built-in policies, NULL when there is none. Static storage. */
 const char *sg_builtin_canonical(const char *name_or_alias);

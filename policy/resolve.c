@@ -342,22 +342,27 @@ static int unknown_language(const struct sg_doc *doc, const char *language, stru
 			 sg_suggest_text(&s, hint, sizeof(hint)));
 }
 
-static int visit_parts(struct sg_flat *f, const char *const *parts)
+static int visit_part(struct sg_flat *f, const char *name)
 {
 	const struct sg_doc *doc;
 	const struct sg_lang *lang;
+	int rc = load_builtin(f, name, &doc, &lang);
+
+	return rc ? rc : visit(f, doc, lang);
+}
+
+static int visit_widening(struct sg_flat *f, unsigned widen)
+{
+	static const char *const names[] = {"inet", "unix", "run", "netlink"};
 	int rc = 0;
 
-	for (; parts && *parts && !rc; parts++) {
-		rc = load_builtin(f, *parts, &doc, &lang);
-		if (!rc)
-			rc = visit(f, doc, lang);
-	}
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]) && !rc; i++)
+		if (widen & (1U << i))
+			rc = visit_part(f, names[i]);
 	return rc;
 }
 
-static int resolve_into(struct sg_flat *f, const struct sg_doc *doc, const char *language,
-			const struct sg_widening *widening)
+static int resolve_into(struct sg_flat *f, const struct sg_doc *doc, const char *language, unsigned widen)
 {
 	struct sg_policy *p = f->policy;
 	const struct sg_doc *root_doc = doc;
@@ -395,19 +400,22 @@ static int resolve_into(struct sg_flat *f, const struct sg_doc *doc, const char 
 		if (rc)
 			return rc;
 	}
-	rc = visit_parts(f, widening ? widening->before : NULL);
+	rc = visit_widening(f, widen);
 	if (!rc)
 		rc = visit(f, root_doc, lang);
-	return rc ? rc : visit_parts(f, widening ? widening->after : NULL);
+	/* Where some sockets are allowed, those that are not are an error and no violation. */
+	if (!rc && (widen & ~SG_WIDEN_RUN))
+		rc = visit_part(f, "nosocket");
+	return rc;
 }
 
 int sg_policy_resolve(const struct sg_doc *doc, const char *language, struct sg_policy **out, struct sg_err *err)
 {
-	return sg_policy_resolve_widened(doc, language, NULL, out, err);
+	return sg_policy_resolve_widened(doc, language, 0, out, err);
 }
 
-int sg_policy_resolve_widened(const struct sg_doc *doc, const char *language, const struct sg_widening *widening,
-			      struct sg_policy **out, struct sg_err *err)
+int sg_policy_resolve_widened(const struct sg_doc *doc, const char *language, unsigned widen, struct sg_policy **out,
+			      struct sg_err *err)
 {
 	struct sg_ruleset *scratch = NULL;
 	struct sg_policy *p;
@@ -431,7 +439,7 @@ int sg_policy_resolve_widened(const struct sg_doc *doc, const char *language, co
 	p->rs.version = SG_RULESET_VERSION;
 	p->rs.unlisted_action = SG_ACTION_KILL;
 	f->objects = (struct sg_flat_objects){.flat = f, .policy = p, .err = err};
-	rc = resolve_into(f, doc, language, widening);
+	rc = resolve_into(f, doc, language, widen);
 	if (!rc)
 		rc = sg_flat_objects_finish(&f->objects);
 	if (!rc) {

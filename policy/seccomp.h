@@ -90,6 +90,14 @@ extern const char sg_builtin_paths[];
 /* Writes the objects, and the trees to room for a->n_trees. Their paths are static storage. */
 void sg_builtin_access(const struct sg_packed_access *a, struct sg_objects *objects, struct sg_tree *trees);
 
+/* A policy as a launch takes it. */
+struct sg_variant {
+	const char *digest;
+	struct sg_packed_access access;
+	struct sg_filter filter;
+};
+#define SG_N_VARIANTS 8 /* without SG_WIDEN_*, and with each set of the first three */
+
 /* What is embedded at build time for a built-in policy: everything a launch needs without parsing anything. */
 struct sg_builtin {
 	const char *name;
@@ -100,8 +108,8 @@ struct sg_builtin {
 	size_t yaml_len;
 	const char *digest;
 	struct sg_limits limits;
-	struct sg_packed_access access; /* empty for a part */
 	struct sg_filter filter;
+	const struct sg_variant *variants; /* SG_N_VARIANTS, by SG_WIDEN_*; the first is the policy as it is */
 };
 extern const struct sg_builtin sg_builtins[];
 extern const size_t sg_n_builtins;

@@ -241,17 +241,16 @@ static int parse_net(const struct sg_option_access *a, struct sg_net_spec *spec,
 int sg_plan_widening(struct sg_plan *plan, struct sg_err *err)
 {
 	static const uint64_t inet = 1ULL << AF_INET | 1ULL << AF_INET6;
-	static const char *const nosocket[] = {"nosocket", NULL};
 	const struct sg_options *o = plan->options;
-	bool run = false;
 	uint64_t families = 0;
-	int n = 0;
 
+	plan->widen = 0;
 	for (int i = 0; i < o->n_access; i++) {
 		struct sg_net_spec spec;
 		int rc;
 
-		run |= o->access[i].kind == 'x';
+		if (o->access[i].kind == 'x')
+			plan->widen |= SG_WIDEN_RUN;
 		if (o->access[i].kind != 'n')
 			continue;
 		rc = parse_net(&o->access[i], &spec, err);
@@ -266,18 +265,11 @@ int sg_plan_widening(struct sg_plan *plan, struct sg_err *err)
 		families |= spec.families;
 	}
 	if (families & inet)
-		plan->before[n++] = "inet";
+		plan->widen |= SG_WIDEN_INET;
 	if (families & 1ULL << AF_UNIX)
-		plan->before[n++] = "unix";
+		plan->widen |= SG_WIDEN_UNIX;
 	if (families & 1ULL << AF_NETLINK)
-		plan->before[n++] = "netlink";
-	if (run)
-		plan->before[n++] = "run";
-	plan->before[n] = NULL;
-	if (n)
-		plan->widening.before = plan->before;
-	if (families)
-		plan->widening.after = nosocket;
+		plan->widen |= SG_WIDEN_NETLINK;
 	return 0;
 }
 

@@ -13,7 +13,7 @@
  */
 int sg_plan_places(struct sg_plan *plan, struct sg_err *err);
 
-/* What the options add to the policy's system calls: sets plan->widening. */
+/* What the options add to the policy's system calls: sets plan->widen. */
 int sg_plan_widening(struct sg_plan *plan, struct sg_err *err);
 
 /* With the policy known (plan->objects, plan->trees): adds the trees and addresses of the launch to it. */

@@ -310,18 +310,19 @@ static int resolve_language(struct sg_plan *plan, struct sg_err *err)
 
 static int take_builtin(struct sg_plan *plan, const struct sg_builtin *b, struct sg_err *err)
 {
-	struct sg_tree *trees = sg_arena_alloc(&plan->arena, (b->access.n_trees + 1) * sizeof(*trees));
+	const struct sg_variant *v = &b->variants[plan->widen];
+	struct sg_tree *trees = sg_arena_alloc(&plan->arena, (v->access.n_trees + 1) * sizeof(*trees));
 
 	plan->language = b->name;
-	plan->policy_digest = b->digest;
+	plan->policy_digest = v->digest;
 	plan->limits = b->limits;
-	plan->filter = b->filter;
+	plan->filter = v->filter;
 	plan->policy_source = sg_arena_printf(&plan->arena, "builtin:%s", b->name);
 	if (!trees || !plan->policy_source)
 		return sg_err_set(err, ENOMEM, "out of memory");
-	sg_builtin_access(&b->access, &plan->objects, trees);
+	sg_builtin_access(&v->access, &plan->objects, trees);
 	plan->trees = trees;
-	plan->n_trees = b->access.n_trees;
+	plan->n_trees = v->access.n_trees;
 	return 0;
 }
 
@@ -338,7 +339,7 @@ static int resolve_policy(struct sg_plan *plan, struct sg_err *err)
 		return rc;
 	if (!o->policy_file) {
 		b = sg_builtin_find(language);
-		if (b && b->listed && !plan->widening.before)
+		if (b && b->listed && plan->widen < SG_N_VARIANTS)
 			return take_builtin(plan, b, err);
 		/* Not a built-in name: the resolver knows how to say so, with a suggestion. */
 	} else {
@@ -346,7 +347,7 @@ static int resolve_policy(struct sg_plan *plan, struct sg_err *err)
 		if (rc)
 			return rc;
 	}
-	rc = sg_policy_resolve_widened(doc, language, &plan->widening, &plan->policy, err);
+	rc = sg_policy_resolve_widened(doc, language, plan->widen, &plan->policy, err);
 	sg_doc_free(doc);
 	if (rc)
 		return rc;

@@ -60,8 +60,7 @@ struct sg_plan {
 	struct sg_place_vars vars; /* no_mounts is for who opens the places to set */
 	struct sg_plan_tree extra[SG_PLAN_TREES];
 	size_t n_extra;
-	struct sg_widening widening; /* with which plan->policy is resolved, now or when a record needs it */
-	const char *before[8];
+	unsigned widen; /* SG_WIDEN_*: with which plan->policy is resolved, now or when a record needs it */
 
 	struct sg_arena arena; /* paths and trees */
 	void *owned[16];       /* freed with the plan */

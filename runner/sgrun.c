@@ -52,7 +52,7 @@ static int run(const struct sg_options *o)
 	session.language = plan.language;
 	session.policy_source = plan.policy_source;
 	session.policy_digest = plan.policy_digest;
-	session.widening = &plan.widening;
+	session.widen = plan.widen;
 	session.policy = plan.policy;
 	plan.policy = NULL;
 	if (sg_launch_start(&launch, &plan, &session, &err) < 0) {

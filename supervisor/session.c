@@ -84,7 +84,7 @@ void sg_session_close(struct sg_session *s)
 
 const struct sg_policy *sg_session_policy(struct sg_session *s, struct sg_err *err)
 {
-	if (!s->policy && sg_policy_resolve_widened(NULL, s->language, s->widening, &s->policy, err) < 0)
+	if (!s->policy && sg_policy_resolve_widened(NULL, s->language, s->widen, &s->policy, err) < 0)
 		s->policy = NULL;
 	return s->policy;
 }

@@ -32,8 +32,8 @@ struct sg_session {
 	void (*tee)(void *ctx, const char *json, size_t len, bool essential);
 	void *tee_ctx;
 
-	bool policy_shared;                 /* policy belongs to somebody else */
-	const struct sg_widening *widening; /* with which a built-in policy is resolved; borrowed, NULL: as it is */
+	bool policy_shared;       /* policy belongs to somebody else */
+	unsigned widen;           /* SG_WIDEN_*: with which a built-in policy is resolved */
 	struct sg_policy *policy; /* owned; loaded by sg_session_policy() when first needed for a built-in one */
 	int64_t realtime_offset;  /* CLOCK_REALTIME - CLOCK_BOOTTIME, ns */
 

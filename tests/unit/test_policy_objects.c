@@ -227,26 +227,36 @@ static void embedded_is_what_the_text_says(void **state)
 {
 	struct sg_tree trees[SG_TREES_MAX];
 	struct sg_objects o;
+	struct sg_err err = {0};
 	size_t i, j, n;
 
 	for (i = 0; i < sg_n_builtins; i++) {
 		const struct sg_builtin *b = &sg_builtins[i];
-		const struct sg_tree *said;
-		struct sg_policy *p;
 
-		if (!b->listed)
-			continue;
-		p = resolve(NULL, b->name);
-		said = sg_policy_trees(p, &n);
-		assert_int_equal(b->access.n_trees, n);
-		sg_builtin_access(&b->access, &o, trees);
-		assert_memory_equal(&o, sg_policy_objects(p), sizeof(o));
-		for (j = 0; j < n; j++) {
-			assert_string_equal(trees[j].path, said[j].path);
-			assert_memory_equal(&trees[j].rights, &said[j].rights, sizeof(said[j].rights));
+		for (unsigned widen = 0; b->listed && widen < SG_N_VARIANTS; widen++) {
+			const struct sg_variant *v = &b->variants[widen];
+			const struct sg_tree *said;
+			struct sg_filter f;
+			struct sg_policy *p;
+
+			assert_int_equal(sg_policy_resolve_widened(NULL, b->name, widen, &p, &err), 0);
+			said = sg_policy_trees(p, &n);
+			assert_int_equal(v->access.n_trees, n);
+			sg_builtin_access(&v->access, &o, trees);
+			assert_memory_equal(&o, sg_policy_objects(p), sizeof(o));
+			for (j = 0; j < n; j++) {
+				assert_string_equal(trees[j].path, said[j].path);
+				assert_memory_equal(&trees[j].rights, &said[j].rights, sizeof(said[j].rights));
+			}
+			assert_string_equal(v->digest, sg_policy_digest(p));
+			assert_int_equal(sg_filter_compile(p, &f, &err), 0);
+			assert_int_equal(v->filter.n_insns, f.n_insns);
+			assert_memory_equal(v->filter.insns, f.insns, f.n_insns * sizeof(*f.insns));
+			sg_filter_release(&f);
+			sg_policy_free(p);
 		}
-		assert_string_equal(b->digest, sg_policy_digest(p));
-		sg_policy_free(p);
+		if (b->listed)
+			assert_string_equal(b->digest, b->variants[0].digest);
 	}
 }
 
@@ -413,8 +423,7 @@ static void hints_say_what_to_change(void **state)
 /* What the options of a launch add: in front of the language's own rules, and not in front of what is denied. */
 static void widening(void **state)
 {
-	static const char *const before[] = {"inet", "run", NULL}, *const after[] = {"nosocket", NULL};
-	const struct sg_widening w = {before, after};
+	const unsigned widen = SG_WIDEN_INET | SG_WIDEN_RUN;
 	static const char yaml[] = "denied: [accept]\n";
 	struct sg_policy *p = NULL;
 	struct sg_doc *doc = NULL;
@@ -423,7 +432,7 @@ static void widening(void **state)
 		       raw[SG_ARGS] = {AF_INET, SOCK_RAW, 1};
 
 	assert_int_equal(sg_doc_parse("d.yaml", yaml, strlen(yaml), &doc, &err), 0);
-	assert_int_equal(sg_policy_resolve_widened(doc, "lua", &w, &p, &err), 0);
+	assert_int_equal(sg_policy_resolve_widened(doc, "lua", widen, &p, &err), 0);
 	assert_int_equal(sg_policy_decide(p, sg_native_arch(), __NR_socket, tcp, NULL).action, SG_ACTION_ALLOW);
 	assert_int_equal(sg_policy_decide(p, sg_native_arch(), __NR_socket, raw, NULL).action, SG_ACTION_ERRNO);
 	assert_int_equal(sg_policy_decide(p, sg_native_arch(), __NR_execve, none, NULL).action, SG_ACTION_ALLOW);
