@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every attack: the class of object operation that must stop it, and what happens where only Landlock is there."""
+
+
+class Attack:
+    def __init__(self, name, classes, policy="matrix", landlock="stopped", why="", shows=None, root=False, fd=None,
+                 lacks=None, kernel=False):
+        self.name = name
+        self.classes = classes.split("|")  # any of them may be the one that the record names
+        self.policy = policy               # language of the policy file
+        self.landlock = landlock           # "stopped", or "effect": Landlock cannot tell
+        self.why = why                     # why not, for the table
+        self.shows = shows                 # what its output must hold to count as an effect, beside the token
+        self.root = root                   # the control needs capabilities
+        self.fd = fd                       # what the driver passes
+        self.lacks = lacks                 # an ability a kernel may lack, so that the control may fail
+        # The kernel itself refuses it for want of a capability, before any rule is asked: there is no record then.
+        self.kernel = kernel
+
+
+NOT_PATHS = "no right in Landlock for it"
+METADATA = "Landlock knows no right for metadata"
+UDP = "Landlock knows no UDP before ABI 10"
+UNIX = "Landlock knows no socket files before ABI 9"
+FAMILY = "Landlock does not judge socket families; the built-in policies' seccomp rules refuse them"
+MAPPING = "Landlock does not judge mappings"
+CODE = "Landlock does not judge memory; the built-in policies' seccomp rules refuse writable and executable mappings"
+SECCOMP = "not Landlock's; the built-in policies' seccomp rules kill for the call"
+PROC = "a policy that allows new processes needs all of /proc readable; their memory is not"
+PASSED = "Landlock does not judge descriptors once they are open"
+
+
+def effect(name, classes, why, **more):
+    return Attack(name, classes, landlock="effect", why=why, **more)
+
+
+READ = [
+    Attack("read-path", "read"),
+    Attack("read-shadow", "read", shows="root:"),
+    Attack("read-home", "read"),
+    Attack("read-dots", "read"),
+    Attack("read-symlink", "read"),
+    Attack("read-symlink-dir", "read"),
+    Attack("read-hardlink", "read|create|write|delete"),
+    Attack("read-hardlink-fd", "read|create|write|delete|capability"),
+    Attack("read-rename", "read|create|write|delete"),
+    Attack("read-exchange", "read|create|write|delete"),
+    Attack("read-rename-dir", "read|create|write|delete"),
+    Attack("read-proc-root", "read"),
+    Attack("read-proc-cwd", "read"),
+    Attack("read-proc-thread", "read"),
+    Attack("read-opath", "read"),
+    Attack("read-dev-fd", "read"),
+    Attack("read-dirfd", "read"),
+    Attack("read-chdir", "read"),
+    Attack("read-openat2", "read"),
+    Attack("read-openat2-root", "read"),
+    Attack("read-given-dir", "read", fd="dir"),
+    Attack("read-given-dir-up", "read", fd="cwd"),
+    Attack("read-list", "read", shows="LISTED secret"),
+    Attack("read-rdwr", "read|write"),
+    Attack("read-child", "read"),
+    Attack("read-race", "read"),
+    Attack("read-uring", "read", policy="uring", lacks="io_uring"),
+    Attack("read-uring-openat2", "read", policy="uring", lacks="io_uring"),
+    Attack("read-uring-async", "read", policy="uring", lacks="io_uring"),
+    Attack("read-bind-mount", "read", policy="mounts"),
+    Attack("read-open-tree", "read", policy="mounts"),
+    Attack("read-move-mount", "read", policy="mounts"),
+    Attack("read-overlay", "read|create|write", policy="mounts", lacks="overlayfs in a user namespace (5.11)"),
+    Attack("read-chroot", "read", policy="mounts"),
+    Attack("read-proc-pid-root", "trace|read"),
+    Attack("read-posix-shm", "read"),
+]
+
+WRITE = [
+    Attack("write-path", "write"),
+    Attack("write-append", "write"),
+    Attack("write-open-trunc", "write"),
+    Attack("write-truncate", "write"),
+    Attack("write-symlink", "write"),
+    Attack("write-hardlink", "read|create|write|delete"),
+    Attack("write-given-fd", "write", fd="target"),
+    Attack("create-file", "create|write"),
+    Attack("create-dir", "create"),
+    Attack("create-fifo", "create"),
+    Attack("create-symlink", "create"),
+    Attack("create-link", "create|write"),
+    Attack("create-rename", "create|write|delete"),
+    Attack("create-tmpfile", "create|write"),
+    Attack("create-socket", "create"),
+    Attack("delete-rename-over", "create|write|delete"),
+    Attack("delete-rename-away", "create|write|delete"),
+    Attack("delete-rename", "create|write|delete"),
+    Attack("delete-file", "delete"),
+    Attack("delete-dir", "delete"),
+    effect("write-chmod", "write", METADATA),
+    effect("write-chmod-link", "write", METADATA),
+    effect("write-chown", "write", METADATA),
+    effect("write-utimes", "write", METADATA),
+    effect("write-setxattr", "write", METADATA),
+    effect("write-removexattr", "write", METADATA),
+    Attack("write-uring", "write", policy="uring", lacks="io_uring"),
+    Attack("delete-uring", "delete", policy="uring", lacks="io_uring unlinkat (5.11)"),
+    Attack("delete-uring-rename", "create|write|delete", policy="uring", lacks="io_uring renameat (5.11)"),
+    Attack("write-sysctl", "write|supervisor"),
+    Attack("write-oom-score", "write|trace"),
+    Attack("cgroup-leave", "write|supervisor"),
+    Attack("cgroup-make", "create|supervisor"),
+    Attack("cgroup-limit", "write|supervisor"),
+]
+
+EXEC = [
+    Attack("exec-outside", "exec"),
+    Attack("exec-symlink", "exec"),
+    Attack("exec-fd", "exec"),
+    Attack("exec-proc-fd", "exec"),
+    Attack("exec-tmp", "exec"),
+    Attack("exec-cwd", "exec"),
+    Attack("exec-shm", "create|write|exec"),
+    Attack("exec-replaced", "create|write|delete|exec"),
+    effect("exec-memfd", "wx|exec", "a memfd has no path for Landlock to judge"),
+    effect("exec-memfd-proc", "wx|exec", "a memfd has no path for Landlock to judge"),
+    Attack("exec-unlinked", "wx|exec"),
+    Attack("exec-tmpfile", "wx|exec"),
+    Attack("exec-own-script", "exec"),
+    Attack("exec-shebang", "exec"),
+    Attack("exec-binfmt", "exec", lacks="binfmt_misc"),
+    effect("exec-loader", "map", "the loader is allowed and only maps the program"),
+    effect("exec-second", "exec", "Landlock does not count", policy="once"),
+    effect("map-library-cwd", "map", MAPPING),
+    effect("map-library-tmp", "map", MAPPING),
+    effect("map-library-memfd", "wx|map", MAPPING),
+    Attack("map-library-outside", "read|map"),
+    effect("map-file", "map", MAPPING),
+    effect("map-file-mprotect", "map", MAPPING),
+]
+
+MEMORY = [
+    effect("wx-mmap", "wx", CODE),
+    effect("wx-mprotect", "wx", CODE),
+    effect("wx-mprotect-rwx", "wx", CODE),
+    effect("wx-pkey", "wx", CODE),
+    effect("wx-mremap", "wx", CODE),
+    effect("wx-stack", "wx", CODE),
+    effect("wx-heap", "wx", CODE),
+    effect("wx-memfd", "wx|map", CODE),
+    effect("wx-unlinked", "wx|map", CODE),
+    effect("wx-shared", "wx", CODE),
+    effect("wx-system-v", "wx|ipc|map", CODE),
+    effect("wx-text", "wx", CODE),
+    Attack("wx-proc-mem", "wx|trace|write"),
+    Attack("wx-proc-task-mem", "wx|trace|write"),
+    effect("wx-poke-child", "wx|trace", CODE),
+    effect("wx-personality", "wx", CODE),
+]
+
+NET = [
+    Attack("net-tcp4", "net"),
+    Attack("net-tcp6", "net"),
+    Attack("net-tcp-mapped", "net"),
+    effect("net-tcp-fastopen", "net", "Landlock judges connect(2), not a sendto(2) that connects"),
+    effect("net-mptcp", "net", "Landlock judges TCP alone", lacks="MPTCP"),
+    Attack("net-given-socket", "net", fd="tcp"),
+    Attack("net-listen4", "net"),
+    Attack("net-listen6", "net"),
+    effect("net-listen-unbound", "net", "Landlock judges bind(2), not a listen(2) that binds"),
+    effect("net-udp4", "net", UDP),
+    effect("net-udp6", "net", UDP),
+    effect("net-udp-connect", "net", UDP),
+    effect("net-udp-sendmsg", "net", UDP),
+    effect("net-udp-sendmmsg", "net", UDP),
+    effect("net-udp-bind", "net", UDP),
+    effect("unix-path", "unix", UNIX),
+    effect("unix-dgram", "unix", UNIX),
+    effect("unix-symlink", "unix", UNIX),
+    effect("unix-proc-fd", "unix", UNIX),
+    Attack("unix-abstract", "unix"),
+    Attack("unix-abstract-dgram", "unix"),
+    effect("net-netlink", "net", FAMILY, shows="RAN netlink"),
+    effect("net-uevents", "net", FAMILY),
+    Attack("net-raw4", "net", root=True),
+    Attack("net-raw6", "net", root=True),
+    Attack("net-packet", "net", root=True, lacks="packet sockets"),
+    effect("net-vsock", "net", FAMILY, lacks="vsock"),
+    effect("net-alg", "net", FAMILY, lacks="AF_ALG"),
+    effect("net-socket4", "net", FAMILY),
+    effect("net-socket6", "net", FAMILY),
+    Attack("net-uring-connect", "net", policy="uring", fd="tcp", lacks="io_uring"),
+    effect("net-uring-socket", "net", FAMILY, policy="uring", lacks="io_uring sockets (5.19)"),
+    effect("fd-receive", "fdpass|read", PASSED, fd="socket"),
+    effect("fd-send", "fdpass", PASSED, fd="socket"),
+]
+
+PROCESSES = [
+    Attack("trace-attach", "trace"),
+    Attack("trace-seize", "trace"),
+    Attack("trace-vm-read", "trace", shows="MEMORY victim's memory"),
+    Attack("trace-vm-write", "trace"),
+    Attack("trace-proc-mem-read", "trace", shows="MEMORY victim's memory"),
+    Attack("trace-proc-mem-write", "trace"),
+    Attack("trace-pidfd-getfd", "trace|fdpass"),
+    Attack("trace-environ", "trace"),
+    effect("trace-cmdline", "trace", PROC, shows="victim"),
+    effect("trace-status", "trace", PROC, shows="Name:"),
+    Attack("trace-maps", "trace", shows="victim"),
+    Attack("trace-fd", "trace", shows="LINK pipe:"),
+    effect("trace-init", "trace", PROC, shows="Name:"),
+    Attack("signal-kill", "signal"),
+    Attack("signal-tgkill", "signal"),
+    Attack("signal-sigqueue", "signal"),
+    Attack("signal-pidfd", "signal"),
+    Attack("signal-sigio", "signal"),
+    effect("limits-prlimit", "limits", SECCOMP),
+    effect("limits-read", "limits", SECCOMP, shows="LIMIT "),
+    effect("limits-nice", "limits", SECCOMP),
+    effect("limits-affinity", "limits", SECCOMP),
+    effect("limits-scheduler", "limits", SECCOMP),
+    effect("limits-ioprio", "limits", SECCOMP),
+    Attack("supervisor-kill", "supervisor|signal"),
+    Attack("supervisor-ptrace", "supervisor|trace", shows="TRACED"),
+    Attack("supervisor-mem", "supervisor|trace", shows="OPENED"),
+    effect("supervisor-limit", "supervisor|limits", SECCOMP, shows="LIMITED"),
+    Attack("supervisor-fd", "supervisor|trace", shows="TAKEN"),
+]
+
+KERNEL = [
+    effect("namespace-unshare", "namespace", SECCOMP),
+    effect("namespace-clone", "namespace", SECCOMP),
+    effect("namespace-clone3", "namespace", SECCOMP),
+    Attack("namespace-setns", "trace|namespace|capability", shows="ENTERED", root=True, kernel=True),
+    Attack("mount-tmpfs", "mount", policy="namespaces"),
+    Attack("mount-fsmount", "mount", policy="namespaces"),
+    Attack("mount-proc", "mount", policy="namespaces"),
+    Attack("mount-remount", "mount", policy="namespaces"),
+    Attack("mount-pivot", "mount", policy="namespaces"),
+    effect("capability-hostname", "capability", SECCOMP, policy="mounts-only"),
+    Attack("setid-setuid", "setid|capability", root=True, kernel=True),
+    Attack("kernel-log", "kernel|capability", shows="LOG ", root=True, kernel=True),
+    Attack("kernel-module", "kernel|capability", root=True, kernel=True, lacks="an effect that a test may have"),
+    Attack("kernel-clock", "kernel|capability", shows="SET", root=True, kernel=True),
+    effect("keys-add", "keys", SECCOMP, lacks="keys"),
+    effect("keys-join", "keys", SECCOMP, lacks="keys"),
+    Attack("bpf-map", "bpf|capability", root=True),
+    Attack("bpf-program", "bpf|capability", root=True),
+    Attack("bpf-map-ids", "bpf|capability", shows="MAP ", root=True, lacks="a BPF map to be found"),
+    Attack("bpf-pins", "read|supervisor", shows="LISTED pins"),
+    effect("perf-event", "perf", SECCOMP),
+    effect("uring-setup", "uring", SECCOMP, lacks="io_uring"),
+    effect("uring-sqpoll", "uring", SECCOMP, lacks="io_uring"),
+    effect("ipc-shm", "ipc", SECCOMP),
+    Attack("ipc-shm-remove", "ipc", landlock="effect", why=SECCOMP),
+    effect("ipc-msgsnd", "ipc", SECCOMP),
+    effect("ipc-msgrcv", "ipc", SECCOMP),
+    effect("ipc-semop", "ipc", SECCOMP),
+    effect("ipc-mqueue", "ipc|read", SECCOMP, lacks="POSIX message queues"),
+]
+
+SIBLING = ("trace-attach", "trace-vm-read", "trace-proc-mem-read", "trace-proc-mem-write", "signal-kill",
+           "limits-prlimit")
+
+
+ATTACKS = READ + WRITE + EXEC + MEMORY + NET + PROCESSES + KERNEL
+FAMILIES = (("Reading", READ), ("Changing files", WRITE), ("Executing and loading", EXEC), ("Memory", MEMORY),
+            ("Sockets and descriptors", NET), ("Other processes and the supervisor", PROCESSES), ("The kernel", KERNEL))

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The policies of the matrix: every system call is allowed, so that only the rules about objects stop anything."""
+
+KERNEL = ("trace", "signal", "limits", "mount", "namespace", "capability", "setid", "bpf", "perf", "keys", "kernel",
+          "ipc", "uring", "wx", "fdpass", "unix")
+
+TEXT = """# SPDX-License-Identifier: Apache-2.0
+matrix:
+  unlisted: allow
+  files:
+    read: [/usr, /lib, /lib64, /bin, /etc/ld.so.cache, /dev/null, /proc/self, {base}/bin, $PROGRAM]
+    full: [$CWD, $TMP]
+    otherwise: kill
+  exec:
+    allow: [/usr, /lib, /lib64, /bin, {base}/bin, $PROGRAM]
+    otherwise: kill
+  net:
+    allow: [unix]
+    otherwise: kill
+  kernel:
+{kernel}
+uring: {{inherit: matrix, kernel: {{uring: allow}}}}
+namespaces: {{inherit: matrix, kernel: {{namespace: allow, capability: allow}}}}
+mounts: {{inherit: matrix, kernel: {{namespace: allow, capability: allow, mount: allow}}}}
+mounts-only: {{inherit: matrix, kernel: {{namespace: allow}}}}
+once: {{inherit: matrix, exec: {{max: 1}}}}
+"""
+
+
+def text(base):
+    return TEXT.format(base=base, kernel="\n".join(f"    {k}: kill" for k in KERNEL))
