@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runner/launch.h"
 
+#include "runner/confine.h"
+
 #include "runner/spawn.h"
 #include "supervisor/util.h"
 
@@ -172,20 +174,6 @@ static int choose_tier(struct sg_launch *l, struct sg_err *err)
 	return 0;
 }
 
-/* Keeps the sandbox out of cgroupfs and off the processes beside it; seccomp cannot see paths. */
-static void build_landlock(struct sg_launch *l)
-{
-	struct sg_landlock_rules rules = {.cgroup_dir = l->cg.dirfd >= 0 ? l->cg.path : ""};
-	struct sg_err why = {0};
-
-	if (sg_landlock_build(&l->landlock, &rules, &why) < 0)
-		sg_launch_degrade(
-			l,
-			"no Landlock: %s; a program with the right user id can write to kernel file systems and trace "
-			"processes outside",
-			why.message);
-}
-
 /* A value no process has by chance: where there is no cgroup the guard knows the sandbox's processes by it. */
 static uint64_t choose_marker(void)
 {
@@ -225,10 +213,11 @@ void sg_launch_init(struct sg_launch *l, struct sg_plan *plan, struct sg_session
 	l->plan = plan;
 	l->session = session;
 	l->cg.dirfd = l->pidfd = l->listener = l->report = l->signals = -1;
-	l->guard.pipe = l->landlock.fd = -1;
+	l->guard.pipe = l->landlock.fd = l->proc = -1;
 	sg_output_init(&l->output);
 	l->degraded = json_array();
 	l->mechanisms = json_object();
+	l->not_enforced = json_array();
 	l->judge = (struct sg_judge){
 		.session = session, .members = &l->members, .audit = plan->options->audit, .forks.timer = -1};
 	l->members = (struct sg_members){.cg = &l->cg, .supervisor = getpid()};
@@ -254,10 +243,10 @@ int sg_launch_start(struct sg_launch *l, struct sg_plan *plan, struct sg_session
 		rc = register_alone(l, err);
 	if (!rc)
 		rc = sg_launch_limits(l, standard, err);
-	if (!rc) {
-		build_landlock(l);
+	if (!rc)
+		rc = sg_launch_confine(l, err);
+	if (!rc)
 		rc = start_child(l, &mask, marker, err);
-	}
 	if (rc)
 		sg_launch_end(l);
 	return rc;
@@ -277,6 +266,8 @@ void sg_launch_release(struct sg_launch *l)
 	close_fd(&l->listener);
 	close_fd(&l->judge.forks.timer);
 	close_fd(&l->landlock.fd);
+	close_fd(&l->proc);
+	sg_places_close(&l->places);
 	close_fd(&l->report);
 	close_fd(&l->pidfd);
 	close_fd(&l->signals);
@@ -288,7 +279,8 @@ void sg_launch_release(struct sg_launch *l)
 	l->bpf = NULL;
 	json_decref(l->degraded);
 	json_decref(l->mechanisms);
-	l->degraded = l->mechanisms = NULL;
+	json_decref(l->not_enforced);
+	l->degraded = l->mechanisms = l->not_enforced = NULL;
 }
 
 void sg_launch_end(struct sg_launch *l)
@@ -319,6 +311,7 @@ void sg_launch_report(struct sg_launch *l)
 		.argv = l->plan->argv,
 		.pid = l->pid,
 		.degraded = l->degraded,
+		.not_enforced = l->not_enforced,
 		.mode = l->plan->options->audit ? "audit" : "enforce",
 	};
 

@@ -24,7 +24,9 @@ struct sg_launch {
 	struct sg_cgroup cg;
 	struct sg_members members;
 	struct sg_guard guard;
+	struct sg_places places; /* open as long as the ruleset is to hold */
 	struct sg_landlock landlock;
+	int proc; /* the first process's directory in /proc, which a rule of the ruleset may be about; -1: none */
 	struct sg_judge judge;
 	struct sg_limiter limiter;
 	struct sg_output output;
@@ -48,6 +50,7 @@ struct sg_launch {
 	uint64_t started_at;      /* the same moment as records show it */
 	json_t *degraded;         /* array: what is not in force and why */
 	json_t *mechanisms;       /* object: limit -> what enforces it */
+	json_t *not_enforced;     /* array: what of the policy's object rules no layer of the tier enforces */
 };
 
 /*

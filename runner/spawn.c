@@ -197,6 +197,13 @@ int sg_spawn_begin(struct sg_launch *l, struct sg_spawn *s, const struct sg_heir
 		l->pid = 0;
 		return rc;
 	}
+	if (l->landlock.own_proc) {
+		char path[32];
+
+		/* While somebody holds it the kernel does not make it anew, and the rule about it holds. */
+		snprintf(path, sizeof(path), "/proc/%d", l->pid);
+		l->proc = open(path, O_PATH | O_CLOEXEC);
+	}
 	l->judge.self = (uint32_t)l->pid;
 	l->members.first = l->pid;
 	if (wait_w >= 0) {

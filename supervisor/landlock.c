@@ -523,11 +523,11 @@ static void list_gaps(struct build *b, uint32_t confine)
 		gap(b, false, "record: what Landlock refuses is not reported, and not killed for");
 	if ((confine & SG_RIGHT_WRITE) && b->l->abi < ABI_TRUNCATE)
 		gap(b, false, "write: every file that the user may write can be truncated by name");
-	if (confine & SG_RIGHT_WRITE)
+	if ((confine & SG_RIGHT_WRITE) && b->rules->metadata)
 		gap(b, false, "write: mode, owner, times and extended attributes of the user's own files can be set");
 	if (confine & SG_RIGHT_MAP)
 		gap(b, false, "map: every file that can be read can be mapped executable");
-	if ((confine & SG_RIGHT_CONNECT) && b->l->abi < ABI_UNIX_PATHS)
+	if ((confine & SG_RIGHT_CONNECT) && b->rules->sockets && b->l->abi < ABI_UNIX_PATHS)
 		gap(b, false, "unix: sockets made outside can be connected to by path%s",
 		    b->l->abi < ABI_SCOPES ? " and by abstract name" : "");
 	/* Families that the policy does not name are refused by seccomp, where its rules say so. */

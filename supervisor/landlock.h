@@ -47,8 +47,11 @@ struct sg_landlock_rules {
 	/* Its trees, opened with no_mounts. They must stay open while the sandbox runs: a rule holds as long as the
 	 * inode does, and procfs makes new ones for what nobody holds. */
 	const struct sg_places *places;
-	bool forks;  /* the policy allows new processes: all of them need their own directory in /proc */
-	int max_abi; /* use no more of Landlock than this; 0: all there is */
+	/* What the seccomp rules let through, so that only gaps are listed that can be used. */
+	bool forks;    /* new processes: each of them needs its own directory in /proc */
+	bool sockets;  /* connecting or sending */
+	bool metadata; /* changing modes, owners, times, extended attributes */
+	int max_abi;   /* use no more of Landlock than this; 0: all there is */
 };
 
 /* Builds the ruleset. Errors: -EOPNOTSUPP where the kernel has no Landlock, or one that would break renames between

@@ -192,6 +192,8 @@ void sg_session_start(struct sg_session *s, const struct sg_start *start)
 	add_argv(r, start->argv);
 	json_object_set_new(r, "pid", json_integer(start->pid));
 	json_object_set(r, "degraded", start->degraded);
+	if (json_array_size(start->not_enforced))
+		json_object_set(r, "not_enforced", start->not_enforced);
 	emit(s, r, true);
 	json_decref(r);
 }

@@ -69,8 +69,9 @@ struct sg_start {
 	json_t *limit_mechanisms; /* object: limit -> mechanism; borrowed, may be NULL */
 	char *const *argv;
 	pid_t pid;
-	json_t *degraded; /* array of strings; borrowed */
-	const char *mode; /* "enforce", "audit" */
+	json_t *degraded;     /* array of strings; borrowed */
+	json_t *not_enforced; /* array of strings; borrowed, may be NULL */
+	const char *mode;     /* "enforce", "audit" */
 };
 
 /* How it ended. */

@@ -44,7 +44,9 @@ static int user_namespace_clone(int (*clone_it)(void))
 
 static int by_clone(void)
 {
-	return (int)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, 0) ?: 0;
+	long pid = syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, 0);
+
+	return pid < 0 ? -errno : (int)pid;
 }
 
 static int by_clone3(void)
@@ -72,7 +74,7 @@ static int others_namespace(void)
 
 	snprintf(name, sizeof(name), "/proc/%d/ns/uts", target.victim);
 	fd = open(name, O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? -errno : outcome(setns(fd, CLONE_NEWUTS)) ?: dprintf(1, "ENTERED\n") * 0;
+	return fd < 0 ? -errno : seen(outcome(setns(fd, CLONE_NEWUTS)), "ENTERED");
 }
 
 /* ---- mounts, in a mount namespace of its own ---- */
@@ -104,21 +106,30 @@ static int tmpfs_new(void)
 	return outcome(syscall(SYS_move_mount, fd, "", AT_FDCWD, "m", 4 /* MOVE_MOUNT_F_EMPTY_PATH */));
 }
 
-static int proc_anew(void)
+static int bind_old(void)
 {
-	return outcome(mount("attack", "m", "proc", 0, NULL));
+	return outcome(mount("..", "m", NULL, MS_BIND, NULL));
+}
+
+static int set_attributes(void)
+{
+	struct {
+		uint64_t set, clear, propagation, userns;
+	} attr = {.set = 1 /* MOUNT_ATTR_RDONLY */};
+
+	return outcome(syscall(442 /* mount_setattr */, AT_FDCWD, "/", 0, &attr, sizeof(attr)));
 }
 
 static int remount(void)
 {
-	return outcome(mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_NOATIME | MS_RDONLY, NULL));
+	return outcome(mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
 }
 
 static int pivot(void)
 {
-	if (mount("attack", "m", "tmpfs", 0, "size=64k") || mkdir("m/old", 0700))
+	if (mount(at(""), "m", NULL, MS_BIND | MS_REC, NULL))
 		return -errno;
-	return outcome(syscall(SYS_pivot_root, "m", "m/old"));
+	return outcome(syscall(SYS_pivot_root, "m", "m/tmp"));
 }
 
 static int mount_old(void)
@@ -131,9 +142,14 @@ static int mount_new(void)
 	return in_mounts(tmpfs_new);
 }
 
-static int mount_proc(void)
+static int mount_bind(void)
 {
-	return in_mounts(proc_anew);
+	return in_mounts(bind_old);
+}
+
+static int mount_attributes(void)
+{
+	return in_mounts(set_attributes);
 }
 
 static int mount_remount(void)
@@ -160,7 +176,7 @@ static int host_name(void)
 
 static int change_id(void)
 {
-	return outcome(syscall(SYS_setuid, 65533)) ?: (hold(), 0);
+	return outcome(syscall(SYS_setuid, 65533)) ?: shown();
 }
 
 static int kernel_log(void)
@@ -173,19 +189,12 @@ static int kernel_log(void)
 	return dprintf(1, "LOG %d\n", n) < 0 ? -errno : 0;
 }
 
-static int module(void)
-{
-	int fd = open("f", O_RDONLY | O_CLOEXEC);
-
-	return outcome(syscall(SYS_finit_module, fd, "", 0));
-}
-
 static int clock_set(void)
 {
 	struct timeval now;
 
 	gettimeofday(&now, NULL);
-	return outcome(settimeofday(&now, NULL)) ?: dprintf(1, "SET\n") * 0;
+	return seen(outcome(settimeofday(&now, NULL)), "SET");
 }
 
 /* ---- keys, bpf, perf, io_uring ---- */
@@ -217,7 +226,7 @@ static int bpf_map(void)
 	a.map_type = BPF_MAP_TYPE_ARRAY;
 	a.key_size = a.value_size = 4;
 	a.max_entries = 1;
-	return outcome(syscall(SYS_bpf, BPF_MAP_CREATE, &a, sizeof(a))) ?: (hold(), 0);
+	return outcome(syscall(SYS_bpf, BPF_MAP_CREATE, &a, sizeof(a))) ?: shown();
 }
 
 static int bpf_program(void)
@@ -230,7 +239,7 @@ static int bpf_program(void)
 	a.insns = (uintptr_t)insns;
 	a.insn_cnt = 2;
 	a.license = (uintptr_t) "GPL";
-	return outcome(syscall(SYS_bpf, BPF_PROG_LOAD, &a, sizeof(a))) ?: (hold(), 0);
+	return outcome(syscall(SYS_bpf, BPF_PROG_LOAD, &a, sizeof(a))) ?: shown();
 }
 
 /* The supervisor's maps: the first that can be had by number is taken. */
@@ -262,14 +271,14 @@ static int perf(void)
 	a.size = sizeof(a);
 	a.config = PERF_COUNT_SW_TASK_CLOCK;
 	a.exclude_kernel = a.exclude_hv = 1;
-	return outcome(syscall(SYS_perf_event_open, &a, 0, -1, -1, 0)) ?: (hold(), 0);
+	return outcome(syscall(SYS_perf_event_open, &a, 0, -1, -1, 0)) ?: shown();
 }
 
 static int uring(unsigned flags)
 {
 	struct io_uring_params p = {.flags = flags};
 
-	return outcome(syscall(SYS_io_uring_setup, 4, &p)) ?: (hold(), 0);
+	return outcome(syscall(SYS_io_uring_setup, 4, &p)) ?: shown();
 }
 
 static int uring_ring(void)
@@ -349,13 +358,13 @@ const struct attack sg_objects_kernel[] = {
 	{"namespace-setns", others_namespace},
 	{"mount-tmpfs", mount_old},
 	{"mount-fsmount", mount_new},
-	{"mount-proc", mount_proc},
+	{"mount-bind", mount_bind},
+	{"mount-setattr", mount_attributes},
 	{"mount-remount", mount_remount},
 	{"mount-pivot", mount_pivot},
 	{"capability-hostname", host_name},
 	{"setid-setuid", change_id},
 	{"kernel-log", kernel_log},
-	{"kernel-module", module},
 	{"kernel-clock", clock_set},
 	{"keys-add", add_key},
 	{"keys-join", join_keyring},

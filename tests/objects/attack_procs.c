@@ -31,7 +31,8 @@ static int seize(void)
 {
 	if (ptrace(PTRACE_SEIZE, VICTIM, NULL, NULL))
 		return -errno;
-	return outcome(ptrace(PTRACE_INTERRUPT, VICTIM, NULL, NULL));
+	hold();
+	return 0;
 }
 
 static int read_memory(void)
@@ -203,7 +204,7 @@ static int kill_supervisor(void)
 
 static int trace_supervisor(void)
 {
-	return outcome(ptrace(PTRACE_SEIZE, target.supervisor, NULL, NULL)) ?: dprintf(1, "TRACED\n") * 0;
+	return seen(outcome(ptrace(PTRACE_SEIZE, target.supervisor, NULL, NULL)), "TRACED");
 }
 
 static int supervisor_memory(void)

@@ -60,13 +60,20 @@ int copy_self_to(int fd);
 void make_file(const char *path, const void *bytes, size_t n);
 /* Lets the driver look at this process before it goes on. */
 void hold(void);
+/* hold(), and 0: for what the driver sees by looking. */
+int shown(void);
+/* Writes a word that tells the driver of an effect that nobody else can see, where rc is 0. Returns rc. */
+int seen(int rc, const char *what);
 /* Runs code that returns SG_CODE_VALUE, and says what it returned. */
 #define SG_CODE_VALUE 0x5ca1ab1e
 extern const unsigned char sg_code[6];
 int run_code(void *at);
 /* The same as a child's business: a refusal that kills the child is told from one that does not by the driver. */
 int in_child(int (*run)(void));
-/* A user namespace of its own, with what else flags say; mapped to the user it has. Gives up where it cannot be had. */
+/*
+ * A user namespace of its own, with what else flags say. Nobody is mapped: mapping uid 0 needs a capability, and all
+ * capabilities over the new namespaces are there without.
+ */
 int enter_userns(int flags);
 
 /* One io_uring operation, start to end. Negative errno. */

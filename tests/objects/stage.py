@@ -246,6 +246,8 @@ class Stage:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
                 s.sendto(self.token.encode(), ("127.0.0.1", self.id))
             return None
+        if n == "trace-seize":
+            return None if "TracerPid:\t0" in read(f"/proc/{self.victim.pid}/status") else "the victim is traced"
         if n == "trace-pidfd-getfd":
             theirs = os.readlink(f"/proc/{self.victim.pid}/fd/0")
             return "it has the victim's descriptor" if theirs in self.links(pid) else None
@@ -278,9 +280,11 @@ class Stage:
 
     def look_at_mounts(self, pid):
         lines = [x.split() for x in read(f"/proc/{pid}/mountinfo").splitlines()]
-        if self.attack.name == "mount-remount":
-            return "/ is read-only" if any(x[4] == "/" and "noatime" in x[5] for x in lines) else None
-        return "it is mounted" if any("attack" in x for x in lines) else None
+        if self.attack.name in ("mount-remount", "mount-setattr"):
+            return "/ is another one" if any(x[4] == "/" and "ro" in x[5].split(",") for x in lines) else None
+        if self.attack.name == "mount-pivot":
+            return "/ is another one" if any(x[4] == "/tmp" and x[3] == "/" for x in lines) else None
+        return "it is mounted" if any(x[4] == self.path("cwd/m") for x in lines) else None
 
     def look_at_cgroup(self, pid):
         own = [x[3:] for x in read(f"/proc/{pid}/cgroup").splitlines() if x.startswith("0::")][0]
@@ -340,7 +344,7 @@ class Stage:
             if now != before:
                 return "changed: " + ", ".join(sorted(os.path.relpath(p, self.base) for p in set(now) | set(before)
                                                       if now.get(p) != before.get(p)))
-        if read(SYSCTL) != self.sysctl:
+        if self.attack.name == "write-sysctl" and read(SYSCTL) != self.sysctl:
             return "the kernel's setting is another one"
         n = self.attack.name
         if n == "write-oom-score" and read(f"/proc/{self.victim.pid}/oom_score_adj") == "777":
@@ -363,7 +367,7 @@ class Stage:
     def close(self):
         if hasattr(self, "victim"):
             self.victim.close()
-        if hasattr(self, "sysctl") and read(SYSCTL) != self.sysctl:
+        if hasattr(self, "sysctl") and self.attack.name == "write-sysctl" and read(SYSCTL) != self.sysctl:
             with open(SYSCTL, "w") as f:
                 f.write(self.sysctl)
         for s in [*self.sockets, *getattr(self, "fds_sockets", [])]:

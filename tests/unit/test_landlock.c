@@ -313,7 +313,7 @@ static void own_processes_in_proc(void **state)
 
 static void older_kernels_do_less_and_say_so(void **state)
 {
-	struct rules r = {.o = objects(SG_RIGHT_WRITE | SG_RIGHT_CONNECT), .r.max_abi = 2};
+	struct rules r = {.o = objects(SG_RIGHT_WRITE | SG_RIGHT_CONNECT), .r = {.max_abi = 2, .sockets = true}};
 
 	build(&r, 2);
 	assert_int_equal(r.l.abi, 2);
