@@ -92,6 +92,7 @@ const volatile __u32 sg_has_task_pt_regs = 0; /* bpf_task_pt_regs(), 5.15 */
 const volatile __u32 sg_kill_by_exit = 0;     /* a seccomp kill is told from the exit code: before 5.16 */
 const volatile __u32 sg_with_sys_exit = 0;    /* the sys_exit program is attached: outcomes come from there */
 const volatile __u32 sg_with_procs = 0;       /* the process programs are attached */
+const volatile __u32 sg_count_only = 0;       /* sys_enter counts what seccomp lets through, and judges nothing */
 /*
  * Where there will be one sandbox, known before load: its depth and cgroup. Then there is neither table nor walk, and
  * little for the verifier to follow: 15 ms become 1. 0: any number, found in the table.

@@ -117,6 +117,11 @@ int sg_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	if ((flags & SG_SANDBOX_ARM_ON_EXEC) && !sb->armed)
 		return 0;
+	if (sg_count_only) {
+		if (flags & SG_SANDBOX_COUNT)
+			SG_COUNT(index, allowed);
+		return 0;
+	}
 	nr = (__u32)ctx->args[1];
 	abi = sg_status_read(&status) ? 0 : sg_arch_abi(status, nr);
 	policy = sb->policy;

@@ -88,6 +88,14 @@ bool sg_launch_wants_sys_enter(const struct sg_launch *l)
 	return o->stats || o->audit || !o->seccomp || l->plan->filter.has_audit;
 }
 
+/* --stats alone: seccomp judges, and nothing is to be recorded. */
+static bool only_counts(const struct sg_launch *l)
+{
+	const struct sg_options *o = l->plan->options;
+
+	return o->stats && !o->audit && o->seccomp && !l->plan->filter.has_audit;
+}
+
 /* Not fatal by itself: the caller decides whether less will do. */
 static int open_bpf(struct sg_launch *l, struct sg_err *err)
 {
@@ -95,6 +103,7 @@ static int open_bpf(struct sg_launch *l, struct sg_err *err)
 		.programs = SG_BPF_KILLS | (sg_launch_wants_sys_enter(l) ? SG_BPF_SYS_ENTER : 0),
 		.only_cgroup = l->cg.id,
 		.only_level = l->cg.level,
+		.count_only = only_counts(l),
 	};
 
 	if (!may_bpf())
@@ -128,7 +137,7 @@ static int register_alone(struct sg_launch *l, struct sg_err *err)
 	const struct sg_policy *p;
 	int rc = 0;
 
-	if (sg_launch_wants_sys_enter(l)) {
+	if (sg_launch_wants_sys_enter(l) && !only_counts(l)) {
 		p = sg_session_policy(l->session, err);
 		rc = p ? sg_bpf_set_policy(l->bpf, 0, sg_policy_ruleset(p), err) : -err->code;
 	}

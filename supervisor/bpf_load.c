@@ -158,6 +158,8 @@ static void configure(struct sg_bpf *b, const struct sg_bpf_opts *o)
 	s->rodata->sg_kill_by_exit = b->kill_by_exit && (o->programs & SG_BPF_KILLS);
 	s->rodata->sg_with_sys_exit = !!(o->programs & SG_BPF_SYS_EXIT);
 	s->rodata->sg_with_procs = enter;
+	b->count_only = o->count_only;
+	s->rodata->sg_count_only = o->count_only;
 	if (o->only_cgroup) {
 		b->only_cgroup = s->rodata->sg_only_cgroup = o->only_cgroup;
 		b->only_level = s->rodata->sg_only_level = o->only_level;

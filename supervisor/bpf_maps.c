@@ -124,6 +124,9 @@ static int sandbox_check(const struct sg_bpf *b, const struct sg_sandbox *cfg, u
 	if ((cfg->flags & SANDBOX_NEEDS_SYS_ENTER) && !(b->programs & SG_BPF_SYS_ENTER))
 		return sg_err_set(err, EINVAL, "sandbox flags %#x need the sys_enter program, which is not loaded",
 				  cfg->flags & SANDBOX_NEEDS_SYS_ENTER);
+	if (b->count_only && !(cfg->flags & SG_SANDBOX_SECCOMP))
+		return sg_err_set(err, EINVAL,
+				  "the programs only count: a sandbox without a seccomp filter needs more");
 	if (cfg->policy >= b->max_policies)
 		return sg_err_set(err, EINVAL, "policy number %u: there is room for %u", cfg->policy, b->max_policies);
 	if (b->only_cgroup && (cfg->cgroup_id != b->only_cgroup || level != b->only_level))

@@ -20,6 +20,7 @@ struct sg_bpf {
 	uint32_t max_sandboxes;
 	uint32_t max_policies;
 	bool kill_by_exit;
+	bool count_only;
 	struct ring_buffer *ring;
 	struct sg_sandbox *sandboxes; /* the map itself, mapped */
 	size_t sandboxes_size;
