@@ -44,7 +44,7 @@ static bool may_bpf(void)
 
 /* ---- steps, in the order in which they are taken ---- */
 
-static int block_signals(struct sg_launch *l, sigset_t *old, struct sg_err *err)
+int sg_signals_take(struct sg_signals *s, struct sg_err *err)
 {
 	static const int ours[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1,
 				   SIGUSR2, SIGALRM, SIGCONT, SIGTSTP, SIGWINCH};
@@ -54,13 +54,22 @@ static int block_signals(struct sg_launch *l, sigset_t *old, struct sg_err *err)
 	for (size_t i = 0; i < SG_ARRAY_SIZE(ours); i++)
 		sigaddset(&set, ours[i]);
 	/* A verdict reader that goes away is noticed by the write, not by a signal. */
-	(void)sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, &l->sigpipe);
-	if (sigprocmask(SIG_BLOCK, &set, old) < 0)
+	(void)sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, &s->sigpipe);
+	if (sigprocmask(SIG_BLOCK, &set, &s->mask) < 0)
 		return sg_err_set(err, errno, "cannot block signals: %s", strerror(errno));
-	l->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (l->signals < 0)
+	s->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (s->fd < 0)
 		return sg_err_set(err, errno, "cannot create a signalfd: %s", strerror(errno));
 	return 0;
+}
+
+void sg_signals_give_back(struct sg_signals *s)
+{
+	if (s->fd < 0)
+		return;
+	close(SG_TAKE_FD(s->fd));
+	(void)sigaction(SIGPIPE, &s->sigpipe, NULL);
+	(void)sigprocmask(SIG_SETMASK, &s->mask, NULL);
 }
 
 static int make_cgroup(struct sg_launch *l, struct sg_err *err)
@@ -195,10 +204,10 @@ static uint64_t choose_marker(void)
 	return 200000 + random % 199999;
 }
 
-static int start_child(struct sg_launch *l, const sigset_t *mask, uint64_t marker, struct sg_err *err)
+static int start_child(struct sg_launch *l, uint64_t marker, struct sg_err *err)
 {
 	struct sg_spawn s;
-	int rc = sg_spawn_begin(l, &s, NULL, mask, marker, err);
+	int rc = sg_spawn_begin(l, &s, NULL, &l->signals.mask, marker, err);
 
 	if (!rc)
 		rc = sg_spawn_ready(l, &s, READY_TIMEOUT_MS, err);
@@ -221,7 +230,7 @@ void sg_launch_init(struct sg_launch *l, struct sg_plan *plan, struct sg_session
 	memset(l, 0, sizeof(*l));
 	l->plan = plan;
 	l->session = session;
-	l->cg.dirfd = l->pidfd = l->listener = l->report = l->signals = -1;
+	l->cg.dirfd = l->pidfd = l->listener = l->report = l->signals.fd = -1;
 	l->guard.pipe = l->landlock.fd = l->proc = -1;
 	sg_output_init(&l->output);
 	l->degraded = json_array();
@@ -236,11 +245,12 @@ int sg_launch_start(struct sg_launch *l, struct sg_plan *plan, struct sg_session
 {
 	static const int standard[3] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
 	uint64_t marker = 0;
-	sigset_t mask;
 	int rc;
 
 	sg_launch_init(l, plan, session);
-	rc = block_signals(l, &mask, err);
+	if (plan->no_daemon[0])
+		sg_launch_degrade(l, "not through sgd: %s", plan->no_daemon);
+	rc = sg_signals_take(&l->signals, err);
 	if (!rc)
 		rc = choose_tier(l, err);
 	if (!rc) {
@@ -255,7 +265,7 @@ int sg_launch_start(struct sg_launch *l, struct sg_plan *plan, struct sg_session
 	if (!rc)
 		rc = sg_launch_confine(l, err);
 	if (!rc)
-		rc = start_child(l, &mask, marker, err);
+		rc = start_child(l, marker, err);
 	if (rc)
 		sg_launch_end(l);
 	return rc;
@@ -279,7 +289,7 @@ void sg_launch_release(struct sg_launch *l)
 	sg_places_close(&l->places);
 	close_fd(&l->report);
 	close_fd(&l->pidfd);
-	close_fd(&l->signals);
+	close_fd(&l->signals.fd);
 	sg_output_close(&l->output);
 	if (!l->shared)
 		sg_bpf_close(l->bpf);

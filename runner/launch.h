@@ -16,6 +16,15 @@
 #include <jansson.h>
 #include <signal.h>
 
+/* The signals that are passed on to the program, as long as the caller holds them back from itself. */
+struct sg_signals {
+	int fd;                   /* signalfd; -1: not held */
+	sigset_t mask;            /* what the caller had, and the program gets */
+	struct sigaction sigpipe; /* the same */
+};
+int sg_signals_take(struct sg_signals *s, struct sg_err *err);
+void sg_signals_give_back(struct sg_signals *s);
+
 /* A sandbox that runs: what was set up for it, to be watched by sg_monitor() and undone by sg_launch_end(). */
 struct sg_launch {
 	struct sg_plan *plan;
@@ -39,18 +48,17 @@ struct sg_launch {
 	bool outlives;      /* the sandbox goes on when its supervisor dies */
 	pid_t pid;
 	int pidfd;
-	int listener;             /* -1: none */
-	int report;               /* the child's reports; end of file once the exec succeeded */
-	int signals;              /* signalfd */
-	struct sigaction sigpipe; /* what the caller had */
-	bool empty;               /* no process of it is left */
-	bool leaving;             /* sg_launch_end() is the last thing this process does */
-	int exec_errno;           /* why the program could not be executed; 0: it was */
-	uint64_t started_ns;      /* CLOCK_MONOTONIC */
-	uint64_t started_at;      /* the same moment as records show it */
-	json_t *degraded;         /* array: what is not in force and why */
-	json_t *mechanisms;       /* object: limit -> what enforces it */
-	json_t *not_enforced;     /* array: what of the policy's object rules no layer of the tier enforces */
+	int listener; /* -1: none */
+	int report;   /* the child's reports; end of file once the exec succeeded */
+	struct sg_signals signals;
+	bool empty;           /* no process of it is left */
+	bool leaving;         /* sg_launch_end() is the last thing this process does */
+	int exec_errno;       /* why the program could not be executed; 0: it was */
+	uint64_t started_ns;  /* CLOCK_MONOTONIC */
+	uint64_t started_at;  /* the same moment as records show it */
+	json_t *degraded;     /* array: what is not in force and why */
+	json_t *mechanisms;   /* object: limit -> what enforces it */
+	json_t *not_enforced; /* array: what of the policy's object rules no layer of the tier enforces */
 };
 
 /*

@@ -49,7 +49,7 @@ static void pass_signals(struct sg_watch *w)
 {
 	struct signalfd_siginfo si;
 
-	while (read(w->l->signals, &si, sizeof(si)) == (ssize_t)sizeof(si))
+	while (read(w->l->signals.fd, &si, sizeof(si)) == (ssize_t)sizeof(si))
 		sg_watch_signal(w, (int)si.ssi_signo);
 }
 
@@ -130,7 +130,7 @@ void sg_watch_fds(const struct sg_watch *w, struct pollfd p[SG_WATCH_N])
 	const struct sg_launch *l = w->l;
 
 	p[SG_WATCH_PID] = (struct pollfd){.fd = w->ended ? -1 : l->pidfd, .events = POLLIN};
-	p[SG_WATCH_SIGNALS] = (struct pollfd){.fd = l->signals, .events = POLLIN};
+	p[SG_WATCH_SIGNALS] = (struct pollfd){.fd = l->signals.fd, .events = POLLIN};
 	p[SG_WATCH_REPORT] = (struct pollfd){.fd = l->report, .events = POLLIN};
 	p[SG_WATCH_LISTENER] = (struct pollfd){.fd = l->judge.kill ? -1 : l->listener, .events = POLLIN};
 	p[SG_WATCH_BPF] = (struct pollfd){.fd = l->bpf ? sg_bpf_event_fd(l->bpf) : -1, .events = POLLIN};

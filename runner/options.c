@@ -37,6 +37,10 @@ const char sg_options_help[] =
 	"  --memory SIZE  --output SIZE  --file-size SIZE  --stack SIZE     64, 64K, 10M, 1G\n"
 	"  --pids N  --open-files N  --cpus N     processors, also a fraction: 0.5\n"
 	"  --require-limits      refuse to run where a limit's cgroup controller is missing (exit 125)\n"
+	"who supervises\n"
+	"  --daemon auto|PATH|off  use sgd: where it listens, if it does (default); at this socket; not at all\n"
+	"  --detach              print the sandbox's id and end; sgctl list, show, kill (through sgd only)\n"
+	"  --on-supervisor-death kill|keep   what becomes of the sandbox when sgd dies (default: kill)\n"
 	"what is reported\n"
 	"  --verdicts fd:N|FILE|-  where the JSON lines go (default: standard error)\n"
 	"  --stats               count system calls (attaches a program to every call on the host)\n"
@@ -74,6 +78,9 @@ enum {
 	OPT_REQUIRE_LIMITS,
 	OPT_VERDICTS,
 	OPT_STATS,
+	OPT_DAEMON,
+	OPT_DETACH,
+	OPT_DEATH,
 	OPT_HELP,
 	OPT_VERSION,
 };
@@ -107,6 +114,9 @@ static const struct option long_options[] = {
 	{"require-limits", no_argument, NULL, OPT_REQUIRE_LIMITS},
 	{"verdicts", required_argument, NULL, OPT_VERDICTS},
 	{"stats", no_argument, NULL, OPT_STATS},
+	{"daemon", required_argument, NULL, OPT_DAEMON},
+	{"detach", no_argument, NULL, OPT_DETACH},
+	{"on-supervisor-death", required_argument, NULL, OPT_DEATH},
 	{"help", no_argument, NULL, OPT_HELP},
 	{"version", no_argument, NULL, OPT_VERSION},
 	{0},
@@ -251,6 +261,14 @@ static int one(struct sg_options *o, int opt, const char *value, struct sg_err *
 	case OPT_REQUIRE_LIMITS:
 		o->require_limits = true;
 		return 0;
+	case OPT_DAEMON:
+		o->daemon = value;
+		return 0;
+	case OPT_DETACH:
+		o->detach = true;
+		return 0;
+	case OPT_DEATH:
+		return choice("--on-supervisor-death", value, "keep", "kill", &o->keep, err);
 	case OPT_HELP:
 		o->help = true;
 		return 0;

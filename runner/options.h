@@ -27,6 +27,10 @@ struct sg_options {
 	bool seccomp; /* false: --seccomp off */
 	bool audit;   /* --mode audit */
 	bool stats;
+	const char *daemon; /* NULL: one that listens in the usual place, if any */
+	bool solo;          /* an option only this program itself can serve */
+	bool detach;
+	bool keep; /* --on-supervisor-death keep */
 	const char *verdicts;
 	const char *user;
 	const char *chdir;

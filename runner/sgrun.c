@@ -3,6 +3,7 @@
 #include "runner/monitor.h"
 #include "runner/options.h"
 #include "runner/plan.h"
+#include "runner/remote.h"
 #include "runner/verbs.h"
 #include "supervisor/util.h"
 
@@ -35,19 +36,43 @@ static void report_failure(struct sg_session *s, const struct sg_options *o, con
 	(void)sg_stream_flush(&s->stream, 1000);
 }
 
+/* 0: it ran there. 1: it did not, and plan->no_daemon says why where there is one. Else negative errno, nothing ran. */
+static int through_daemon(struct sg_plan *plan, struct sg_stream *stream, int *status, struct sg_err *err)
+{
+	const struct sg_options *o = plan->options;
+	SG_CLOSE int fd = -1;
+	int rc = sg_remote_connect(o, &fd, plan->no_daemon, err);
+
+	if (rc == 0)
+		rc = sg_remote_run(fd, plan, stream, status, plan->no_daemon, err);
+	if (rc == 1 && o->daemon && strcmp(o->daemon, "auto") && strcmp(o->daemon, "off"))
+		return sg_err_set(err, ENOTSUP, "sgd cannot run this: %s", plan->no_daemon);
+	if (rc == 1 && (o->detach || o->keep))
+		return sg_err_set(err, ENOTSUP, "--detach and --on-supervisor-death keep need sgd%s%s",
+				  *plan->no_daemon ? ": " : ", and it does not run here", plan->no_daemon);
+	return rc;
+}
+
 static int run(const struct sg_options *o)
 {
 	struct sg_session session;
 	struct sg_launch launch;
 	struct sg_plan plan = {0};
 	struct sg_err err = {0};
-	int status = SG_EXIT_FAILED;
+	int status = SG_EXIT_FAILED, rc;
 	char id[64];
 
 	snprintf(id, sizeof(id), "%d-%llx", (int)getpid(), (unsigned long long)sg_clock_ns(CLOCK_BOOTTIME));
 	if (sg_session_open(&session, id, o->verdicts, &err) < 0)
 		return fail(&err, SG_EXIT_FAILED);
-	if (sg_plan_program(&plan, o, &status, &err) < 0 || sg_plan_policy(&plan, &err) < 0)
+	if (sg_plan_program(&plan, o, &status, &err) < 0)
+		goto failed;
+	rc = through_daemon(&plan, &session.stream, &status, &err);
+	if (rc < 0)
+		goto failed;
+	if (rc == 0)
+		goto out;
+	if (sg_plan_policy(&plan, &err) < 0)
 		goto failed;
 	session.language = plan.language;
 	session.policy_source = plan.policy_source;

@@ -180,7 +180,7 @@ int sg_spawn_begin(struct sg_launch *l, struct sg_spawn *s, const struct sg_heir
 		.landlock = l->landlock.fd >= 0 ? &l->landlock : NULL,
 		.supervisor = getpid(),
 		.mask = *mask,
-		.sigpipe = l->sigpipe,
+		.sigpipe = l->signals.sigpipe,
 		.marker = marker,
 		.std = {l->output.child[0], l->output.child[1], l->output.child[2]},
 		.heir = heir,

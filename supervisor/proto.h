@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SG_PROTO_H
+#define SG_PROTO_H
+
+#include "policy/policy.h"
+
+#include <stdint.h>
+
+/*
+ * What goes over the control socket (docs/control-protocol.md): a unix socket of type SOCK_SEQPACKET, so a message is a
+ * packet and arrives whole or not at all. A packet that starts with '{' is one line of JSON. The few messages of a
+ * launch, which is to cost next to nothing, are the structures below: same machine, same byte order.
+ */
+#define SG_PROTO_VERSION 1
+#define SG_PROTO_SOCKET "/run/sandgate/sgd.sock"
+#define SG_PROTO_PACKET_MAX (64U << 10) /* bytes of any packet */
+#define SG_PROTO_FDS_MAX 72             /* descriptors in one packet */
+#define SG_PROTO_STRINGS_INLINE (48U << 10)
+#define SG_PROTO_STRINGS_MAX (6U << 20) /* path, arguments and environment: what an exec takes at most */
+#define SG_PROTO_MAGIC 0x31444753U      /* "SGD1" */
+
+enum sg_wire_type {
+	SG_WIRE_LAUNCH = 1, /* client: struct sg_wire_launch, descriptors */
+	SG_WIRE_SIGNAL = 2, /* client: struct sg_wire_number, a signal for the program */
+	SG_WIRE_STARTED =
+		3,          /* daemon: struct sg_wire_text, the sandbox's id; only where SG_WIRE_DETACH was asked for */
+	SG_WIRE_RECORD = 4, /* daemon: struct sg_wire_text, one line of the verdict stream */
+	SG_WIRE_RESULT =
+		5, /* daemon, last: struct sg_wire_text, number: exit status; text: why it could not be executed */
+	SG_WIRE_FAILED = 6, /* daemon, last: struct sg_wire_text, number: exit status; text: why nothing ran */
+};
+
+struct sg_wire_hdr {
+	uint32_t magic;
+	uint16_t version;
+	uint16_t type;
+	uint32_t size; /* of the whole packet */
+	uint32_t pad;
+};
+
+#define SG_WIRE_AUDIT (1U << 0)      /* --mode audit */
+#define SG_WIRE_STATS (1U << 1)      /* --stats */
+#define SG_WIRE_NO_SECCOMP (1U << 2) /* --seccomp off */
+#define SG_WIRE_HUMAN (1U << 3)      /* records as text for people */
+#define SG_WIRE_QUIET (1U << 4)      /* no records to this client; the daemon's log has them */
+#define SG_WIRE_DETACH (1U << 5)     /* the sandbox outlives the connection */
+#define SG_WIRE_KEEP (1U << 6)       /* it outlives the daemon */
+#define SG_WIRE_IDS (1U << 7)        /* uid and gid are meant: for root only */
+#define SG_WIRE_STRINGS_FD (1U << 8) /* the strings are in a sealed memfd, not behind the structure */
+#define SG_WIRE_POLICY_FD (1U << 9)  /* a policy file's text is in a sealed memfd */
+#define SG_WIRE_FLAGS ((1U << 10) - 1)
+
+/*
+ * Followed by n_fds numbers (int32_t) and, unless SG_WIRE_STRINGS_FD, strings_size bytes of strings, each terminated:
+ * path of the program, name of the policy file ("" without one), n_argv arguments, n_env variables.
+ * Descriptors: working directory; one for each number; then the strings, then the policy, where flags say so.
+ */
+struct sg_wire_launch {
+	struct sg_wire_hdr hdr;
+	uint32_t flags;
+	uint32_t tier;    /* enum sg_tier, 0: the best there is */
+	uint32_t require; /* enum sg_tier, 0: none */
+	uint32_t umask;
+	uint32_t uid, gid;
+	uint32_t n_argv, n_env, n_fds;
+	uint32_t strings_size;
+	uint32_t policy_size;
+	uint32_t limits_size; /* sizeof(limits), checked first: another size is another version */
+	uint64_t mask;        /* signal mask of the program */
+	uint64_t ignored;     /* signals it ignores from the start; bit N - 1 */
+	struct sg_limits limits;
+	char language[64];
+};
+
+struct sg_wire_number {
+	struct sg_wire_hdr hdr;
+	uint32_t number;
+	uint32_t pad;
+};
+
+/* Followed by text, hdr.size says how much; not terminated. */
+struct sg_wire_text {
+	struct sg_wire_hdr hdr;
+	uint32_t number;
+	uint32_t pad;
+};
+
+#endif
