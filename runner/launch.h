@@ -41,6 +41,8 @@ struct sg_launch {
 	struct sg_output output;
 	struct sg_bpf *bpf; /* NULL: no BPF */
 	bool shared;        /* bpf is a daemon's: other sandboxes use it too */
+	void (*drain)(void *ctx); /* shared: takes what waits in the ring buffer to whom it belongs */
+	void *drain_ctx;
 	bool registered;    /* the BPF side knows the sandbox */
 	uint32_t sandbox;   /* its index there */
 	bool sys_enter;     /* attached */

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -53,6 +54,14 @@ static void pass_signals(struct sg_watch *w)
 		sg_watch_signal(w, (int)si.ssi_signo);
 }
 
+/* A child that has not executed yet may hold a copy, so the descriptor leaves an epoll set only when it is told to. */
+static void close_watched(struct sg_watch *w, int *fd)
+{
+	if (w->l->shared)
+		(void)epoll_ctl(w->epoll, EPOLL_CTL_DEL, *fd, NULL);
+	close(SG_TAKE_FD(*fd));
+}
+
 static void read_report(struct sg_watch *w)
 {
 	struct sg_report report;
@@ -63,8 +72,7 @@ static void read_report(struct sg_watch *w)
 	if (n == (ssize_t)sizeof(report)) {
 		w->l->exec_errno = report.err ? report.err : EIO;
 	}
-	close(w->l->report);
-	w->l->report = -1;
+	close_watched(w, &w->l->report);
 }
 
 static void answer_notifications(struct sg_watch *w)
@@ -78,15 +86,16 @@ static void answer_notifications(struct sg_watch *w)
 		sg_session_degrade(l->session, "the seccomp listener failed: %s", strerror(-rc));
 		sg_watch_stop(w);
 	}
-	close(l->listener);
-	l->listener = -1;
+	close_watched(w, &l->listener);
 }
 
 static void consume_events(struct sg_watch *w)
 {
 	struct sg_err err = {0};
 
-	if (w->l->bpf && sg_bpf_consume(w->l->bpf, sg_judge_event, &w->l->judge, &err) < 0)
+	if (w->l->shared)
+		w->l->drain(w->l->drain_ctx);
+	else if (w->l->bpf && sg_bpf_consume(w->l->bpf, sg_judge_event, &w->l->judge, &err) < 0)
 		sg_session_degrade(w->l->session, "%s", err.message);
 }
 
@@ -133,7 +142,7 @@ void sg_watch_fds(const struct sg_watch *w, struct pollfd p[SG_WATCH_N])
 	p[SG_WATCH_SIGNALS] = (struct pollfd){.fd = l->signals.fd, .events = POLLIN};
 	p[SG_WATCH_REPORT] = (struct pollfd){.fd = l->report, .events = POLLIN};
 	p[SG_WATCH_LISTENER] = (struct pollfd){.fd = l->judge.kill ? -1 : l->listener, .events = POLLIN};
-	p[SG_WATCH_BPF] = (struct pollfd){.fd = l->bpf ? sg_bpf_event_fd(l->bpf) : -1, .events = POLLIN};
+	p[SG_WATCH_BPF] = (struct pollfd){.fd = l->bpf && !l->shared ? sg_bpf_event_fd(l->bpf) : -1, .events = POLLIN};
 	p[SG_WATCH_STREAM] = (struct pollfd){.fd = sg_stream_wait_fd(&l->session->stream), .events = POLLOUT};
 	p[SG_WATCH_FORKS] = (struct pollfd){.fd = l->judge.forks.timer, .events = POLLIN};
 	p[SG_WATCH_CANCEL] = (struct pollfd){
@@ -290,7 +299,7 @@ static void settle_bpf(struct sg_watch *w, struct sg_result *r)
 		if (l->plan->options->stats)
 			r->stats = stats_json(&stats);
 	}
-	if (sg_bpf_misses(l->bpf, &misses, &malformed, &err) == 0) {
+	if (!(l->shared && !l->sys_enter) && sg_bpf_misses(l->bpf, &misses, &malformed, &err) == 0) {
 		if (misses && l->sys_enter)
 			sg_session_degrade(l->session, "the kernel skipped BPF programs %llu times",
 					   (unsigned long long)misses);

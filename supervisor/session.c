@@ -49,7 +49,7 @@ json_t *sg_json_text(const char *bytes)
 	return json_string(clean);
 }
 
-int sg_session_open(struct sg_session *s, const char *id, const char *verdicts, struct sg_err *err)
+int sg_session_init(struct sg_session *s, const char *id, struct sg_err *err)
 {
 	unsigned seed = 0;
 
@@ -60,8 +60,16 @@ int sg_session_open(struct sg_session *s, const char *id, const char *verdicts, 
 	snprintf(s->id, sizeof(s->id), "%s", id);
 	s->realtime_offset = (int64_t)sg_clock_ns(CLOCK_REALTIME) - (int64_t)sg_clock_ns(CLOCK_BOOTTIME);
 	s->reasons = json_array();
-	if (!s->reasons)
-		return sg_err_set(err, ENOMEM, "out of memory");
+	s->stream.fd = -1;
+	return s->reasons ? 0 : sg_err_set(err, ENOMEM, "out of memory");
+}
+
+int sg_session_open(struct sg_session *s, const char *id, const char *verdicts, struct sg_err *err)
+{
+	int rc = sg_session_init(s, id, err);
+
+	if (rc)
+		return rc;
 	if (sg_stream_open(&s->stream, verdicts, err) < 0) {
 		json_decref(s->reasons);
 		s->reasons = NULL;
@@ -104,14 +112,15 @@ static void emit(struct sg_session *s, json_t *record, bool essential)
 		s->stream.dropped++;
 		return;
 	}
-	if (!s->human || s->tee)
+	if (s->sink) {
+		SG_FREE char *human = s->human ? sg_human_line(record) : NULL;
+
 		line = json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(9));
-	if (s->tee && line)
-		s->tee(s->tee_ctx, line, strlen(line), essential);
-	if (s->human) {
-		free(line);
-		line = sg_human_line(record);
+		if (line)
+			s->sink(s->sink_ctx, line, human, essential);
+		return;
 	}
+	line = s->human ? sg_human_line(record) : json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(9));
 	if (line)
 		(void)sg_stream_line(&s->stream, line, strlen(line), essential);
 	else

@@ -28,9 +28,10 @@ struct sg_session {
 	struct sg_stream stream;
 	bool human; /* one readable line per record instead of JSON */
 
-	/* Every record goes here as well, as JSON whatever the stream gets; NULL: nowhere. Must not block. */
-	void (*tee)(void *ctx, const char *json, size_t len, bool essential);
-	void *tee_ctx;
+	/* Where records go in place of the stream, NULL: to the stream. human: the line for people where that was asked
+	 * for, else NULL. Must not block; what it cannot deliver it adds to stream.dropped. */
+	void (*sink)(void *ctx, const char *json, const char *human, bool essential);
+	void *sink_ctx;
 
 	bool policy_shared;       /* policy belongs to somebody else */
 	unsigned widen;           /* SG_WIDEN_*: with which a built-in policy is resolved */
@@ -88,6 +89,8 @@ struct sg_result {
 	const char *error;           /* for verdict "error" */
 };
 
+/* Without a stream: for a caller that sets a sink. */
+int sg_session_init(struct sg_session *s, const char *id, struct sg_err *err);
 int sg_session_open(struct sg_session *s, const char *id, const char *verdicts, struct sg_err *err);
 void sg_session_close(struct sg_session *s);
 

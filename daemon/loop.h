@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SG_SGD_LOOP_H
+#define SG_SGD_LOOP_H
+
+#include "policy/err.h"
+
+#include <stdint.h>
+
+/* One epoll(7) set. */
+struct sgd_source;
+typedef void (*sgd_source_fn)(struct sgd_source *s, uint32_t events);
+
+struct sgd_source {
+	int fd; /* -1: not watched. Not owned */
+	uint32_t events;
+	sgd_source_fn fn;
+	void *owner;
+};
+
+struct sgd_loop {
+	int epoll;
+};
+
+int sgd_loop_open(struct sgd_loop *l, struct sg_err *err);
+/* Watches fd for events; another descriptor or other events than before replace what was. fd -1 or events 0: none. */
+int sgd_loop_set(struct sgd_loop *l, struct sgd_source *s, int fd, uint32_t events);
+/* Waits at most timeout_ms (-1: for ever) and calls whoever is due. A source may unset any other from its function; what
+ * belongs to a source must not be freed before this returns. */
+int sgd_loop_run(struct sgd_loop *l, int timeout_ms);
+
+#endif

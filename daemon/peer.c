@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/peer.h"
+
+#include "supervisor/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77 /* Linux 6.5 */
+#endif
+
+int sgd_peer_open(struct sgd_peer *p, int socket, struct sg_err *err)
+{
+	struct ucred cred;
+	socklen_t size = sizeof(cred);
+
+	*p = (struct sgd_peer){.pidfd = -1, .proc = -1};
+	if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
+		return sg_err_set(err, errno, "cannot tell who is at the other end: %s", strerror(errno));
+	p->pid = cred.pid;
+	p->uid = cred.uid;
+	p->gid = cred.gid;
+	if (cred.pid <= 0)
+		return sg_err_set(err, ESRCH, "a client in another pid namespace that sgd cannot see");
+	size = sizeof(p->pidfd);
+	if (getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &p->pidfd, &size) == 0)
+		return 0;
+	p->pidfd = -1;
+	if (errno != ENOPROTOOPT)
+		return sg_err_set(err, ESRCH, "the client process is gone");
+	/* Before 6.5: the pid may have gone to somebody else between connect and here, which takes a whole turn of the
+	 * pid space in the time a connection waits to be accepted. */
+	p->pidfd = (int)syscall(SYS_pidfd_open, cred.pid, 0);
+	if (p->pidfd < 0)
+		return sg_err_set(err, ESRCH, "the client process is gone");
+	return 0;
+}
+
+void sgd_peer_close(struct sgd_peer *p)
+{
+	if (p->pidfd >= 0)
+		close(SG_TAKE_FD(p->pidfd));
+	if (p->proc >= 0)
+		close(SG_TAKE_FD(p->proc));
+}
+
+static int open_proc(struct sgd_peer *p, struct sg_err *err)
+{
+	char path[32];
+
+	if (p->proc >= 0)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d", (int)p->pid);
+	p->proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (p->proc < 0)
+		return sg_err_set(err, ESRCH, "the client process is gone");
+	return 0;
+}
+
+/* What was read of /proc was read of the process that connected only if that is still there to be signalled. */
+static int same(const struct sgd_peer *p, struct sg_err *err)
+{
+	if (syscall(SYS_pidfd_send_signal, p->pidfd, 0, NULL, 0) < 0)
+		return sg_err_set(err, ESRCH, "the client process is gone");
+	return 0;
+}
+
+int sgd_peer_cgroup(struct sgd_peer *p, char *out, size_t size, struct sg_err *err)
+{
+	char buf[4096], *line;
+	int rc = open_proc(p, err);
+
+	if (rc)
+		return rc;
+	if (sg_read_file(p->proc, "cgroup", buf, sizeof(buf)) < 0)
+		return sg_err_set(err, ESRCH, "the client process is gone");
+	line = !strncmp(buf, "0::", 3) ? buf : strstr(buf, "\n0::");
+	if (!line)
+		return sg_err_set(err, EXDEV, "the client is in no cgroup2 cgroup");
+	line = strchr(line, '0') + 3;
+	if (snprintf(out, size, "%.*s", (int)strcspn(line, "\n"), line) >= (int)size)
+		return sg_err_set(err, ENAMETOOLONG, "the client's cgroup has too long a path");
+	return same(p, err);
+}
+
+static int same_namespaces(const struct sgd_peer *p, struct sg_err *err)
+{
+	static const char *const names[] = {"mnt", "net", "ipc", "uts", "pid", "user", "cgroup", "time"};
+	static ino_t own[SG_ARRAY_SIZE(names)]; /* ours do not change */
+
+	for (size_t i = 0; i < SG_ARRAY_SIZE(names); i++) {
+		struct stat st;
+		char path[32];
+
+		snprintf(path, sizeof(path), "/proc/self/ns/%s", names[i]);
+		if (!own[i] && stat(path, &st) == 0)
+			own[i] = st.st_ino;
+		snprintf(path, sizeof(path), "ns/%s", names[i]);
+		if (fstatat(p->proc, path, &st, 0) < 0) {
+			if (errno == ENOENT && !own[i])
+				continue; /* a kernel without this kind */
+			return sg_err_set(err, EXDEV, "the client's %s namespace cannot be read: %s", names[i],
+					  strerror(errno));
+		}
+		if (st.st_ino != own[i])
+			return sg_err_set(err, EXDEV,
+					  "the client is in another %s namespace: sgd starts programs in its own only",
+					  names[i]);
+	}
+	return 0;
+}
+
+static int same_root(const struct sgd_peer *p, struct sg_err *err)
+{
+	struct stat own, theirs;
+
+	if (stat("/", &own) < 0 || fstatat(p->proc, "root", &theirs, 0) < 0)
+		return sg_err_set(err, EXDEV, "the client's root directory cannot be read: %s", strerror(errno));
+	if (own.st_dev != theirs.st_dev || own.st_ino != theirs.st_ino)
+		return sg_err_set(err, EXDEV, "the client has another root directory than sgd");
+	return 0;
+}
+
+static int no_filter(const struct sgd_peer *p, struct sg_err *err)
+{
+	char buf[4096], *line;
+
+	if (sg_read_file(p->proc, "status", buf, sizeof(buf)) < 0)
+		return sg_err_set(err, ESRCH, "the client process is gone");
+	line = strstr(buf, "\nSeccomp:");
+	if (line && strtoul(line + 9, NULL, 10) == 0)
+		return 0;
+	return sg_err_set(err, EXDEV, "the client is under a seccomp filter, and what sgd starts would not be");
+}
+
+/* Rows of /proc/PID/limits, in the kernel's order of resources. */
+static int limits_from_text(const struct sgd_peer *p, struct rlimit out[RLIM_NLIMITS], struct sg_err *err)
+{
+	static const struct {
+		const char *name;
+		int resource;
+	} rows[] = {{"Max cpu time", RLIMIT_CPU},
+		    {"Max file size", RLIMIT_FSIZE},
+		    {"Max data size", RLIMIT_DATA},
+		    {"Max stack size", RLIMIT_STACK},
+		    {"Max core file size", RLIMIT_CORE},
+		    {"Max resident set", RLIMIT_RSS},
+		    {"Max processes", RLIMIT_NPROC},
+		    {"Max open files", RLIMIT_NOFILE},
+		    {"Max locked memory", RLIMIT_MEMLOCK},
+		    {"Max address space", RLIMIT_AS},
+		    {"Max file locks", RLIMIT_LOCKS},
+		    {"Max pending signals", RLIMIT_SIGPENDING},
+		    {"Max msgqueue size", RLIMIT_MSGQUEUE},
+		    {"Max nice priority", RLIMIT_NICE},
+		    {"Max realtime priority", RLIMIT_RTPRIO},
+		    {"Max realtime timeout", RLIMIT_RTTIME}};
+	char buf[4096];
+
+	if (sg_read_file(p->proc, "limits", buf, sizeof(buf)) < 0)
+		return sg_err_set(err, ESRCH, "the client process is gone");
+	for (size_t i = 0; i < SG_ARRAY_SIZE(rows); i++) {
+		const char *at = strstr(buf, rows[i].name);
+		rlim_t value[2];
+
+		if (!at)
+			return sg_err_set(err, EXDEV, "the client's limits cannot be read");
+		at += strlen(rows[i].name);
+		for (int k = 0; k < 2; k++) {
+			char *end;
+
+			at += strspn(at, " ");
+			if (!strncmp(at, "unlimited", 9)) {
+				value[k] = RLIM_INFINITY;
+				at += 9;
+				continue;
+			}
+			value[k] = strtoull(at, &end, 10);
+			if (end == at)
+				return sg_err_set(err, EXDEV, "the client's limits cannot be read");
+			at = end;
+		}
+		out[rows[i].resource] = (struct rlimit){.rlim_cur = value[0], .rlim_max = value[1]};
+	}
+	return 0;
+}
+
+static int read_limits(const struct sgd_peer *p, struct rlimit out[RLIM_NLIMITS], struct sg_err *err)
+{
+	for (int i = 0; i < RLIM_NLIMITS; i++)
+		if (prlimit(p->pid, (__rlimit_resource_t)i, NULL, &out[i]) < 0)
+			return limits_from_text(p, out, err); /* without CAP_SYS_RESOURCE */
+	return 0;
+}
+
+static int read_groups(int socket, struct sgd_heritage *h, struct sg_err *err)
+{
+	socklen_t size = 64 * sizeof(gid_t);
+
+	for (;;) {
+		gid_t *more = realloc(h->groups, size);
+
+		if (!more)
+			return sg_err_set(err, ENOMEM, "out of memory");
+		h->groups = more;
+		if (getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, h->groups, &size) == 0)
+			break;
+		if (errno != ERANGE || size > 65536 * sizeof(gid_t))
+			return sg_err_set(err, errno, "cannot tell the client's groups: %s", strerror(errno));
+	}
+	h->n_groups = size / sizeof(gid_t);
+	return 0;
+}
+
+int sgd_peer_inherit(struct sgd_peer *p, int socket, struct sgd_heritage *h, struct sg_err *err)
+{
+	long n;
+	int rc = open_proc(p, err);
+
+	if (!rc)
+		rc = same_namespaces(p, err);
+	if (!rc)
+		rc = same_root(p, err);
+	if (!rc)
+		rc = no_filter(p, err);
+	if (!rc)
+		rc = read_limits(p, h->rlimits, err);
+	if (!rc)
+		rc = read_groups(socket, h, err);
+	if (rc)
+		return rc;
+	errno = 0;
+	h->nice = getpriority(PRIO_PROCESS, (id_t)p->pid);
+	if (errno)
+		return sg_err_set(err, ESRCH, "the client process is gone");
+	n = syscall(SYS_sched_getaffinity, p->pid, sizeof(h->cpus), h->cpus);
+	h->cpus_size = n > 0 ? (size_t)n : 0;
+	return same(p, err);
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SG_SGD_H
+#define SG_SGD_H
+
+#include "daemon/loop.h"
+#include "daemon/peer.h"
+#include "daemon/policies.h"
+#include "daemon/vlog.h"
+#include "runner/monitor.h"
+#include "runner/spawn.h"
+#include "supervisor/proto.h"
+
+/*
+ * The daemon: one BPF object, many sandboxes, one thread. Nothing here may wait for a client, a sandbox or a file system
+ * that is not the kernel's: what could is done in the child, or not at all.
+ */
+struct sgd_conn;
+struct sgd_box;
+
+struct sgd_options {
+	const char *socket, *group, *state, *bpffs, *cgroup, *log, *policy;
+	uint64_t log_max;
+	unsigned max_sandboxes;
+	bool fresh; /* take nothing over from a daemon before */
+};
+
+struct sgd {
+	const struct sgd_options *o;
+	struct sgd_loop loop;
+	struct sg_bpf *bpf;
+	struct sg_cgroup parent; /* of launched sandboxes */
+	struct sgd_vlog log;
+	struct sgd_policies policies;
+	struct sgd_source listener, signals, ring;
+	struct sgd_conn *conns;
+	unsigned n_conns;
+	struct sgd_box *boxes;                     /* all of them */
+	struct sgd_box *by_index[SG_MAX_SANDBOXES]; /* by number in the BPF tables */
+	unsigned n_boxes;
+	unsigned sys_enter_users;
+	uint64_t next_deadline; /* CLOCK_MONOTONIC; 0: none. Never later than the earliest */
+	uint64_t serial;
+	uint64_t started; /* when this daemon started: part of the ids */
+	bool stopping;
+	struct sg_landlock landlock; /* the ruleset that launches share, fd -1: none yet */
+	uint64_t landlock_of[2];     /* what of the root directory it was made from */
+	struct {
+		uint64_t launches, failed, attaches, adopted, reloads, reloads_failed, refused, orphans;
+	} count;
+};
+
+/* ---- box.c: one sandbox ---- */
+
+enum sgd_phase {
+	SGD_STARTING, /* the child sets itself up */
+	SGD_RUNNING,
+	SGD_ENDING, /* its first process ended, others may be left */
+	SGD_GONE,   /* waits to be freed */
+};
+
+/* What is needed until the child has executed, and not after. */
+struct sgd_job {
+	struct sg_spawn spawn;
+	struct sg_heir heir;
+	char *strings;
+	size_t strings_size;
+	bool mapped; /* strings are a mapping */
+	int fds[SG_PROTO_FDS_MAX];
+	int n_fds;
+	char **argv, **env;
+	gid_t *groups;
+};
+
+struct sgd_box {
+	struct sgd_box *next, *prev;
+	struct sgd *d;
+	enum sgd_phase phase;
+	bool attached; /* an existing cgroup; else launched */
+	bool human, quiet, keep, detached, ready, killed;
+	uid_t uid; /* whose it is */
+	char container[128];
+	struct sg_options options;
+	struct sg_plan plan;
+	struct sg_session session;
+	struct sg_launch launch;
+	struct sg_watch watch;
+	struct sgd_policy *policy;
+	int slot; /* of the policy in the BPF tables, -1: none */
+	struct sgd_job *job;
+	struct sgd_conn *conn;
+	struct sgd_source src[SG_WATCH_N];
+	struct sgd_source events; /* cgroup.events */
+	uint64_t deadline;        /* next look, CLOCK_MONOTONIC; 0: none */
+	uint64_t ending_ns;       /* since when it is */
+	unsigned removals;        /* attempts to remove the cgroup */
+};
+
+struct sgd_box *sgd_box_new(struct sgd *d);
+void sgd_box_free(struct sgd_box *b);
+/* Watches what the sandbox now waits for. */
+void sgd_box_sync(struct sgd_box *b);
+/* Kills every process. */
+void sgd_box_kill(struct sgd_box *b);
+/* What ended it may be told after it is gone. */
+void sgd_box_time(struct sgd_box *b, uint64_t now);
+/* Takes a started sandbox over from launch.c. */
+void sgd_box_started(struct sgd_box *b);
+/* Ends an attached sandbox: the record, the BPF side. */
+void sgd_box_detach(struct sgd_box *b, const char *why);
+void sgd_box_deadline(struct sgd_box *b, uint64_t at);
+/* Its policy, parsed, for explaining. */
+void sgd_box_need_policy(struct sgd_box *b);
+/* Readies all that waits in the ring buffer. */
+void sgd_drain(struct sgd *d);
+/* The sys_enter programs are attached while somebody needs them. */
+int sgd_sys_enter_get(struct sgd *d, struct sg_err *err);
+void sgd_sys_enter_put(struct sgd *d);
+
+/* ---- request.c: a launch ---- */
+
+/* size bytes of packet, n_fds descriptors which are taken over. Answers on the connection. */
+void sgd_launch(struct sgd_conn *c, const void *packet, size_t size, int *fds, int n_fds);
+
+/* ---- attach.c ---- */
+
+int sgd_attach(struct sgd_conn *c, const json_t *request, int *fds, int n_fds, struct sgd_box **out, struct sg_err *err);
+int sgd_reload(struct sgd *d, const char *text, size_t size, const char *name, json_t **changed, struct sg_err *err);
+
+/* ---- commands.c: JSON requests ---- */
+
+void sgd_command(struct sgd_conn *c, const char *line, size_t size, int *fds, int n_fds);
+
+/* ---- conn.c ---- */
+
+struct sgd_packet {
+	struct sgd_packet *next;
+	size_t size;
+	char data[];
+};
+
+struct sgd_conn {
+	struct sgd_conn *next, *prev;
+	struct sgd *d;
+	struct sgd_source src;
+	struct sgd_peer peer;
+	struct sgd_box *box; /* the sandbox launched on it */
+	struct sgd_packet *first, *last;
+	size_t queued;
+	uint64_t dropped;
+	uint64_t since;
+	bool closing; /* when everything is sent */
+};
+
+int sgd_listen(struct sgd *d, struct sg_err *err);
+/* Queues a packet made of two parts. essential: has a reserve. False: it was dropped. */
+bool sgd_send(struct sgd_conn *c, const void *head, size_t head_size, const void *text, size_t text_size, bool essential);
+bool sgd_send_json(struct sgd_conn *c, json_t *o); /* takes o over */
+/* Sends a text message of the launch protocol. */
+bool sgd_send_text(struct sgd_conn *c, uint16_t type, uint32_t number, const char *text, size_t size, bool essential);
+/* Closes when all is sent, at the latest in a while. */
+void sgd_conn_finish(struct sgd_conn *c);
+void sgd_conn_free(struct sgd_conn *c);
+/* Ends those that have not said anything in time. */
+void sgd_conns_time(struct sgd *d, uint64_t now);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/vlog.h"
+
+#include "supervisor/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
+
+static int open_file(const char *path, uint64_t *size, struct sg_err *err)
+{
+	SG_CLOSE int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return sg_err_set(err, errno, "cannot open the verdict log %s: %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return sg_err_set(err, EINVAL, "the verdict log %s is no regular file", path);
+	*size = (uint64_t)st.st_size;
+	return SG_TAKE_FD(fd);
+}
+
+int sgd_vlog_open(struct sgd_vlog *l, const char *path, uint64_t max, struct sg_err *err)
+{
+	*l = (struct sgd_vlog){.path = path, .fd = -1, .max = max, .out.fd = -1};
+	if (!path)
+		return sg_stream_open(&l->out, "-", err);
+	if (!*path)
+		return 0;
+	l->fd = open_file(path, &l->size, err);
+	return l->fd < 0 ? l->fd : 0;
+}
+
+int sgd_vlog_reopen(struct sgd_vlog *l, struct sg_err *err)
+{
+	uint64_t size;
+	int fd;
+
+	if (!l->path || !*l->path)
+		return 0;
+	fd = open_file(l->path, &size, err);
+	if (fd < 0)
+		return fd;
+	close(l->fd);
+	l->fd = fd;
+	l->size = size;
+	return 0;
+}
+
+static void rotate(struct sgd_vlog *l)
+{
+	char from[4096 + 16], to[4096 + 16];
+	struct sg_err err = {0};
+
+	for (int i = SGD_VLOG_KEEP; i >= 1; i--) {
+		snprintf(to, sizeof(to), "%s.%d", l->path, i);
+		if (i > 1)
+			snprintf(from, sizeof(from), "%s.%d", l->path, i - 1);
+		else
+			snprintf(from, sizeof(from), "%s", l->path);
+		(void)rename(from, to);
+	}
+	/* If that failed the old file, under its new name, goes on growing: better than losing records. */
+	(void)sgd_vlog_reopen(l, &err);
+}
+
+static bool write_line(struct sgd_vlog *l, const char *json, size_t n)
+{
+	struct iovec iov[2] = {{.iov_base = (char *)json, .iov_len = n}, {.iov_base = (char *)"\n", .iov_len = 1}};
+	ssize_t done;
+
+	if (l->max && l->size && l->size + n + 1 > l->max)
+		rotate(l);
+	do
+		done = writev(l->fd, iov, 2);
+	while (done < 0 && errno == EINTR);
+	if (done == (ssize_t)n + 1) {
+		l->size += n + 1;
+		return true;
+	}
+	/* The disk filled up in the middle of a line: half a record would spoil the next one. */
+	if (done > 0 && ftruncate(l->fd, (off_t)l->size) < 0)
+		l->size += (uint64_t)done;
+	return false;
+}
+
+static void tell_lost(struct sgd_vlog *l)
+{
+	char line[256];
+	int n = snprintf(line, sizeof(line),
+			 "{\"timestamp\":%" PRIu64 ",\"level\":\"error\",\"type\":\"lost\",\"sandbox\":\"sgd\","
+			 "\"cgroup_id\":0,\"language\":\"none\",\"what\":\"log\",\"count\":%" PRIu64 "}",
+			 sg_clock_ns(CLOCK_REALTIME), l->lost - l->lost_told);
+
+	if (write_line(l, line, (size_t)n))
+		l->lost_told = l->lost;
+}
+
+void sgd_vlog_line(struct sgd_vlog *l, const char *json)
+{
+	l->lines++;
+	if (!l->path) {
+		if (!sg_stream_line(&l->out, json, strlen(json), true))
+			l->lost++;
+		return;
+	}
+	if (l->fd < 0)
+		return;
+	if (!write_line(l, json, strlen(json))) {
+		l->lost++;
+		return;
+	}
+	if (l->lost != l->lost_told)
+		tell_lost(l);
+}
+
+void sgd_vlog_close(struct sgd_vlog *l)
+{
+	if (!l->path)
+		(void)sg_stream_flush(&l->out, 1000);
+	sg_stream_close(&l->out);
+	if (l->fd >= 0)
+		close(SG_TAKE_FD(l->fd));
+}
