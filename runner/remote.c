@@ -281,27 +281,32 @@ static int take_packet(struct remote *r, size_t n, struct sg_err *err)
 	}
 }
 
+static void send_number(struct remote *r, uint16_t type, uint32_t number)
+{
+	struct sg_wire_number m = {
+		.hdr = {.magic = SG_PROTO_MAGIC, .version = SG_PROTO_VERSION, .type = type, .size = sizeof(m)},
+		.number = number};
+
+	(void)sg_client_send(r->fd, &(struct iovec){.iov_base = &m, .iov_len = sizeof(m)}, 1, NULL, 0);
+}
+
 static void pass_signals(struct remote *r)
 {
 	struct signalfd_siginfo si;
 
-	while (read(r->signals.fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
-		struct sg_wire_number m = {.hdr = {.magic = SG_PROTO_MAGIC,
-						   .version = SG_PROTO_VERSION,
-						   .type = SG_WIRE_SIGNAL,
-						   .size = sizeof(m)},
-					   .number = si.ssi_signo};
-
-		(void)sg_client_send(r->fd, &(struct iovec){.iov_base = &m, .iov_len = sizeof(m)}, 1, NULL, 0);
-	}
+	while (read(r->signals.fd, &si, sizeof(si)) == (ssize_t)sizeof(si))
+		send_number(r, SG_WIRE_SIGNAL, si.ssi_signo);
 }
 
 static int loop(struct remote *r, struct sg_err *err)
 {
+	int cancel = r->plan->options->cancel ? r->plan->options->cancel_fd : -1;
+
 	while (!r->done) {
 		struct pollfd p[] = {{.fd = r->fd, .events = POLLIN},
 				     {.fd = r->signals.fd, .events = POLLIN},
-				     {.fd = sg_stream_wait_fd(r->stream), .events = POLLOUT}};
+				     {.fd = sg_stream_wait_fd(r->stream), .events = POLLOUT},
+				     {.fd = cancel, .events = POLLIN | POLLRDHUP}};
 		ssize_t n;
 		int rc;
 
@@ -311,6 +316,10 @@ static int loop(struct remote *r, struct sg_err *err)
 			pass_signals(r);
 		if (p[2].revents)
 			sg_stream_pump(r->stream);
+		if (p[3].revents) {
+			cancel = -1;
+			send_number(r, SG_WIRE_CANCEL, 0);
+		}
 		if (!p[0].revents)
 			continue;
 		while (!r->done &&
@@ -334,7 +343,7 @@ int sg_remote_run(int fd, const struct sg_plan *plan, struct sg_stream *stream, 
 		.fd = fd, .plan = plan, .stream = stream, .why = why, .status = SG_EXIT_FAILED, .signals.fd = -1};
 	uint32_t flags = (o->audit ? SG_WIRE_AUDIT : 0) | (o->stats ? SG_WIRE_STATS : 0) |
 			 (o->seccomp ? 0 : SG_WIRE_NO_SECCOMP) | (o->detach ? SG_WIRE_DETACH | SG_WIRE_KEEP : 0) |
-			 (o->keep ? SG_WIRE_KEEP : 0);
+			 (o->keep ? SG_WIRE_KEEP : 0) | (o->require_limits ? SG_WIRE_REQUIRE_LIMITS : 0);
 	int rc;
 
 	if (stream->terminal)

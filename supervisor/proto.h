@@ -48,7 +48,8 @@ struct sg_wire_hdr {
 #define SG_WIRE_IDS (1U << 7)        /* uid and gid are meant: for root only */
 #define SG_WIRE_STRINGS_FD (1U << 8) /* the strings are in a sealed memfd, not behind the structure */
 #define SG_WIRE_POLICY_FD (1U << 9)  /* a policy file's text is in a sealed memfd */
-#define SG_WIRE_FLAGS ((1U << 10) - 1)
+#define SG_WIRE_REQUIRE_LIMITS (1U << 10) /* --require-limits */
+#define SG_WIRE_FLAGS ((1U << 11) - 1)
 
 /*
  * Followed by n_fds numbers (int32_t) and, unless SG_WIRE_STRINGS_FD, strings_size bytes of strings, each terminated:

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Existing cgroups as sandboxes, and policies that change under all of them. */
+#include "daemon/sgd.h"
+
+#include "supervisor/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <time.h>
+
+static unsigned components(const char *path)
+{
+	unsigned n = 0;
+
+	for (const char *p = path; *p; p++)
+		n += *p != '/' && (p == path || p[-1] == '/');
+	return n;
+}
+
+/* Whether the cgroup at rel holds the process, itself or below. */
+static bool holds(const char *rel, pid_t pid)
+{
+	struct sg_cgroup cg = {.dirfd = -1};
+
+	snprintf(cg.rel, sizeof(cg.rel), "%s", rel);
+	return sg_cgroup_contains(&cg, pid);
+}
+
+/*
+ * Where a cgroup directory that the client opened is: asked of the kernel through the descriptor, never taken from a
+ * path the client said.
+ */
+static int locate(struct sg_cgroup *cg, int fd, struct sg_err *err)
+{
+	char mount[256], root[256], link[64], path[PATH_MAX];
+	struct statfs fs;
+	struct stat st;
+	ssize_t n;
+	size_t m;
+	int rc;
+
+	if (fstatfs(fd, &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC)
+		return sg_err_set(err, EINVAL, "that is no directory of a cgroup2 file system");
+	if (fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode))
+		return sg_err_set(err, EINVAL, "that is no cgroup: a file of one, perhaps");
+	rc = sg_cgroup_find_mount(mount, sizeof(mount), root, sizeof(root), err);
+	if (rc)
+		return rc;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n <= 0)
+		return sg_err_set(err, errno, "cannot tell where that cgroup is: %s", strerror(errno));
+	path[n] = '\0';
+	m = strcmp(mount, "/") ? strlen(mount) : 0;
+	if (strncmp(path, mount, m) != 0 || (path[m] != '/' && path[m] != '\0'))
+		return sg_err_set(err, EXDEV, "the cgroup %s is not below %s, where this host has its cgroups", path, mount);
+	if (!path[m] || !strcmp(path + m, "/"))
+		return sg_err_set(err, EINVAL, "the root cgroup holds the whole host, sgd included");
+	*cg = (struct sg_cgroup){.dirfd = -1, .id = st.st_ino};
+	if (snprintf(cg->path, sizeof(cg->path), "%s", path) >= (int)sizeof(cg->path) ||
+	    snprintf(cg->rel, sizeof(cg->rel), "%s", path + m) >= (int)sizeof(cg->rel))
+		return sg_err_set(err, ENAMETOOLONG, "the path of the cgroup is too long: %s", path);
+	cg->level = components(cg->rel) + (strcmp(root, "/") ? components(root) : 0);
+	/* The descriptor may be O_PATH: one of our own, for cgroup.kill and the rest. */
+	cg->dirfd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (cg->dirfd < 0)
+		return sg_err_set(err, errno, "cannot open the cgroup %s: %s", path, strerror(errno));
+	return 0;
+}
+
+/* The cgroup of a process, opened while its pidfd vouches for the pid. */
+static int cgroup_of(int pidfd, int *out, struct sg_err *err)
+{
+	char mount[256], root[256], path[512], file[64], buf[4096], *line;
+	long pid;
+	int rc;
+
+	snprintf(file, sizeof(file), "/proc/self/fdinfo/%d", pidfd);
+	if (sg_read_file(AT_FDCWD, file, buf, sizeof(buf)) < 0 || !(line = strstr(buf, "\nPid:")))
+		return sg_err_set(err, EINVAL, "that descriptor is no pidfd");
+	pid = strtol(line + 5, NULL, 10);
+	if (pid <= 0)
+		return sg_err_set(err, ESRCH, "that process is gone, or in another pid namespace");
+	snprintf(file, sizeof(file), "/proc/%ld/cgroup", pid);
+	if (sg_read_file(AT_FDCWD, file, buf, sizeof(buf)) < 0)
+		return sg_err_set(err, ESRCH, "process %ld is gone", pid);
+	if (syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) < 0 && errno == ESRCH)
+		return sg_err_set(err, ESRCH, "process %ld is gone", pid);
+	line = !strncmp(buf, "0::", 3) ? buf : strstr(buf, "\n0::");
+	if (!line)
+		return sg_err_set(err, ENOENT, "process %ld is in no cgroup2 cgroup", pid);
+	line = strchr(line, '0') + 3;
+	line[strcspn(line, "\n")] = '\0';
+	rc = sg_cgroup_find_mount(mount, sizeof(mount), root, sizeof(root), err);
+	if (rc)
+		return rc;
+	if (!strcmp(line, "/"))
+		return sg_err_set(err, EINVAL, "process %ld is in the root cgroup, which holds the whole host", pid);
+	if (snprintf(path, sizeof(path), "%s%s", mount, line) >= (int)sizeof(path))
+		return sg_err_set(err, ENAMETOOLONG, "the path of the cgroup is too long: %s", line);
+	*out = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return *out < 0 ? sg_err_set(err, errno, "cannot open the cgroup %s: %s", path, strerror(errno)) : 0;
+}
+
+static bool below(const char *a, const char *b)
+{
+	size_t n = strlen(b);
+
+	return !strncmp(a, b, n) && (a[n] == '/' || !a[n]);
+}
+
+static int check_place(struct sgd *d, const struct sgd_conn *c, const struct sg_cgroup *cg, struct sg_err *err)
+{
+	if (holds(cg->rel, getpid()))
+		return sg_err_set(err, EINVAL, "sgd itself is in the cgroup %s", cg->rel);
+	if (holds(cg->rel, c->peer.pid))
+		return sg_err_set(err, EINVAL, "the client itself is in the cgroup %s", cg->rel);
+	if (below(cg->rel, d->parent.rel) || below(d->parent.rel, cg->rel))
+		return sg_err_set(err, EINVAL, "the cgroup %s is sgd's own", cg->rel);
+	for (const struct sgd_box *b = d->boxes; b; b = b->next) {
+		if (b->phase == SGD_GONE || !b->launch.registered)
+			continue;
+		if (below(cg->rel, b->launch.cg.rel) || below(b->launch.cg.rel, cg->rel))
+			return sg_err_set(err, EEXIST, "the cgroup %s overlaps that of sandbox %s (%s)", cg->rel,
+					  b->session.id, b->launch.cg.rel);
+	}
+	return 0;
+}
+
+static void start_record(struct sgd_box *b)
+{
+	static const char *const layers[] = {"sys_enter", NULL};
+	static char *const argv[] = {NULL};
+	struct sg_start start = {
+		.tier = SG_TIER_BPF,
+		.layers = layers,
+		.limits = &b->plan.limits,
+		.argv = argv,
+		.degraded = b->launch.degraded,
+		.mode = b->options.audit ? "audit" : "enforce",
+	};
+
+	sg_session_start(&b->session, &start);
+}
+
+static int take_options(struct sgd_box *b, const json_t *request, struct sg_err *err)
+{
+	const char *mode = json_string_value(json_object_get(request, "mode"));
+	const char *container = json_string_value(json_object_get(request, "container_id"));
+
+	if (mode && strcmp(mode, "audit") && strcmp(mode, "enforce"))
+		return sg_err_set(err, EINVAL, "\"mode\": audit or enforce");
+	b->options.audit = mode && !strcmp(mode, "audit");
+	b->options.stats = json_is_true(json_object_get(request, "stats"));
+	if (container && (strlen(container) >= sizeof(b->container) ||
+			  strspn(container, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-") !=
+				  strlen(container)))
+		return sg_err_set(err, EINVAL, "\"container_id\": at most %zu letters, digits and _.:-",
+				  sizeof(b->container) - 1);
+	snprintf(b->container, sizeof(b->container), "%s", container ? container : "");
+	return 0;
+}
+
+static int attach_box(struct sgd_box *b, struct sgd_conn *c, const json_t *request, int fd, struct sg_err *err)
+{
+	const char *language = json_string_value(json_object_get(request, "language"));
+	struct sg_launch *l = &b->launch;
+	struct sgd *d = c->d;
+	int rc;
+
+	if (!language)
+		return sg_err_set(err, EINVAL, "\"language\" is missing");
+	b->attached = b->keep = true;
+	b->uid = c->peer.uid;
+	rc = take_options(b, request, err);
+	if (!rc)
+		rc = locate(&l->cg, fd, err);
+	if (!rc)
+		rc = check_place(d, c, &l->cg, err);
+	if (!rc)
+		rc = sgd_policy_get(&d->policies, language, NULL, 0, "", &b->policy, err);
+	if (!rc)
+		rc = sgd_policy_slot_get(&d->policies, d->bpf, b->policy, err);
+	if (rc)
+		return rc;
+	b->slot = b->policy->slot;
+	b->session.language = b->policy->language;
+	b->session.policy_source = b->policy->source;
+	b->session.policy_digest = b->policy->digest;
+	b->session.cgroup_id = l->cg.id;
+	l->tier = SG_TIER_BPF;
+	l->bpf = d->bpf;
+	l->judge.audit = b->options.audit;
+	rc = sgd_sys_enter_get(d, err);
+	if (rc)
+		return rc;
+	l->sys_enter = true;
+	rc = sg_launch_register_attached(l, (uint32_t)b->slot, err);
+	if (rc)
+		return rc;
+	d->by_index[l->sandbox] = b;
+	l->started_ns = sg_clock_ns(CLOCK_MONOTONIC);
+	return 0;
+}
+
+int sgd_attach(struct sgd_conn *c, const json_t *request, int *fds, int n_fds, struct sgd_box **out, struct sg_err *err)
+{
+	const char *by = json_string_value(json_object_get(request, "by"));
+	SG_CLOSE int own = -1;
+	struct sgd_box *b;
+	int rc = 0;
+
+	if (n_fds != 1 || !by || (strcmp(by, "cgroup") && strcmp(by, "pidfd")))
+		return sg_err_set(err, EINVAL,
+				  "\"attach\" takes \"by\": \"cgroup\" or \"pidfd\", and one descriptor of that kind");
+	if (!strcmp(by, "pidfd"))
+		rc = cgroup_of(fds[0], &own, err);
+	if (rc)
+		return rc;
+	b = sgd_box_new(c->d);
+	if (!b)
+		return sg_err_set(err, ENOMEM, "out of memory");
+	rc = attach_box(b, c, request, own >= 0 ? own : fds[0], err);
+	if (rc) {
+		sgd_box_free(b);
+		return rc;
+	}
+	b->phase = SGD_RUNNING;
+	b->ready = true;
+	b->watch.l = &b->launch;
+	start_record(b);
+	sgd_box_deadline(b, sg_clock_ns(CLOCK_MONOTONIC) + 500000000ULL);
+	c->d->count.attaches++;
+	*out = b;
+	return 0;
+}
+
+/* ---- new policies ---- */
+
+struct change {
+	struct sgd_box *box;
+	struct sgd_policy *policy;
+	bool slot;
+};
+
+/*
+ * Everything that can fail comes first: the file, each sandbox's new policy, its place in the BPF tables. Then each
+ * sandbox changes over by one store of the number of its policy.
+ */
+int sgd_reload(struct sgd *d, const char *text, size_t size, const char *name, json_t **changed, struct sg_err *err)
+{
+	struct change *list = calloc(d->n_boxes + 1, sizeof(*list));
+	struct sgd_policies *ps = &d->policies;
+	struct sg_doc *old = ps->doc;
+	char *old_name = ps->doc_name;
+	unsigned old_generation = ps->generation;
+	size_t n = 0;
+	int rc;
+
+	if (!list)
+		return sg_err_set(err, ENOMEM, "out of memory");
+	/* Kept until it is certain that it is not needed again. */
+	ps->doc = NULL;
+	ps->doc_name = NULL;
+	rc = sgd_policies_load(ps, name, text, size, err);
+	for (struct sgd_box *b = d->boxes; !rc && b; b = b->next) {
+		/* A policy that a client brought along stays what the client said. */
+		if (b->slot < 0 || b->phase == SGD_GONE || !b->launch.registered || b->policy->text)
+			continue;
+		list[n].box = b;
+		rc = sgd_policy_get(ps, b->policy->language, NULL, 0, "", &list[n].policy, err);
+		if (rc)
+			break;
+		n++;
+		rc = sgd_policy_slot_get(ps, d->bpf, list[n - 1].policy, err);
+		list[n - 1].slot = !rc;
+	}
+	if (rc) {
+		for (size_t i = 0; i < n; i++) {
+			if (list[i].slot)
+				sgd_policy_slot_put(ps, list[i].policy);
+			sgd_policy_put(ps, list[i].policy);
+		}
+		sg_doc_free(ps->doc);
+		free(ps->doc_name);
+		ps->doc = old;
+		ps->doc_name = old_name;
+		/* Never used again for another file: what was cached under it is dead. */
+		ps->generation = ps->generation == old_generation ? old_generation : old_generation;
+		free(list);
+		d->count.reloads_failed++;
+		return rc;
+	}
+	sg_doc_free(old);
+	free(old_name);
+	*changed = json_array();
+	sgd_drain(d); /* what was judged by the old policy is explained by it */
+	for (size_t i = 0; i < n; i++) {
+		struct sgd_box *b = list[i].box;
+		struct sgd_policy *before = b->policy;
+
+		(void)sg_bpf_switch_policy(d->bpf, b->launch.sandbox, (uint32_t)list[i].policy->slot, err);
+		if (strcmp(before->digest, list[i].policy->digest) != 0)
+			json_array_append_new(*changed, json_string(b->session.id));
+		b->policy = list[i].policy;
+		b->slot = b->policy->slot;
+		b->session.policy = NULL;
+		b->session.language = b->policy->language;
+		b->session.policy_source = b->policy->source;
+		b->session.policy_digest = b->policy->digest;
+		sgd_policy_slot_put(ps, before);
+		sgd_policy_put(ps, before);
+	}
+	free(list);
+	d->count.reloads++;
+	return 0;
+}

@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/sgd.h"
+
+#include "supervisor/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define READY_NS 10000000000ULL /* for a child's set-up */
+#define LOOK_NS 1000000ULL      /* between looks at a cgroup that is to become empty */
+#define LOOK_MAX_NS 50000000ULL
+#define EMPTY_NS 5000000000ULL /* after this long it is said that it does not */
+
+static void box_advance(struct sgd_box *b);
+
+/* ---- records ---- */
+
+static void sink(void *ctx, const char *json, const char *human, bool essential)
+{
+	struct sgd_box *b = ctx;
+	const char *text = human ? human : json;
+
+	sgd_vlog_line(&b->d->log, json);
+	if (!b->conn || b->quiet)
+		return;
+	if (!sgd_send_text(b->conn, SG_WIRE_RECORD, 0, text, strlen(text), essential))
+		b->session.stream.dropped++;
+}
+
+void sgd_box_need_policy(struct sgd_box *b)
+{
+	struct sg_err err = {0};
+
+	if (b->session.policy || !b->policy)
+		return;
+	b->session.policy = sgd_policy_parsed(b->policy, &err);
+	if (!b->session.policy)
+		sg_session_degrade(&b->session, "the policy could not be read again: %s", err.message);
+}
+
+/* A sandbox in which the kernel's signal was not delivered is ended from here, one process or all of them. */
+static void kill_offender(struct sgd_box *b, const struct sg_event_hdr *rec)
+{
+	SG_CLOSE int pidfd = (int)syscall(SYS_pidfd_open, rec->tgid, 0);
+
+	if (pidfd >= 0 && sg_cgroup_contains(&b->launch.cg, (pid_t)rec->tgid))
+		(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+}
+
+static int on_record(void *ctx, const struct sg_event_hdr *rec, size_t size)
+{
+	struct sgd *d = ctx;
+	struct sgd_box *b = rec->sandbox < SG_MAX_SANDBOXES ? d->by_index[rec->sandbox] : NULL;
+
+	/* The number may belong to somebody else by now; the cgroup's id is never used twice. */
+	if (!b || b->launch.cg.id != rec->cgroup_id) {
+		d->count.orphans++;
+		return 0;
+	}
+	sgd_box_need_policy(b);
+	(void)sg_judge_event(&b->launch.judge, rec, size);
+	if (b->attached) {
+		if (b->launch.judge.kill && rec->type == SG_EVENT_SYSCALL &&
+		    ((const struct sg_event_syscall *)rec)->signal_rc)
+			kill_offender(b, rec);
+		b->launch.judge.kill = false;
+	} else if (b->launch.judge.kill && !b->launch.judge.stopping) {
+		sg_watch_stop(&b->watch);
+	}
+	return 0;
+}
+
+void sgd_drain(struct sgd *d)
+{
+	struct sg_err err = {0};
+	int rc;
+
+	do
+		rc = sg_bpf_consume(d->bpf, on_record, d, &err);
+	while (rc >= SG_BPF_CONSUME_MAX);
+	if (rc < 0)
+		fprintf(stderr, "sgd: %s\n", err.message);
+}
+
+static void drain(void *ctx)
+{
+	sgd_drain(ctx);
+}
+
+/* ---- sys_enter on demand ---- */
+
+int sgd_sys_enter_get(struct sgd *d, struct sg_err *err)
+{
+	int rc = 0;
+
+	if (!d->sys_enter_users)
+		rc = sg_bpf_attach_set(d->bpf, SG_BPF_SYS_ENTER, err);
+	if (!rc)
+		d->sys_enter_users++;
+	return rc;
+}
+
+void sgd_sys_enter_put(struct sgd *d)
+{
+	if (d->sys_enter_users && --d->sys_enter_users == 0)
+		sg_bpf_detach_set(d->bpf, SG_BPF_SYS_ENTER);
+}
+
+/* ---- life ---- */
+
+static void on_source(struct sgd_source *s, uint32_t events);
+
+struct sgd_box *sgd_box_new(struct sgd *d)
+{
+	struct sgd_box *b = calloc(1, sizeof(*b));
+	struct sg_err err = {0};
+	char id[64];
+
+	if (!b)
+		return NULL;
+	snprintf(id, sizeof(id), "%llx-%llu", (unsigned long long)(d->started / 1000000), (unsigned long long)++d->serial);
+	if (sg_session_init(&b->session, id, &err) < 0) {
+		free(b);
+		return NULL;
+	}
+	b->d = d;
+	b->slot = -1;
+	b->session.sink = sink;
+	b->session.sink_ctx = b;
+	b->session.policy_shared = true;
+	b->events.fd = -1;
+	b->events.fn = on_source;
+	b->events.owner = b;
+	for (int i = 0; i < SG_WATCH_N; i++)
+		b->src[i] = (struct sgd_source){.fd = -1, .fn = on_source, .owner = b};
+	b->plan.options = &b->options;
+	b->plan.base = -1;
+	sg_launch_init(&b->launch, &b->plan, &b->session);
+	b->launch.shared = true;
+	b->launch.drain = drain;
+	b->launch.drain_ctx = d;
+	b->next = d->boxes;
+	if (d->boxes)
+		d->boxes->prev = b;
+	d->boxes = b;
+	d->n_boxes++;
+	return b;
+}
+
+static void job_free(struct sgd_job *j)
+{
+	if (!j)
+		return;
+	sg_spawn_end(&j->spawn);
+	for (int i = 0; i < j->n_fds; i++)
+		close(j->fds[i]);
+	if (j->mapped)
+		munmap(j->strings, j->strings_size);
+	else
+		free(j->strings);
+	free(j->argv);
+	free(j->env);
+	free(j->groups);
+	free(j);
+}
+
+/* Only when the child is out of our memory: it has executed, or it was reaped. */
+static void drop_job(struct sgd_box *b)
+{
+	b->plan.argv = b->plan.env = NULL;
+	job_free(b->job);
+	b->job = NULL;
+}
+
+void sgd_box_deadline(struct sgd_box *b, uint64_t at)
+{
+	b->deadline = at;
+	if (at && (!b->d->next_deadline || at < b->d->next_deadline))
+		b->d->next_deadline = at;
+}
+
+static void watch_deadline(struct sgd_box *b)
+{
+	uint64_t at = b->watch.deadline_ns;
+
+	if (at && (!b->d->next_deadline || at < b->d->next_deadline))
+		b->d->next_deadline = at;
+}
+
+void sgd_box_sync(struct sgd_box *b)
+{
+	struct pollfd p[SG_WATCH_N];
+
+	sg_watch_fds(&b->watch, p);
+	for (int i = 0; i < SG_WATCH_N; i++)
+		(void)sgd_loop_set(&b->d->loop, &b->src[i], p[i].fd, p[i].fd < 0 ? 0 : (uint32_t)p[i].events);
+	watch_deadline(b);
+}
+
+static void unwatch(struct sgd_box *b)
+{
+	for (int i = 0; i < SG_WATCH_N; i++)
+		(void)sgd_loop_set(&b->d->loop, &b->src[i], -1, 0);
+	(void)sgd_loop_set(&b->d->loop, &b->events, -1, 0);
+}
+
+/* What the BPF side holds for it. */
+static void unregister(struct sgd_box *b)
+{
+	struct sgd *d = b->d;
+
+	if (b->launch.registered)
+		d->by_index[b->launch.sandbox] = NULL;
+	sg_launch_release(&b->launch);
+	b->launch.registered = false;
+	if (b->slot >= 0)
+		sgd_policy_slot_put(&d->policies, b->policy);
+	b->slot = -1;
+	if (b->launch.sys_enter)
+		sgd_sys_enter_put(d);
+	b->launch.sys_enter = false;
+}
+
+/* A killed process leaves its cgroup a moment after it could be reaped, and nobody here waits for that. */
+static void remove_cgroup(struct sgd_box *b)
+{
+	if (b->attached || b->launch.cg.dirfd < 0) {
+		if (b->launch.cg.dirfd >= 0)
+			close(SG_TAKE_FD(b->launch.cg.dirfd));
+		b->phase = SGD_GONE;
+		return;
+	}
+	if (unlinkat(b->d->parent.dirfd, b->launch.cg.name, AT_REMOVEDIR) == 0 || errno == ENOENT ||
+	    ++b->removals > 2000) {
+		close(SG_TAKE_FD(b->launch.cg.dirfd));
+		b->phase = SGD_GONE;
+		b->deadline = 0;
+		return;
+	}
+	if (b->removals > 4)
+		(void)sg_cgroup_kill(&b->launch.cg);
+	sgd_box_deadline(b, sg_clock_ns(CLOCK_MONOTONIC) + LOOK_NS * (b->removals < 20 ? b->removals : 20));
+}
+
+void sgd_box_free(struct sgd_box *b)
+{
+	struct sgd *d = b->d;
+
+	unwatch(b);
+	if (b->conn)
+		b->conn->box = NULL;
+	unregister(b);
+	if (b->launch.cg.dirfd >= 0)
+		close(b->launch.cg.dirfd);
+	drop_job(b);
+	sg_session_close(&b->session);
+	sgd_policy_put(&d->policies, b->policy);
+	if (b->prev)
+		b->prev->next = b->next;
+	else
+		d->boxes = b->next;
+	if (b->next)
+		b->next->prev = b->prev;
+	d->n_boxes--;
+	free(b);
+}
+
+static void answer(struct sgd_box *b, int status)
+{
+	const char *text = "";
+	int e = b->launch.exec_errno;
+
+	if (!b->conn)
+		return;
+	/* ENOENT for a file that is there: the interpreter it names is not. */
+	if (e)
+		text = e == ENOENT ? "it, or the interpreter it names, does not exist" : strerror(e);
+	(void)sgd_send_text(b->conn, SG_WIRE_RESULT, (uint32_t)status, text, strlen(text), true);
+	sgd_conn_finish(b->conn);
+	b->conn->box = NULL;
+	b->conn = NULL;
+}
+
+static void finish(struct sgd_box *b)
+{
+	int status;
+
+	unwatch(b);
+	sgd_box_need_policy(b);
+	status = sg_watch_finish(&b->watch);
+	answer(b, status);
+	unregister(b);
+	drop_job(b);
+	remove_cgroup(b);
+}
+
+/* Nothing of the program ran. */
+static void fail(struct sgd_box *b, const struct sg_err *err)
+{
+	char text[1200];
+	struct sg_result r = {.verdict = "error", .exit_code = SG_EXIT_FAILED, .error = text};
+
+	sg_err_format(err, text, sizeof(text));
+	b->d->count.failed++;
+	b->quiet = true; /* the client says it in its own words */
+	sg_session_exit(&b->session, &r);
+	if (b->conn) {
+		(void)sgd_send_text(b->conn, SG_WIRE_FAILED, SG_EXIT_FAILED, text, strlen(text), true);
+		sgd_conn_finish(b->conn);
+		b->conn->box = NULL;
+		b->conn = NULL;
+	}
+	b->killed = true; /* said already */
+}
+
+/* The first process ended: so does the sandbox, as soon as nobody is left. */
+static void end(struct sgd_box *b, uint64_t now)
+{
+	bool left;
+
+	if (b->phase != SGD_ENDING) {
+		b->phase = SGD_ENDING;
+		b->ending_ns = now;
+		b->launch.judge.stopping = true;
+	}
+	left = sg_cgroup_populated(&b->launch.cg) == 1;
+	if (left && now - b->ending_ns < EMPTY_NS) {
+		(void)sg_cgroup_kill(&b->launch.cg);
+		sgd_box_deadline(b, now + (now - b->ending_ns < LOOK_MAX_NS ? LOOK_NS : LOOK_MAX_NS));
+		sgd_box_sync(b);
+		return;
+	}
+	if (left)
+		sg_session_degrade(&b->session, "processes of the sandbox could not be ended within 5 s");
+	b->launch.empty = !left;
+	b->deadline = 0;
+	if (b->killed) {
+		unwatch(b);
+		unregister(b);
+		drop_job(b);
+		remove_cgroup(b);
+	} else {
+		finish(b);
+	}
+}
+
+static void ready(struct sgd_box *b)
+{
+	struct sg_launch *l = &b->launch;
+	struct sg_err err = {0};
+
+	if (sg_spawn_ready(l, &b->job->spawn, 0, &err) < 0) {
+		fail(b, &err);
+		sg_watch_stop(&b->watch);
+		/* It is on its way out, and reaped when it is. */
+		if (l->report >= 0) {
+			(void)sgd_loop_set(&b->d->loop, &b->src[SG_WATCH_REPORT], -1, 0);
+			close(SG_TAKE_FD(l->report));
+		}
+		b->phase = SGD_RUNNING;
+		return;
+	}
+	b->ready = true;
+	b->phase = SGD_RUNNING;
+	b->deadline = 0;
+	b->d->count.launches++;
+	sg_launch_report(l);
+	if (l->landlock.fd >= 0)
+		close(SG_TAKE_FD(l->landlock.fd));
+	if (b->detached && b->conn) {
+		(void)sgd_send_text(b->conn, SG_WIRE_STARTED, 0, b->session.id, strlen(b->session.id), true);
+		sgd_conn_finish(b->conn);
+		b->conn->box = NULL;
+		b->conn = NULL;
+	}
+}
+
+static void box_advance(struct sgd_box *b)
+{
+	if (b->job && b->ready && b->launch.report < 0 && !b->launch.exec_errno)
+		drop_job(b);
+	if (b->watch.ended)
+		end(b, sg_clock_ns(CLOCK_MONOTONIC));
+	else
+		sgd_box_sync(b);
+}
+
+static void on_source(struct sgd_source *s, uint32_t events)
+{
+	struct sgd_box *b = s->owner;
+	struct pollfd p[SG_WATCH_N] = {0};
+	long which = s - b->src;
+
+	if (b->phase == SGD_GONE)
+		return;
+	if (b->phase == SGD_STARTING && (which == SG_WATCH_REPORT || which == SG_WATCH_PID)) {
+		ready(b);
+		if (which == SG_WATCH_REPORT) {
+			box_advance(b);
+			return;
+		}
+	}
+	if (which == SG_WATCH_LISTENER || which == SG_WATCH_FORKS)
+		sgd_box_need_policy(b);
+	p[which].revents = (short)events;
+	sg_watch_step(&b->watch, p);
+	box_advance(b);
+}
+
+void sgd_box_started(struct sgd_box *b)
+{
+	sg_watch_start(&b->watch, &b->launch);
+	b->watch.epoll = b->d->loop.epoll;
+	b->phase = SGD_STARTING;
+	sgd_box_deadline(b, sg_clock_ns(CLOCK_MONOTONIC) + READY_NS);
+	sgd_box_sync(b);
+}
+
+void sgd_box_kill(struct sgd_box *b)
+{
+	if (b->phase == SGD_GONE)
+		return;
+	if (b->attached)
+		(void)sg_cgroup_kill(&b->launch.cg);
+	else
+		sg_watch_stop(&b->watch);
+}
+
+void sgd_box_detach(struct sgd_box *b, const char *why)
+{
+	struct sg_result r = {.verdict = why, .exit_code = -1, .output_bytes = -1};
+	struct sg_sandbox state;
+	struct sg_err err = {0};
+
+	sgd_drain(b->d);
+	sgd_box_need_policy(b);
+	if (sg_bpf_sandbox_state(b->d->bpf, b->launch.sandbox, &state, &err) == 0)
+		sg_judge_first_kill(&b->launch.judge, &state);
+	r.wall_ns = sg_clock_ns(CLOCK_MONOTONIC) - b->launch.started_ns;
+	sg_session_exit(&b->session, &r);
+	unwatch(b);
+	unregister(b);
+	remove_cgroup(b);
+}
+
+/* The cgroup of an attached sandbox is gone when its container is. */
+static void look_at_attached(struct sgd_box *b, uint64_t now)
+{
+	struct stat st;
+
+	if (fstat(b->launch.cg.dirfd, &st) < 0 || st.st_nlink == 0 || sg_cgroup_populated(&b->launch.cg) < 0) {
+		sgd_box_detach(b, "ok");
+		return;
+	}
+	sgd_box_deadline(b, now + 500000000ULL);
+}
+
+void sgd_box_time(struct sgd_box *b, uint64_t now)
+{
+	if (b->phase == SGD_GONE)
+		return;
+	if (b->watch.deadline_ns && now >= b->watch.deadline_ns && b->phase == SGD_RUNNING) {
+		sg_watch_deadline(&b->watch);
+		sgd_box_sync(b);
+	}
+	watch_deadline(b);
+	if (!b->deadline)
+		return;
+	if (now < b->deadline) {
+		sgd_box_deadline(b, b->deadline);
+		return;
+	}
+	b->deadline = 0;
+	if (b->attached) {
+		look_at_attached(b, now);
+	} else if (b->phase == SGD_STARTING) {
+		struct sg_err err = {0};
+
+		(void)sg_err_set(&err, ETIMEDOUT, "the child process was not ready within 10 s: what it was to start in, or "
+						  "from, may be on a file system that hangs");
+		fail(b, &err);
+		b->phase = SGD_RUNNING;
+		sg_watch_stop(&b->watch);
+	} else if (b->removals) {
+		remove_cgroup(b);
+	} else if (b->phase == SGD_ENDING) {
+		end(b, now);
+	}
+}

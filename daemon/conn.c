@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/sgd.h"
+
+#include "supervisor/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+
+#define CONNS_MAX 8192
+#define CONNS_PER_USER 2048
+#define QUEUE_MAX (512U << 10)    /* bytes that wait for a client that does not read */
+#define QUEUE_RESERVE (192U << 10) /* on top, for what must not be lost */
+#define SILENCE_NS 10000000000ULL /* until the first request */
+#define FINISH_NS 2000000000ULL   /* for a client to take what is left */
+
+/* ---- sending ---- */
+
+static void drop_queue(struct sgd_conn *c)
+{
+	while (c->first) {
+		struct sgd_packet *p = c->first;
+
+		c->first = p->next;
+		free(p);
+	}
+	c->last = NULL;
+	c->queued = 0;
+}
+
+static void listen_to(struct sgd_conn *c)
+{
+	uint32_t events = (c->closing ? 0 : (uint32_t)EPOLLIN) | (c->first ? (uint32_t)EPOLLOUT : 0) | (uint32_t)EPOLLRDHUP;
+
+	(void)sgd_loop_set(&c->d->loop, &c->src, c->src.fd, events);
+}
+
+static void hang_up(struct sgd_conn *c)
+{
+	drop_queue(c);
+	c->closing = true;
+	c->since = 1; /* long ago: freed at the end of this turn */
+	if (!c->d->next_deadline || c->d->next_deadline > 1)
+		c->d->next_deadline = 1;
+}
+
+static void flush(struct sgd_conn *c)
+{
+	while (c->first) {
+		struct sgd_packet *p = c->first;
+
+		if (send(c->src.fd, p->data, p->size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+			if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
+				return;
+			hang_up(c);
+			return;
+		}
+		c->first = p->next;
+		c->queued -= p->size;
+		if (!c->first)
+			c->last = NULL;
+		free(p);
+	}
+	if (c->closing)
+		hang_up(c);
+}
+
+bool sgd_send(struct sgd_conn *c, const void *head, size_t head_size, const void *text, size_t text_size, bool essential)
+{
+	struct iovec iov[2] = {{.iov_base = (void *)head, .iov_len = head_size},
+			       {.iov_base = (void *)text, .iov_len = text_size}};
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
+	size_t size = head_size + text_size;
+	struct sgd_packet *p;
+
+	if (c->since == 1 && c->closing)
+		return false;
+	if (!c->first) {
+		if (sendmsg(c->src.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+			return true;
+		if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+			hang_up(c);
+			return false;
+		}
+	}
+	if (c->queued + size > QUEUE_MAX + (essential ? QUEUE_RESERVE : 0))
+		return false;
+	p = malloc(sizeof(*p) + size);
+	if (!p)
+		return false;
+	*p = (struct sgd_packet){.size = size};
+	memcpy(p->data, head, head_size);
+	memcpy(p->data + head_size, text, text_size);
+	if (c->last)
+		c->last->next = p;
+	else
+		c->first = p;
+	c->last = p;
+	c->queued += size;
+	listen_to(c);
+	return true;
+}
+
+bool sgd_send_text(struct sgd_conn *c, uint16_t type, uint32_t number, const char *text, size_t size, bool essential)
+{
+	struct sg_wire_text m = {.hdr = {.magic = SG_PROTO_MAGIC, .version = SG_PROTO_VERSION, .type = type},
+				 .number = number};
+
+	if (size > SG_PROTO_PACKET_MAX - sizeof(m))
+		size = SG_PROTO_PACKET_MAX - sizeof(m);
+	m.hdr.size = (uint32_t)(sizeof(m) + size);
+	return sgd_send(c, &m, sizeof(m), text, size, essential);
+}
+
+bool sgd_send_json(struct sgd_conn *c, json_t *o)
+{
+	SG_FREE char *line = NULL;
+	bool sent;
+
+	json_object_set_new(o, "v", json_integer(SG_PROTO_VERSION));
+	line = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(9));
+	json_decref(o);
+	if (!line)
+		return false;
+	sent = strlen(line) <= SG_PROTO_PACKET_MAX && sgd_send(c, line, strlen(line), "", 0, true);
+	/* An answer with a hole in it is none. */
+	if (!sent)
+		hang_up(c);
+	return sent;
+}
+
+void sgd_conn_finish(struct sgd_conn *c)
+{
+	if (c->closing)
+		return;
+	c->closing = true;
+	if (!c->first) {
+		hang_up(c);
+		return;
+	}
+	c->since = sg_clock_ns(CLOCK_MONOTONIC);
+	listen_to(c);
+	if (!c->d->next_deadline || c->since + FINISH_NS < c->d->next_deadline)
+		c->d->next_deadline = c->since + FINISH_NS;
+}
+
+void sgd_conn_free(struct sgd_conn *c)
+{
+	struct sgd *d = c->d;
+	int fd = c->src.fd;
+
+	if (c->box) {
+		struct sgd_box *b = c->box;
+
+		c->box = NULL;
+		b->conn = NULL;
+		/* Who does not wait for the result any more does not want it. */
+		if (!b->detached && b->phase != SGD_GONE) {
+			b->session.cancelled = true;
+			sg_watch_stop(&b->watch);
+		}
+	}
+	(void)sgd_loop_set(&d->loop, &c->src, -1, 0);
+	if (fd >= 0)
+		close(fd);
+	sgd_peer_close(&c->peer);
+	drop_queue(c);
+	if (c->prev)
+		c->prev->next = c->next;
+	else
+		d->conns = c->next;
+	if (c->next)
+		c->next->prev = c->prev;
+	d->n_conns--;
+	free(c);
+}
+
+void sgd_conns_time(struct sgd *d, uint64_t now)
+{
+	struct sgd_conn *next;
+
+	for (struct sgd_conn *c = d->conns; c; c = next) {
+		uint64_t end = c->since + (c->closing ? FINISH_NS : SILENCE_NS);
+
+		next = c->next;
+		if (!c->since)
+			continue;
+		if (c->since == 1 || now >= end)
+			sgd_conn_free(c);
+		else if (!d->next_deadline || end < d->next_deadline)
+			d->next_deadline = end;
+	}
+}
+
+/* ---- receiving ---- */
+
+static void refuse(struct sgd_conn *c, int code, const char *text)
+{
+	c->d->count.refused++;
+	(void)sgd_send_json(c, json_pack("{s:b, s:s, s:i}", "ok", 0, "error", text, "errno", code));
+	sgd_conn_finish(c);
+}
+
+/* A sandboxed program must not reach the supervisor, whatever user it runs as. */
+static int outside(struct sgd_conn *c, struct sg_err *err)
+{
+	char path[4096];
+	size_t n = strlen(c->d->parent.rel);
+	int rc = sgd_peer_cgroup(&c->peer, path, sizeof(path), err);
+
+	if (rc)
+		return rc;
+	if ((!strncmp(path, c->d->parent.rel, n) && (path[n] == '/' || !path[n])) || strstr(path, "/sandgate-"))
+		return sg_err_set(err, EPERM, "a program in a sandbox may not talk to sgd");
+	for (const struct sgd_box *b = c->d->boxes; b; b = b->next) {
+		n = strlen(b->launch.cg.rel);
+		if (b->attached && n && !strncmp(path, b->launch.cg.rel, n) && (path[n] == '/' || !path[n]))
+			return sg_err_set(err, EPERM, "a program in a sandbox may not talk to sgd");
+	}
+	return 0;
+}
+
+static void take_signal(struct sgd_conn *c, const struct sg_wire_number *m, size_t size)
+{
+	if (size != sizeof(*m) || m->number < 1 || m->number > 31 || !c->box) {
+		refuse(c, EINVAL, "a signal message of the wrong size, or for no program");
+		return;
+	}
+	if (c->box->phase == SGD_RUNNING && c->box->ready) {
+		sg_watch_signal(&c->box->watch, (int)m->number);
+		sgd_box_sync(c->box);
+	}
+}
+
+static void take_packet(struct sgd_conn *c, const char *data, size_t size, int *fds, int n_fds)
+{
+	const struct sg_wire_hdr *h = (const struct sg_wire_hdr *)data;
+	struct sg_err err = {0};
+
+	if (c->since && outside(c, &err) < 0) {
+		refuse(c, err.code, err.message);
+		return;
+	}
+	if (size && data[0] == '{') {
+		c->since = 0;
+		sgd_command(c, data, size, fds, n_fds);
+		return;
+	}
+	if (size < sizeof(*h) || h->magic != SG_PROTO_MAGIC) {
+		refuse(c, EPROTO, "neither a JSON object nor a message of this protocol");
+		return;
+	}
+	if (h->version != SG_PROTO_VERSION || h->size != size) {
+		refuse(c, EPROTO, "a message of another version of the protocol, or cut short");
+		return;
+	}
+	c->since = 0;
+	if (h->type == SG_WIRE_LAUNCH)
+		sgd_launch(c, data, size, fds, n_fds);
+	else if (h->type == SG_WIRE_SIGNAL)
+		take_signal(c, (const struct sg_wire_number *)data, size);
+	else if (h->type == SG_WIRE_CANCEL && c->box)
+		sg_watch_cancel(&c->box->watch);
+	else
+		refuse(c, EPROTO, "an unknown type of message");
+}
+
+static int collect_fds(struct msghdr *msg, int fds[SG_PROTO_FDS_MAX])
+{
+	int n = 0;
+
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(msg); h; h = CMSG_NXTHDR(msg, h)) {
+		int *at = (int *)CMSG_DATA(h);
+		size_t count = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < count; i++) {
+			int fd;
+
+			memcpy(&fd, &at[i], sizeof(fd));
+			if (n < SG_PROTO_FDS_MAX)
+				fds[n++] = fd;
+			else
+				close(fd);
+		}
+	}
+	return n;
+}
+
+static void on_conn(struct sgd_source *s, uint32_t events)
+{
+	static char buf[SG_PROTO_PACKET_MAX + 1] __attribute__((aligned(8))); /* one thread */
+	struct sgd_conn *c = s->owner;
+	union {
+		char buf[CMSG_SPACE(sizeof(int) * SG_PROTO_FDS_MAX)];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = {.iov_base = buf, .iov_len = sizeof(buf) - 1};
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof(control.buf)};
+	int fds[SG_PROTO_FDS_MAX], n_fds;
+	ssize_t n;
+
+	if (events & EPOLLOUT) {
+		flush(c);
+		if (s->fd >= 0)
+			listen_to(c);
+	}
+	if (c->closing) {
+		if (events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP))
+			hang_up(c);
+		return;
+	}
+	if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP)))
+		return;
+	n = recvmsg(s->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	n_fds = n < 0 ? 0 : collect_fds(&msg, fds);
+	if (n <= 0) {
+		hang_up(c);
+	} else if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+		refuse(c, EMSGSIZE, "a message that is longer, or carries more descriptors, than the protocol allows");
+	} else {
+		buf[n] = '\0';
+		take_packet(c, buf, (size_t)n, fds, n_fds);
+	}
+	for (int i = 0; i < n_fds; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+static unsigned of_user(const struct sgd *d, uid_t uid)
+{
+	unsigned n = 0;
+
+	for (const struct sgd_conn *c = d->conns; c; c = c->next)
+		n += c->peer.uid == uid;
+	return n;
+}
+
+static void on_listener(struct sgd_source *s, uint32_t events)
+{
+	struct sgd *d = s->owner;
+	struct sg_err err = {0};
+
+	for (int i = 0; i < 16; i++) {
+		int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		struct sgd_conn *c;
+
+		if (fd < 0)
+			return;
+		c = d->n_conns < CONNS_MAX ? calloc(1, sizeof(*c)) : NULL;
+		if (!c || sgd_peer_open(&c->peer, fd, &err) < 0 ||
+		    (c->peer.uid != 0 && of_user(d, c->peer.uid) >= CONNS_PER_USER)) {
+			static const char busy[] = "{\"v\":1,\"ok\":false,\"error\":\"too many connections\",\"errno\":11}";
+
+			d->count.refused++;
+			(void)send(fd, busy, sizeof(busy) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+			if (c)
+				sgd_peer_close(&c->peer);
+			free(c);
+			close(fd);
+			continue;
+		}
+		c->d = d;
+		c->src = (struct sgd_source){.fd = -1, .fn = on_conn, .owner = c};
+		c->since = sg_clock_ns(CLOCK_MONOTONIC);
+		if (!d->next_deadline || c->since + SILENCE_NS < d->next_deadline)
+			d->next_deadline = c->since + SILENCE_NS;
+		c->next = d->conns;
+		if (d->conns)
+			d->conns->prev = c;
+		d->conns = c;
+		d->n_conns++;
+		if (sgd_loop_set(&d->loop, &c->src, fd, EPOLLIN | EPOLLRDHUP) < 0) {
+			close(fd);
+			sgd_conn_free(c);
+		}
+	}
+	(void)events;
+}
+
+static int group_id(const char *name, gid_t *gid, struct sg_err *err)
+{
+	uint64_t n;
+	struct group *g = NULL;
+	FILE *f;
+
+	if (sg_parse_u64(name, UINT32_MAX - 1, &n) == 0) {
+		*gid = (gid_t)n;
+		return 0;
+	}
+	f = fopen("/etc/group", "re");
+	while (f && (g = fgetgrent(f)) && strcmp(g->gr_name, name) != 0)
+		;
+	if (g)
+		*gid = g->gr_gid;
+	if (f)
+		fclose(f);
+	return g ? 0 : sg_err_set(err, ENOENT, "--group %s: no such group in /etc/group", name);
+}
+
+int sgd_listen(struct sgd *d, struct sg_err *err)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	const char *path = d->o->socket;
+	gid_t gid = 0;
+	mode_t old;
+	int fd, rc;
+
+	if (strlen(path) >= sizeof(at.sun_path))
+		return sg_err_set(err, ENAMETOOLONG, "--socket %s: too long for the name of a socket", path);
+	memcpy(at.sun_path, path, strlen(path));
+	if (d->o->group && (rc = group_id(d->o->group, &gid, err)))
+		return rc;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return sg_err_set(err, errno, "cannot create a socket: %s", strerror(errno));
+	d->listener.fd = -1;
+	/* Another daemon that still answers is not pushed aside. */
+	if (connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0) {
+		close(fd);
+		return sg_err_set(err, EADDRINUSE, "another sgd listens at %s", path);
+	}
+	(void)unlink(path);
+	old = umask(0177);
+	rc = bind(fd, (struct sockaddr *)&at, sizeof(at));
+	(void)umask(old);
+	if (rc < 0 || (d->o->group && (lchown(path, 0, gid) < 0 || chmod(path, 0660) < 0)) || listen(fd, 1024) < 0) {
+		rc = sg_err_set(err, errno, "cannot listen at %s: %s", path, strerror(errno));
+		close(fd);
+		return rc;
+	}
+	d->listener.fn = on_listener;
+	d->listener.owner = d;
+	rc = sgd_loop_set(&d->loop, &d->listener, fd, EPOLLIN);
+	return rc ? sg_err_set(err, -rc, "cannot watch the socket: %s", strerror(-rc)) : 0;
+}

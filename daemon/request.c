@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A launch, from the client's packet to the child. Every number and string in the packet is the client's word. */
+#include "daemon/sgd.h"
+
+#include "supervisor/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+struct request {
+	struct sgd *d;
+	struct sgd_conn *c;
+	const struct sg_wire_launch *w;
+	const int32_t *numbers;
+	const char *inline_strings;
+	int cwd, *given, strings_fd, policy_fd;
+	bool alone; /* the client may do it by itself */
+};
+
+static int parse(struct request *r, const void *packet, size_t size, int *fds, int n_fds, struct sg_err *err)
+{
+	const struct sg_wire_launch *w = packet;
+	uint64_t rest;
+	int want;
+
+	if (size < sizeof(*w) || w->limits_size != sizeof(w->limits))
+		return sg_err_set(err, EPROTO, "sgrun and sgd are of different versions");
+	if (w->flags & ~SG_WIRE_FLAGS)
+		return sg_err_set(err, EPROTO, "unknown flags %#x; is sgrun newer than sgd?", w->flags & ~SG_WIRE_FLAGS);
+	if (!memchr(w->language, '\0', sizeof(w->language)) || !w->language[0])
+		return sg_err_set(err, EPROTO, "the name of the language is not terminated");
+	if (w->n_fds > SG_HEIR_FDS || w->strings_size > SG_PROTO_STRINGS_MAX || w->policy_size > SG_POLICY_MAX_BYTES ||
+	    !w->n_argv || w->n_argv > w->strings_size || w->n_env > w->strings_size || w->umask > 0777)
+		return sg_err_set(err, EPROTO, "a number in the request is out of range");
+	rest = size - sizeof(*w);
+	if (rest < w->n_fds * sizeof(int32_t))
+		return sg_err_set(err, EPROTO, "the request is cut short");
+	rest -= w->n_fds * sizeof(int32_t);
+	if (rest != (w->flags & SG_WIRE_STRINGS_FD ? 0 : w->strings_size))
+		return sg_err_set(err, EPROTO, "the request is not as long as it says");
+	want = 1 + (int)w->n_fds + !!(w->flags & SG_WIRE_STRINGS_FD) + !!(w->flags & SG_WIRE_POLICY_FD);
+	if (n_fds != want)
+		return sg_err_set(err, EPROTO, "the request carries %d descriptors and says %d", n_fds, want);
+	r->w = w;
+	r->numbers = (const int32_t *)(w + 1);
+	r->inline_strings = (const char *)(r->numbers + w->n_fds);
+	for (uint32_t i = 0, passed = 0; i < w->n_fds; i++) {
+		passed += r->numbers[i] > 2;
+		if (passed > SG_MAX_PASSED_FDS)
+			return sg_err_set(err, E2BIG, "more than %d descriptors to pass", SG_MAX_PASSED_FDS);
+		if (r->numbers[i] < 0 || r->numbers[i] >= 65536)
+			return sg_err_set(err, EINVAL, "descriptor number %d: sgd hands over 0 to 65535", r->numbers[i]);
+		for (uint32_t k = 0; k < i; k++)
+			if (r->numbers[k] == r->numbers[i])
+				return sg_err_set(err, EPROTO, "descriptor number %d twice", r->numbers[i]);
+	}
+	r->cwd = fds[0];
+	r->given = fds + 1;
+	r->strings_fd = w->flags & SG_WIRE_STRINGS_FD ? fds[1 + w->n_fds] : -1;
+	r->policy_fd = w->flags & SG_WIRE_POLICY_FD ? fds[n_fds - 1] : -1;
+	return 0;
+}
+
+/* Only what can neither change nor wait: a sealed memory file. */
+static int map_sealed(int fd, size_t size, void **out, const char *what, struct sg_err *err)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
+
+	if (seals < 0 || (seals & SEALS) != SEALS)
+		return sg_err_set(err, EPROTO, "%s did not come in a sealed memory file", what);
+	if (fstat(fd, &st) < 0 || st.st_size != (off_t)size || !size)
+		return sg_err_set(err, EPROTO, "%s is not as long as the request says", what);
+	*out = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+	return *out == MAP_FAILED ? sg_err_set(err, ENOMEM, "cannot map %s: %s", what, strerror(errno)) : 0;
+}
+
+/* Splits the strings up: path, policy name, arguments, environment. *policy_name points into them. */
+static int take_strings(struct request *r, struct sgd_box *b, const char **policy_name, struct sg_err *err)
+{
+	const struct sg_wire_launch *w = r->w;
+	struct sgd_job *j = b->job;
+	size_t total = (size_t)w->n_argv + w->n_env + 2, at = 0;
+	void *map;
+	int rc;
+
+	if (r->strings_fd >= 0) {
+		rc = map_sealed(r->strings_fd, w->strings_size, &map, "the strings", err);
+		if (rc)
+			return rc;
+		j->mapped = true;
+		j->strings = map;
+	} else {
+		j->strings = malloc(w->strings_size ? w->strings_size : 1);
+		if (!j->strings)
+			return sg_err_set(err, ENOMEM, "out of memory");
+		memcpy(j->strings, r->inline_strings, w->strings_size);
+	}
+	j->strings_size = w->strings_size;
+	j->argv = calloc((size_t)w->n_argv + 1, sizeof(char *));
+	j->env = calloc((size_t)w->n_env + 1, sizeof(char *));
+	if (!j->argv || !j->env)
+		return sg_err_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < total; i++) {
+		char *text = j->strings + at, *end = memchr(text, '\0', w->strings_size - at);
+
+		if (at >= w->strings_size || !end)
+			return sg_err_set(err, EPROTO, "there are fewer strings than the request says");
+		at += (size_t)(end - text) + 1;
+		if (i == 0)
+			b->plan.path = text;
+		else if (i == 1)
+			*policy_name = text;
+		else if (i < 2 + (size_t)w->n_argv)
+			j->argv[i - 2] = text;
+		else
+			j->env[i - 2 - w->n_argv] = text;
+	}
+	if (at != w->strings_size || !*b->plan.path)
+		return sg_err_set(err, EPROTO, "there are more strings than the request says, or no program");
+	b->plan.argv = j->argv;
+	b->plan.env = j->env;
+	return 0;
+}
+
+static int take_policy(struct request *r, struct sgd_box *b, const char *name, struct sg_err *err)
+{
+	struct sgd_policies *ps = &r->d->policies;
+	void *text = NULL;
+	int rc;
+
+	if (r->policy_fd < 0)
+		return sgd_policy_get(ps, r->w->language, NULL, 0, "", &b->policy, err);
+	rc = map_sealed(r->policy_fd, r->w->policy_size, &text, "the policy", err);
+	if (rc)
+		return rc;
+	rc = sgd_policy_get(ps, r->w->language, text, r->w->policy_size, name, &b->policy, err);
+	munmap(text, r->w->policy_size);
+	return rc;
+}
+
+static int take_heir(struct request *r, struct sgd_box *b, struct sg_err *err)
+{
+	const struct sg_wire_launch *w = r->w;
+	struct sgd_job *j = b->job;
+	struct sg_heir *h = &j->heir;
+	struct sgd_heritage have = {0};
+	int rc = sgd_peer_inherit(&r->c->peer, r->c->src.fd, &have, err);
+
+	j->groups = have.groups;
+	if (rc) {
+		r->alone = rc == -EXDEV;
+		return rc;
+	}
+	h->cwd = r->cwd;
+	h->n_fds = (int)w->n_fds;
+	for (int i = 0; i < h->n_fds; i++) {
+		h->from[i] = r->given[i];
+		h->to[i] = r->numbers[i];
+		if (h->to[i] > 2)
+			b->plan.fds[b->plan.n_fds++] = h->to[i];
+	}
+	h->ignored = w->ignored;
+	h->umask = w->umask;
+	h->nice = have.nice;
+	memcpy(h->rlimits, have.rlimits, sizeof(h->rlimits));
+	h->cpus_size = have.cpus_size;
+	memcpy(h->cpus, have.cpus, sizeof(h->cpus));
+	b->plan.set_ids = true;
+	b->plan.uid = r->c->peer.uid;
+	b->plan.gid = r->c->peer.gid;
+	if (w->flags & SG_WIRE_IDS) {
+		if (r->c->peer.uid != 0)
+			return sg_err_set(err, EPERM, "only root can run a program as another user");
+		if (w->uid == UINT32_MAX || w->gid == UINT32_MAX)
+			return sg_err_set(err, EINVAL, "%u is no user or group", UINT32_MAX);
+		b->plan.uid = w->uid;
+		b->plan.gid = w->gid;
+	} else {
+		h->groups = have.groups;
+		h->n_groups = have.n_groups;
+	}
+	return 0;
+}
+
+static void take_options(struct request *r, struct sgd_box *b)
+{
+	const struct sg_wire_launch *w = r->w;
+
+	b->options = (struct sg_options){
+		.tier = (int)w->tier,
+		.require = (int)w->require,
+		.seccomp = !(w->flags & SG_WIRE_NO_SECCOMP),
+		.audit = w->flags & SG_WIRE_AUDIT,
+		.stats = w->flags & SG_WIRE_STATS,
+		.require_limits = w->flags & SG_WIRE_REQUIRE_LIMITS,
+		.limits = w->limits,
+	};
+	b->uid = r->c->peer.uid;
+	b->human = b->session.human = w->flags & SG_WIRE_HUMAN;
+	b->quiet = w->flags & SG_WIRE_QUIET;
+	b->detached = w->flags & SG_WIRE_DETACH;
+	b->keep = w->flags & SG_WIRE_KEEP;
+	b->launch.outlives = b->keep;
+	b->launch.judge.audit = b->options.audit;
+}
+
+static int set_up(struct request *r, struct sgd_box *b, struct sg_err *err)
+{
+	struct sg_launch *l = &b->launch;
+	struct sgd *d = r->d;
+	uint32_t slot = 0;
+	int rc;
+
+	l->tier = SG_TIER_BPF;
+	l->bpf = d->bpf;
+	l->filter = b->options.seccomp && !b->options.audit;
+	if (b->options.tier == SG_TIER_LSM || b->options.require == SG_TIER_LSM)
+		return sg_err_set(err, ENOTSUP, "the lsm tier is not to be had here: this version enforces no object rules by BPF LSM");
+	if (b->options.tier == SG_TIER_UNPRIVILEGED)
+		return sg_err_set(err, EINVAL, "--tier unprivileged is sgrun's own: use --daemon off");
+	b->session.language = b->policy->language;
+	b->session.policy_source = b->policy->source;
+	b->session.policy_digest = b->policy->digest;
+	b->plan.language = b->policy->language;
+	b->plan.filter = b->policy->filter;
+	b->plan.filter.owned = NULL;
+	b->plan.limits = b->policy->limits;
+	sg_limits_merge(&b->plan.limits, &b->options.limits);
+	if (b->plan.limits.output) {
+		r->alone = true;
+		return sg_err_set(err, ENOTSUP, "an output limit is kept by sgrun itself");
+	}
+	sg_plan_rlimits(&b->plan, b->job->heir.rlimits);
+	rc = sg_cgroup_create_below(&l->cg, &d->parent, b->session.id, err);
+	if (rc)
+		return rc;
+	b->session.cgroup_id = l->cg.id;
+	if (sg_launch_wants_sys_enter(l)) {
+		rc = sgd_policy_slot_get(&d->policies, d->bpf, b->policy, err);
+		if (rc)
+			return rc;
+		b->slot = b->policy->slot;
+		slot = (uint32_t)b->slot;
+		rc = sgd_sys_enter_get(d, err);
+		if (rc)
+			return rc;
+		l->sys_enter = true;
+	}
+	rc = sg_launch_register(l, slot, err);
+	if (rc)
+		return rc;
+	d->by_index[l->sandbox] = b;
+	return sg_launch_limits(l, (const int[3]){-1, -1, -1}, err);
+}
+
+/*
+ * The ruleset is the same for every sandbox as long as the root directory is: it costs more to build than all else.
+ * One that a child adds its own directory in /proc to is not shared.
+ */
+static void add_landlock(struct sgd *d, struct sgd_box *b)
+{
+	struct sg_landlock_rules rules = {.cgroup_dir = d->parent.path};
+	struct sg_err why = {0};
+	struct stat st;
+
+	if (stat("/", &st) < 0)
+		st.st_mtim = (struct timespec){0};
+	if (d->landlock.fd >= 0 && d->landlock_of[0] == (uint64_t)st.st_mtim.tv_sec &&
+	    d->landlock_of[1] == (uint64_t)st.st_mtim.tv_nsec) {
+		b->launch.landlock = d->landlock;
+		b->launch.landlock.fd = fcntl(d->landlock.fd, F_DUPFD_CLOEXEC, 3);
+		if (b->launch.landlock.fd >= 0)
+			return;
+	}
+	if (sg_landlock_build(&b->launch.landlock, &rules, &why) < 0) {
+		sg_launch_degrade(&b->launch,
+				  "no Landlock: %s; a program with the right user id can write to kernel file systems and "
+				  "trace processes outside",
+				  why.message);
+		return;
+	}
+	if (b->launch.landlock.own_proc)
+		return;
+	if (d->landlock.fd >= 0)
+		close(d->landlock.fd);
+	d->landlock = b->launch.landlock;
+	d->landlock.fd = fcntl(b->launch.landlock.fd, F_DUPFD_CLOEXEC, 3);
+	d->landlock_of[0] = (uint64_t)st.st_mtim.tv_sec;
+	d->landlock_of[1] = (uint64_t)st.st_mtim.tv_nsec;
+}
+
+static int start(struct request *r, struct sgd_box *b, const void *packet, size_t size, int *fds, int n_fds,
+		 struct sg_err *err)
+{
+	const char *policy_name = "";
+	sigset_t mask;
+	int rc = parse(r, packet, size, fds, n_fds, err);
+
+	if (rc)
+		return rc;
+	b->job = calloc(1, sizeof(*b->job));
+	if (!b->job)
+		return sg_err_set(err, ENOMEM, "out of memory");
+	take_options(r, b);
+	rc = take_strings(r, b, &policy_name, err);
+	if (!rc)
+		rc = take_heir(r, b, err);
+	if (!rc)
+		rc = take_policy(r, b, policy_name, err);
+	if (!rc)
+		rc = set_up(r, b, err);
+	if (rc)
+		return rc;
+	add_landlock(r->d, b);
+	sigemptyset(&mask);
+	memcpy(&mask, &r->w->mask, sizeof(r->w->mask));
+	return sg_spawn_begin(&b->launch, &b->job->spawn, &b->job->heir, &mask, 0, err);
+}
+
+void sgd_launch(struct sgd_conn *c, const void *packet, size_t size, int *fds, int n_fds)
+{
+	struct request r = {.d = c->d, .c = c};
+	struct sg_err err = {0};
+	struct sgd_box *b = NULL;
+	char text[1200];
+	int rc;
+
+	if (c->box || c->closing) {
+		rc = sg_err_set(&err, EALREADY, "one connection, one sandbox");
+	} else if (c->d->stopping) {
+		rc = sg_err_set(&err, EAGAIN, "sgd is about to end");
+		r.alone = true;
+	} else {
+		b = sgd_box_new(c->d);
+		rc = b ? start(&r, b, packet, size, fds, n_fds, &err) : sg_err_set(&err, ENOMEM, "out of memory");
+	}
+	if (!rc) {
+		b->conn = c;
+		c->box = b;
+		sgd_box_started(b);
+		return;
+	}
+	sg_err_format(&err, text, sizeof(text));
+	c->d->count.failed++;
+	(void)sgd_send_text(c, SG_WIRE_FAILED, r.alone ? 0 : SG_EXIT_FAILED, text, strlen(text), true);
+	sgd_conn_finish(c);
+	if (!b)
+		return;
+	if (b->launch.cg.dirfd >= 0) {
+		(void)sg_cgroup_kill(&b->launch.cg);
+		(void)unlinkat(c->d->parent.dirfd, b->launch.cg.name, AT_REMOVEDIR);
+	}
+	sgd_box_free(b);
+}
