@@ -60,7 +60,8 @@ static int locate(struct sg_cgroup *cg, int fd, struct sg_err *err)
 	path[n] = '\0';
 	m = strcmp(mount, "/") ? strlen(mount) : 0;
 	if (strncmp(path, mount, m) != 0 || (path[m] != '/' && path[m] != '\0'))
-		return sg_err_set(err, EXDEV, "the cgroup %s is not below %s, where this host has its cgroups", path, mount);
+		return sg_err_set(err, EXDEV, "the cgroup %s is not below %s, where this host has its cgroups", path,
+				  mount);
 	if (!path[m] || !strcmp(path + m, "/"))
 		return sg_err_set(err, EINVAL, "the root cgroup holds the whole host, sgd included");
 	*cg = (struct sg_cgroup){.dirfd = -1, .id = st.st_ino};
@@ -177,7 +178,7 @@ static int attach_box(struct sgd_box *b, struct sgd_conn *c, const json_t *reque
 
 	if (!language)
 		return sg_err_set(err, EINVAL, "\"language\" is missing");
-	b->attached = b->keep = true;
+	b->attached = b->keep = l->attached = true;
 	b->uid = c->peer.uid;
 	rc = take_options(b, request, err);
 	if (!rc)
@@ -202,7 +203,7 @@ static int attach_box(struct sgd_box *b, struct sgd_conn *c, const json_t *reque
 	if (rc)
 		return rc;
 	l->sys_enter = true;
-	rc = sg_launch_register_attached(l, (uint32_t)b->slot, err);
+	rc = sg_launch_register(l, (uint32_t)b->slot, err);
 	if (rc)
 		return rc;
 	d->by_index[l->sandbox] = b;
@@ -292,8 +293,7 @@ int sgd_reload(struct sgd *d, const char *text, size_t size, const char *name, j
 		free(ps->doc_name);
 		ps->doc = old;
 		ps->doc_name = old_name;
-		/* Never used again for another file: what was cached under it is dead. */
-		ps->generation = ps->generation == old_generation ? old_generation : old_generation;
+		ps->generation = old_generation;
 		free(list);
 		d->count.reloads_failed++;
 		return rc;

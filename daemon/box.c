@@ -127,7 +127,8 @@ struct sgd_box *sgd_box_new(struct sgd *d)
 
 	if (!b)
 		return NULL;
-	snprintf(id, sizeof(id), "%llx-%llu", (unsigned long long)(d->started / 1000000), (unsigned long long)++d->serial);
+	snprintf(id, sizeof(id), "%llx-%llu", (unsigned long long)(d->started / 1000000),
+		 (unsigned long long)++d->serial);
 	if (sg_session_init(&b->session, id, &err) < 0) {
 		free(b);
 		return NULL;
@@ -485,8 +486,9 @@ void sgd_box_time(struct sgd_box *b, uint64_t now)
 	} else if (b->phase == SGD_STARTING) {
 		struct sg_err err = {0};
 
-		(void)sg_err_set(&err, ETIMEDOUT, "the child process was not ready within 10 s: what it was to start in, or "
-						  "from, may be on a file system that hangs");
+		(void)sg_err_set(&err, ETIMEDOUT,
+				 "the child process was not ready within 10 s: what it was to start in, or "
+				 "from, may be on a file system that hangs");
 		fail(b, &err);
 		b->phase = SGD_RUNNING;
 		sg_watch_stop(&b->watch);

@@ -39,8 +39,9 @@ static json_t *describe(struct sgd_box *b, bool all)
 			      sg_tier_name(b->launch.tier));
 
 	json_object_set_new(o, "cgroup", sg_json_text(b->launch.cg.rel));
-	json_object_set_new(o, "age_ms",
-			    json_integer((json_int_t)((sg_clock_ns(CLOCK_MONOTONIC) - b->launch.started_ns) / 1000000)));
+	json_object_set_new(
+		o, "age_ms",
+		json_integer((json_int_t)((sg_clock_ns(CLOCK_MONOTONIC) - b->launch.started_ns) / 1000000)));
 	tasks = sg_cgroup_tasks(&b->launch.cg);
 	json_object_set_new(o, "tasks", tasks < 0 ? json_null() : json_integer(tasks));
 	json_object_set_new(o, "counts",
@@ -230,7 +231,7 @@ void sgd_command(struct sgd_conn *c, const char *line, size_t size, int *fds, in
 	static const struct {
 		const char *name;
 		int (*fn)(struct call *k, json_t **answer, struct sg_err *err);
-	} ops[] = {{"list", op_list},     {"show", op_show},	 {"kill", op_kill},	{"attach", op_attach},
+	} ops[] = {{"list", op_list},     {"show", op_show},     {"kill", op_kill},    {"attach", op_attach},
 		   {"detach", op_detach}, {"reload", op_reload}, {"status", op_status}};
 	json_t *request = json_loadb(line, size, JSON_REJECT_DUPLICATES, NULL), *answer = NULL;
 	struct call k = {.c = c, .request = request, .fds = fds, .n_fds = n_fds};

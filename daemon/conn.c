@@ -16,10 +16,10 @@
 
 #define CONNS_MAX 8192
 #define CONNS_PER_USER 2048
-#define QUEUE_MAX (512U << 10)    /* bytes that wait for a client that does not read */
+#define QUEUE_MAX (512U << 10)     /* bytes that wait for a client that does not read */
 #define QUEUE_RESERVE (192U << 10) /* on top, for what must not be lost */
-#define SILENCE_NS 10000000000ULL /* until the first request */
-#define FINISH_NS 2000000000ULL   /* for a client to take what is left */
+#define SILENCE_NS 10000000000ULL  /* until the first request */
+#define FINISH_NS 2000000000ULL    /* for a client to take what is left */
 
 /* ---- sending ---- */
 
@@ -37,7 +37,8 @@ static void drop_queue(struct sgd_conn *c)
 
 static void listen_to(struct sgd_conn *c)
 {
-	uint32_t events = (c->closing ? 0 : (uint32_t)EPOLLIN) | (c->first ? (uint32_t)EPOLLOUT : 0) | (uint32_t)EPOLLRDHUP;
+	uint32_t events =
+		(c->closing ? 0 : (uint32_t)EPOLLIN) | (c->first ? (uint32_t)EPOLLOUT : 0) | (uint32_t)EPOLLRDHUP;
 
 	(void)sgd_loop_set(&c->d->loop, &c->src, c->src.fd, events);
 }
@@ -72,7 +73,8 @@ static void flush(struct sgd_conn *c)
 		hang_up(c);
 }
 
-bool sgd_send(struct sgd_conn *c, const void *head, size_t head_size, const void *text, size_t text_size, bool essential)
+bool sgd_send(struct sgd_conn *c, const void *head, size_t head_size, const void *text, size_t text_size,
+	      bool essential)
 {
 	struct iovec iov[2] = {{.iov_base = (void *)head, .iov_len = head_size},
 			       {.iov_base = (void *)text, .iov_len = text_size}};
@@ -361,7 +363,8 @@ static void on_listener(struct sgd_source *s, uint32_t events)
 		c = d->n_conns < CONNS_MAX ? calloc(1, sizeof(*c)) : NULL;
 		if (!c || sgd_peer_open(&c->peer, fd, &err) < 0 ||
 		    (c->peer.uid != 0 && of_user(d, c->peer.uid) >= CONNS_PER_USER)) {
-			static const char busy[] = "{\"v\":1,\"ok\":false,\"error\":\"too many connections\",\"errno\":11}";
+			static const char busy[] =
+				"{\"v\":1,\"ok\":false,\"error\":\"too many connections\",\"errno\":11}";
 
 			d->count.refused++;
 			(void)send(fd, busy, sizeof(busy) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);

@@ -24,8 +24,8 @@ struct sgd_loop {
 int sgd_loop_open(struct sgd_loop *l, struct sg_err *err);
 /* Watches fd for events; another descriptor or other events than before replace what was. fd -1 or events 0: none. */
 int sgd_loop_set(struct sgd_loop *l, struct sgd_source *s, int fd, uint32_t events);
-/* Waits at most timeout_ms (-1: for ever) and calls whoever is due. A source may unset any other from its function; what
- * belongs to a source must not be freed before this returns. */
+/* Waits at most timeout_ms (-1: for ever) and calls whoever is due. A source may unset any other from its function;
+ * what belongs to a source must not be freed before this returns. */
 int sgd_loop_run(struct sgd_loop *l, int timeout_ms);
 
 #endif

@@ -11,8 +11,8 @@
 #include <sys/types.h>
 
 /*
- * Who is at the other end of a connection, by the kernel's word alone: credentials as of connect(2), and what /proc says
- * of the process as long as its pidfd says that it is still the same one.
+ * Who is at the other end of a connection, by the kernel's word alone: credentials as of connect(2), and what /proc
+ * says of the process as long as its pidfd says that it is still the same one.
  */
 struct sgd_peer {
 	pid_t pid;

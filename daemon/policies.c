@@ -8,9 +8,9 @@
 #include <string.h>
 #include <time.h>
 
-#define KEEP_POLICIES 64           /* that nobody uses */
-#define MAX_POLICIES 1024          /* in all */
-#define MAX_BYTES (64U << 20)      /* of texts */
+#define KEEP_POLICIES 64      /* that nobody uses */
+#define MAX_POLICIES 1024     /* in all */
+#define MAX_BYTES (64U << 20) /* of texts */
 
 static void drop(struct sgd_policies *ps, struct sgd_policy *p)
 {
@@ -174,7 +174,8 @@ int sgd_policy_slot_get(struct sgd_policies *ps, struct sg_bpf *bpf, struct sgd_
 	while (slot < SG_MAX_POLICIES && ps->slots[slot])
 		slot++;
 	if (slot == SG_MAX_POLICIES)
-		return sg_err_set(err, ENOSPC, "all %d places for policies that the sys_enter program judges by are taken",
+		return sg_err_set(err, ENOSPC,
+				  "all %d places for policies that the sys_enter program judges by are taken",
 				  SG_MAX_POLICIES);
 	rc = sg_bpf_set_policy(bpf, (uint32_t)slot, sg_policy_ruleset(parsed), err);
 	if (rc)
@@ -227,7 +228,7 @@ int sgd_policies_load(struct sgd_policies *ps, const char *name, const char *tex
 	free(ps->doc_name);
 	ps->doc = doc;
 	ps->doc_name = copy;
-	ps->generation++;
+	ps->generation = ++ps->counter;
 	return 0;
 }
 

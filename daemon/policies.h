@@ -16,8 +16,8 @@ struct sgd_policy {
 	unsigned generation;              /* of the daemon's own policy file; 0: of a client's text */
 	char *text;
 	size_t size;
-	char *name;        /* of the file, for messages */
-	char asked[64];    /* the language as it was asked for */
+	char *name;               /* of the file, for messages */
+	char asked[64];           /* the language as it was asked for */
 	struct sg_policy *policy; /* parsed; NULL for a built-in one that nobody needed yet */
 	struct sg_filter filter;
 	struct sg_limits limits;
@@ -32,9 +32,10 @@ struct sgd_policies {
 	struct sgd_policy *all;
 	unsigned n;
 	size_t bytes;
-	struct sg_doc *doc;  /* the daemon's own file, NULL: none */
+	struct sg_doc *doc; /* the daemon's own file, NULL: none */
 	char *doc_name;
-	unsigned generation; /* of doc */
+	unsigned generation; /* of doc: never one that another file had */
+	unsigned counter;
 	bool slots[SG_MAX_POLICIES];
 };
 

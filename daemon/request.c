@@ -33,7 +33,8 @@ static int parse(struct request *r, const void *packet, size_t size, int *fds, i
 	if (size < sizeof(*w) || w->limits_size != sizeof(w->limits))
 		return sg_err_set(err, EPROTO, "sgrun and sgd are of different versions");
 	if (w->flags & ~SG_WIRE_FLAGS)
-		return sg_err_set(err, EPROTO, "unknown flags %#x; is sgrun newer than sgd?", w->flags & ~SG_WIRE_FLAGS);
+		return sg_err_set(err, EPROTO, "unknown flags %#x; is sgrun newer than sgd?",
+				  w->flags & ~SG_WIRE_FLAGS);
 	if (!memchr(w->language, '\0', sizeof(w->language)) || !w->language[0])
 		return sg_err_set(err, EPROTO, "the name of the language is not terminated");
 	if (w->n_fds > SG_HEIR_FDS || w->strings_size > SG_PROTO_STRINGS_MAX || w->policy_size > SG_POLICY_MAX_BYTES ||
@@ -56,7 +57,8 @@ static int parse(struct request *r, const void *packet, size_t size, int *fds, i
 		if (passed > SG_MAX_PASSED_FDS)
 			return sg_err_set(err, E2BIG, "more than %d descriptors to pass", SG_MAX_PASSED_FDS);
 		if (r->numbers[i] < 0 || r->numbers[i] >= 65536)
-			return sg_err_set(err, EINVAL, "descriptor number %d: sgd hands over 0 to 65535", r->numbers[i]);
+			return sg_err_set(err, EINVAL, "descriptor number %d: sgd hands over 0 to 65535",
+					  r->numbers[i]);
 		for (uint32_t k = 0; k < i; k++)
 			if (r->numbers[k] == r->numbers[i])
 				return sg_err_set(err, EPROTO, "descriptor number %d twice", r->numbers[i]);
@@ -223,7 +225,9 @@ static int set_up(struct request *r, struct sgd_box *b, struct sg_err *err)
 	l->bpf = d->bpf;
 	l->filter = b->options.seccomp && !b->options.audit;
 	if (b->options.tier == SG_TIER_LSM || b->options.require == SG_TIER_LSM)
-		return sg_err_set(err, ENOTSUP, "the lsm tier is not to be had here: this version enforces no object rules by BPF LSM");
+		return sg_err_set(
+			err, ENOTSUP,
+			"the lsm tier is not to be had here: this version enforces no object rules by BPF LSM");
 	if (b->options.tier == SG_TIER_UNPRIVILEGED)
 		return sg_err_set(err, EINVAL, "--tier unprivileged is sgrun's own: use --daemon off");
 	b->session.language = b->policy->language;
@@ -281,10 +285,11 @@ static void add_landlock(struct sgd *d, struct sgd_box *b)
 			return;
 	}
 	if (sg_landlock_build(&b->launch.landlock, &rules, &why) < 0) {
-		sg_launch_degrade(&b->launch,
-				  "no Landlock: %s; a program with the right user id can write to kernel file systems and "
-				  "trace processes outside",
-				  why.message);
+		sg_launch_degrade(
+			&b->launch,
+			"no Landlock: %s; a program with the right user id can write to kernel file systems and "
+			"trace processes outside",
+			why.message);
 		return;
 	}
 	if (b->launch.landlock.own_proc)

@@ -11,8 +11,8 @@
 #include "supervisor/proto.h"
 
 /*
- * The daemon: one BPF object, many sandboxes, one thread. Nothing here may wait for a client, a sandbox or a file system
- * that is not the kernel's: what could is done in the child, or not at all.
+ * The daemon: one BPF object, many sandboxes, one thread. Nothing here may wait for a client, a sandbox or a file
+ * system that is not the kernel's: what could is done in the child, or not at all.
  */
 struct sgd_conn;
 struct sgd_box;
@@ -34,7 +34,7 @@ struct sgd {
 	struct sgd_source listener, signals, ring;
 	struct sgd_conn *conns;
 	unsigned n_conns;
-	struct sgd_box *boxes;                     /* all of them */
+	struct sgd_box *boxes;                      /* all of them */
 	struct sgd_box *by_index[SG_MAX_SANDBOXES]; /* by number in the BPF tables */
 	unsigned n_boxes;
 	unsigned sys_enter_users;
@@ -123,7 +123,8 @@ void sgd_launch(struct sgd_conn *c, const void *packet, size_t size, int *fds, i
 
 /* ---- attach.c ---- */
 
-int sgd_attach(struct sgd_conn *c, const json_t *request, int *fds, int n_fds, struct sgd_box **out, struct sg_err *err);
+int sgd_attach(struct sgd_conn *c, const json_t *request, int *fds, int n_fds, struct sgd_box **out,
+	       struct sg_err *err);
 int sgd_reload(struct sgd *d, const char *text, size_t size, const char *name, json_t **changed, struct sg_err *err);
 
 /* ---- commands.c: JSON requests ---- */
@@ -153,7 +154,8 @@ struct sgd_conn {
 
 int sgd_listen(struct sgd *d, struct sg_err *err);
 /* Queues a packet made of two parts. essential: has a reserve. False: it was dropped. */
-bool sgd_send(struct sgd_conn *c, const void *head, size_t head_size, const void *text, size_t text_size, bool essential);
+bool sgd_send(struct sgd_conn *c, const void *head, size_t head_size, const void *text, size_t text_size,
+	      bool essential);
 bool sgd_send_json(struct sgd_conn *c, json_t *o); /* takes o over */
 /* Sends a text message of the launch protocol. */
 bool sgd_send_text(struct sgd_conn *c, uint16_t type, uint32_t number, const char *text, size_t size, bool essential);

@@ -126,13 +126,13 @@ int sg_launch_register(struct sg_launch *l, uint32_t policy, struct sg_err *err)
 	struct sg_sandbox cfg = {.cgroup_id = l->cg.id, .policy = policy};
 	int rc;
 
-	l->sys_enter = sg_launch_wants_sys_enter(l);
+	l->sys_enter = l->attached || sg_launch_wants_sys_enter(l);
 	if (!o->audit)
 		cfg.flags |= SG_SANDBOX_ENFORCE;
 	if (l->filter)
 		cfg.flags |= SG_SANDBOX_SECCOMP;
 	if (l->sys_enter)
-		cfg.flags |= SG_SANDBOX_SYS_ENTER | SG_SANDBOX_ARM_ON_EXEC;
+		cfg.flags |= SG_SANDBOX_SYS_ENTER | (l->attached ? 0 : SG_SANDBOX_ARM_ON_EXEC);
 	if (o->stats)
 		cfg.flags |= SG_SANDBOX_COUNT;
 	rc = sg_bpf_add_sandbox(l->bpf, &cfg, l->cg.level, &l->sandbox, err);

@@ -39,15 +39,16 @@ struct sg_launch {
 	struct sg_judge judge;
 	struct sg_limiter limiter;
 	struct sg_output output;
-	struct sg_bpf *bpf; /* NULL: no BPF */
-	bool shared;        /* bpf is a daemon's: other sandboxes use it too */
+	struct sg_bpf *bpf;       /* NULL: no BPF */
+	bool attached;            /* processes that were there already, without a filter of ours */
+	bool shared;              /* bpf is a daemon's: other sandboxes use it too */
 	void (*drain)(void *ctx); /* shared: takes what waits in the ring buffer to whom it belongs */
 	void *drain_ctx;
-	bool registered;    /* the BPF side knows the sandbox */
-	uint32_t sandbox;   /* its index there */
-	bool sys_enter;     /* attached */
-	bool filter;        /* a seccomp filter is loaded */
-	bool outlives;      /* the sandbox goes on when its supervisor dies */
+	bool registered;  /* the BPF side knows the sandbox */
+	uint32_t sandbox; /* its index there */
+	bool sys_enter;   /* attached */
+	bool filter;      /* a seccomp filter is loaded */
+	bool outlives;    /* the sandbox goes on when its supervisor dies */
 	pid_t pid;
 	int pidfd;
 	int listener; /* -1: none */

@@ -27,7 +27,7 @@ struct sg_watch {
 	struct rusage usage;
 	uint64_t ended_ns;    /* CLOCK_MONOTONIC */
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
-	int epoll; /* a daemon's, with shared launches */
+	int epoll;            /* a daemon's, with shared launches */
 	unsigned terms;       /* how often we were asked to end */
 	bool cancelled;       /* by our caller */
 	bool gave_up;         /* cancelled after the end: nobody waits for the rest of the output */

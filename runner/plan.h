@@ -62,7 +62,7 @@ struct sg_plan {
 	size_t n_extra;
 	unsigned widen; /* SG_WIDEN_*: with which plan->policy is resolved, now or when a record needs it */
 
-	char no_daemon[200]; /* why a daemon that is there was not used; "" */
+	char no_daemon[200];   /* why a daemon that is there was not used; "" */
 	struct sg_arena arena; /* paths and trees */
 	void *owned[16];       /* freed with the plan */
 	int n_owned;

@@ -57,6 +57,9 @@ int sg_bpf_open(const struct sg_bpf_opts *opts, struct sg_bpf **out, struct sg_e
  * just before: that is the kernel's doing.
  */
 int sg_bpf_attach(struct sg_bpf *b, struct sg_err *err);
+/* The same for some of the programs that were opened: SG_BPF_*. What is attached already stays so. */
+int sg_bpf_attach_set(struct sg_bpf *b, uint32_t programs, struct sg_err *err);
+void sg_bpf_detach_set(struct sg_bpf *b, uint32_t programs);
 /* Detaches and frees; nothing stays in the kernel. NULL is fine. */
 void sg_bpf_close(struct sg_bpf *b);
 
@@ -71,6 +74,8 @@ int sg_bpf_set_policy(struct sg_bpf *b, uint32_t index, const struct sg_ruleset 
  */
 int sg_bpf_add_sandbox(struct sg_bpf *b, const struct sg_sandbox *cfg, uint32_t level, uint32_t *index,
 		       struct sg_err *err);
+/* From the next call on the sandbox is judged by another policy. */
+int sg_bpf_switch_policy(struct sg_bpf *b, uint32_t index, uint32_t policy, struct sg_err *err);
 int sg_bpf_set_self(struct sg_bpf *b, uint32_t index, uint32_t pid, struct sg_err *err);
 /* Its number may be given out again at once: take its records (sg_bpf_consume) and its state first. */
 int sg_bpf_remove_sandbox(struct sg_bpf *b, uint32_t index, struct sg_err *err);

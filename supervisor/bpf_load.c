@@ -108,6 +108,12 @@ static int load_error(int rc, const char *what, struct sg_err *err)
 	return sg_err_set(err, -rc, "%s: %s%s%s", what, strerror(-rc), detail, advice);
 }
 
+struct attachable {
+	struct bpf_program *prog;
+	const char *tracepoint;
+	uint32_t set; /* SG_BPF_* */
+};
+
 /* The running kernel's version; 0 when it has no number. */
 static uint32_t kernel_version(void)
 {
@@ -260,55 +266,84 @@ out:
 	return 0;
 }
 
-int sg_bpf_attach(struct sg_bpf *b, struct sg_err *err)
+/* The programs and whose they are. sys_enter last: whatever it leaves pending, the others are there to finish. */
+static void attach_list(const struct sg_bpf *b, struct attachable all[SG_BPF_PROGRAMS_MAX])
 {
-	/* sys_enter last: whatever it leaves pending, the others are there to finish */
-	const struct {
-		struct bpf_program *prog;
-		const char *tracepoint;
-	} all[] = {
-		{b->skel->progs.sg_signal, "signal_generate"},  {b->skel->progs.sg_exit, "sched_process_exit"},
-		{b->skel->progs.sg_fork, "sched_process_fork"}, {b->skel->progs.sg_exec, "sched_process_exec"},
-		{b->skel->progs.sg_sys_exit, "sys_exit"},       {b->skel->progs.sg_sys_enter, "sys_enter"},
+	const struct attachable list[] = {
+		{b->skel->progs.sg_signal, "signal_generate", SG_BPF_KILLS},
+		{b->skel->progs.sg_exit, "sched_process_exit", b->kill_by_exit ? SG_BPF_KILLS : SG_BPF_SYS_ENTER},
+		{b->skel->progs.sg_fork, "sched_process_fork", SG_BPF_SYS_ENTER},
+		{b->skel->progs.sg_exec, "sched_process_exec", SG_BPF_SYS_ENTER},
+		{b->skel->progs.sg_sys_exit, "sys_exit", SG_BPF_SYS_EXIT},
+		{b->skel->progs.sg_sys_enter, "sys_enter", SG_BPF_SYS_ENTER},
 	};
+
+	memset(all, 0, sizeof(*all) * SG_BPF_PROGRAMS_MAX);
+	memcpy(all, list, sizeof(list));
+}
+
+int sg_bpf_attach_set(struct sg_bpf *b, uint32_t programs, struct sg_err *err)
+{
+	struct attachable all[SG_BPF_PROGRAMS_MAX];
+	bool done[SG_BPF_PROGRAMS_MAX] = {false};
 	libbpf_print_fn_t old_print;
 	int rc = 0;
 	size_t i;
 
-	if (b->n_links)
-		return sg_err_set(err, EALREADY, "the BPF programs are attached already");
+	attach_list(b, all);
 	said_first[0] = said_last[0] = '\0';
 	old_print = libbpf_set_print(print_hook);
-	for (i = 0; i < sizeof(all) / sizeof(all[0]) && rc == 0; i++) {
-		struct bpf_link *link;
+	for (i = 0; i < SG_BPF_PROGRAMS_MAX && rc == 0; i++) {
 		char what[96];
 
-		if (!bpf_program__autoload(all[i].prog))
+		if (!all[i].prog || !bpf_program__autoload(all[i].prog) || !(all[i].set & programs) || b->links[i])
 			continue;
-		link = bpf_program__attach_raw_tracepoint(all[i].prog, all[i].tracepoint);
-		if (link) {
-			b->links[b->n_links++] = link;
+		b->links[i] = bpf_program__attach_raw_tracepoint(all[i].prog, all[i].tracepoint);
+		done[i] = b->links[i];
+		if (done[i])
 			continue;
-		}
 		rc = -errno;
 		snprintf(what, sizeof(what), "cannot attach %s to the tracepoint %s", bpf_program__name(all[i].prog),
 			 all[i].tracepoint);
 		rc = load_error(rc, what, err);
 	}
 	libbpf_set_print(old_print);
-	if (rc) {
-		while (b->n_links)
-			bpf_link__destroy(b->links[--b->n_links]);
+	for (i = 0; rc && i < SG_BPF_PROGRAMS_MAX; i++) {
+		if (!done[i])
+			continue;
+		bpf_link__destroy(b->links[i]);
+		b->links[i] = NULL;
 	}
 	return rc;
+}
+
+void sg_bpf_detach_set(struct sg_bpf *b, uint32_t programs)
+{
+	struct attachable all[SG_BPF_PROGRAMS_MAX];
+
+	attach_list(b, all);
+	/* sys_enter first */
+	for (size_t i = SG_BPF_PROGRAMS_MAX; i-- > 0;) {
+		if (!b->links[i] || !(all[i].set & programs))
+			continue;
+		bpf_link__destroy(b->links[i]);
+		b->links[i] = NULL;
+	}
+}
+
+int sg_bpf_attach(struct sg_bpf *b, struct sg_err *err)
+{
+	for (size_t i = 0; i < SG_BPF_PROGRAMS_MAX; i++)
+		if (b->links[i])
+			return sg_err_set(err, EALREADY, "the BPF programs are attached already");
+	return sg_bpf_attach_set(b, b->programs, err);
 }
 
 void sg_bpf_close(struct sg_bpf *b)
 {
 	if (!b)
 		return;
-	while (b->n_links)
-		bpf_link__destroy(b->links[--b->n_links]);
+	sg_bpf_detach_set(b, ~0U);
 	ring_buffer__free(b->ring);
 	if (b->sandboxes)
 		munmap(b->sandboxes, b->sandboxes_size);

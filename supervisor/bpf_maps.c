@@ -186,6 +186,17 @@ int sg_bpf_add_sandbox(struct sg_bpf *b, const struct sg_sandbox *cfg, uint32_t 
 	return 0;
 }
 
+int sg_bpf_switch_policy(struct sg_bpf *b, uint32_t index, uint32_t policy, struct sg_err *err)
+{
+	int rc = index_check(b, index, err);
+
+	if (rc == 0 && policy >= b->max_policies)
+		rc = sg_err_set(err, EINVAL, "policy number %u: there is room for %u", policy, b->max_policies);
+	if (rc == 0)
+		__atomic_store_n(&b->sandboxes[index].policy, policy, __ATOMIC_RELEASE);
+	return rc;
+}
+
 int sg_bpf_set_self(struct sg_bpf *b, uint32_t index, uint32_t pid, struct sg_err *err)
 {
 	int rc = index_check(b, index, err);

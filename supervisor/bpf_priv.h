@@ -27,11 +27,10 @@ struct sg_bpf {
 	struct sg_slot *slots; /* likewise; NULL: the programs know their one sandbox */
 	uint64_t only_cgroup;
 	uint32_t only_level;
-	bool *used;                          /* by sandbox number */
-	uint32_t *level;                     /* by sandbox number */
-	uint32_t level_users[SG_MAX_LEVELS]; /* sandboxes at each depth */
-	struct bpf_link *links[SG_BPF_PROGRAMS_MAX];
-	size_t n_links;
+	bool *used;                                  /* by sandbox number */
+	uint32_t *level;                             /* by sandbox number */
+	uint32_t level_users[SG_MAX_LEVELS];         /* sandboxes at each depth */
+	struct bpf_link *links[SG_BPF_PROGRAMS_MAX]; /* NULL: not attached */
 	int cpus;
 	uint64_t malformed;
 	/* of the sg_bpf_consume() under way */

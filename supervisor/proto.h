@@ -20,14 +20,15 @@
 #define SG_PROTO_MAGIC 0x31444753U      /* "SGD1" */
 
 enum sg_wire_type {
-	SG_WIRE_LAUNCH = 1, /* client: struct sg_wire_launch, descriptors */
-	SG_WIRE_SIGNAL = 2, /* client: struct sg_wire_number, a signal for the program */
-	SG_WIRE_STARTED =
-		3,          /* daemon: struct sg_wire_text, the sandbox's id; only where SG_WIRE_DETACH was asked for */
-	SG_WIRE_RECORD = 4, /* daemon: struct sg_wire_text, one line of the verdict stream */
-	SG_WIRE_RESULT =
-		5, /* daemon, last: struct sg_wire_text, number: exit status; text: why it could not be executed */
-	SG_WIRE_FAILED = 6, /* daemon, last: struct sg_wire_text, number: exit status; text: why nothing ran */
+	/* from the client */
+	SG_WIRE_LAUNCH = 1, /* struct sg_wire_launch, with descriptors */
+	SG_WIRE_SIGNAL = 2, /* struct sg_wire_number: a signal for the program */
+	SG_WIRE_CANCEL = 3, /* struct sg_wire_number: end it, who waits for it is gone */
+	/* from the daemon: struct sg_wire_text */
+	SG_WIRE_STARTED = 4, /* the sandbox's id; only where SG_WIRE_DETACH was asked for, and last */
+	SG_WIRE_RECORD = 5,  /* one line of the verdict stream */
+	SG_WIRE_RESULT = 6,  /* last. number: exit status; text: why the program could not be executed */
+	SG_WIRE_FAILED = 7,  /* last, nothing ran. number: exit status, 0: the client may do it alone; text: why */
 };
 
 struct sg_wire_hdr {

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "supervisor/client.h"
+#include "supervisor/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+static const char help[] =
+	"usage: sgctl [--socket PATH] [--json] COMMAND\n"
+	"\n"
+	"  list                                   the sandboxes of this host that are yours; root: all\n"
+	"  show ID | --container-id ID            one of them, with counts and the violation that killed\n"
+	"  kill ID | --container-id ID [--signal N]   end it; with a signal: pass that to its first process\n"
+	"  attach --cgroup PATH | --pid N --lang NAME [--mode audit|enforce] [--container-id ID] [--stats]\n"
+	"                                         put an existing cgroup under a policy (root)\n"
+	"  detach ID | --container-id ID          take an attached one out again (root)\n"
+	"  reload FILE                            replace sgd's policies, also under running sandboxes (root)\n"
+	"  status                                 what sgd has done so far\n";
+
+struct sgctl {
+	const char *socket;
+	bool json;
+	const char *id, *container, *cgroup, *language, *mode, *pid, *signal;
+	bool stats;
+};
+
+static int fail(const struct sg_err *err)
+{
+	char text[1200];
+
+	sg_err_format(err, text, sizeof(text));
+	fprintf(stderr, "sgctl: %s\n", text);
+	return 1;
+}
+
+static void print_json(const json_t *o)
+{
+	SG_FREE char *line = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(9));
+
+	if (line)
+		puts(line);
+}
+
+static const char *text_of(const json_t *o, const char *key)
+{
+	const char *text = json_string_value(json_object_get(o, key));
+
+	return text ? text : "-";
+}
+
+static long long number_of(const json_t *o, const char *key)
+{
+	return json_integer_value(json_object_get(o, key));
+}
+
+static void print_row(const json_t *b)
+{
+	const json_t *counts = json_object_get(b, "counts");
+	double age = (double)number_of(b, "age_ms") / 1000;
+
+	printf("%-18s %-9s %-11s %-8s %6lld %5lld %5lld %9.1f\n", text_of(b, "id"),
+	       json_is_true(json_object_get(b, "attached")) ? "attached" : text_of(b, "state"), text_of(b, "language"),
+	       text_of(b, "mode"), number_of(b, "uid"), number_of(b, "tasks"), number_of(counts, "kill"), age);
+}
+
+static int each(void *ctx, json_t *part)
+{
+	const struct sgctl *s = ctx;
+	json_t *b = json_object_get(part, "sandbox");
+
+	if (s->json)
+		print_json(b);
+	else
+		print_row(b);
+	return 0;
+}
+
+/* key: value, one a line; objects in one line of JSON. */
+static void print_object(json_t *o)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(o, key, value)
+	{
+		SG_FREE char *text = json_is_string(value) ? strdup(json_string_value(value))
+							   : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+
+		if (strcmp(key, "ok") && strcmp(key, "v"))
+			printf("%-20s %s\n", key, text ? text : "");
+	}
+}
+
+static int ask(const struct sgctl *s, json_t *request, const int *fds, size_t n_fds, json_t **answer,
+	       struct sg_err *err)
+{
+	SG_CLOSE int fd = -1;
+	int rc = sg_client_connect(s->socket, &fd, err);
+
+	if (!rc)
+		rc = sg_client_request(fd, request, fds, n_fds, each, (void *)s, answer, err);
+	json_decref(request);
+	return rc;
+}
+
+static void name_it(json_t *request, const struct sgctl *s)
+{
+	if (s->id)
+		json_object_set_new(request, "id", json_string(s->id));
+	if (s->container)
+		json_object_set_new(request, "container_id", json_string(s->container));
+}
+
+static int finish(const struct sgctl *s, json_t *answer, bool quiet)
+{
+	json_t *b = json_object_get(answer, "sandbox");
+
+	if (s->json)
+		print_json(answer);
+	else if (!quiet)
+		print_object(b ? b : answer);
+	json_decref(answer);
+	return 0;
+}
+
+static int simple(const struct sgctl *s, const char *op, bool quiet, struct sg_err *err)
+{
+	json_t *request = json_pack("{s:s}", "op", op), *answer;
+	uint64_t n;
+
+	name_it(request, s);
+	if (s->signal && sg_parse_u64(s->signal, 31, &n) == 0)
+		json_object_set_new(request, "signal", json_integer((json_int_t)n));
+	else if (s->signal) {
+		json_decref(request);
+		return sg_err_set(err, EINVAL, "--signal %s: a number from 1 to 31", s->signal);
+	}
+	if (ask(s, request, NULL, 0, &answer, err) < 0)
+		return -err->code;
+	return finish(s, answer, quiet);
+}
+
+static int list(const struct sgctl *s, struct sg_err *err)
+{
+	json_t *answer;
+
+	if (!s->json)
+		printf("%-18s %-9s %-11s %-8s %6s %5s %5s %9s\n", "ID", "STATE", "LANGUAGE", "MODE", "UID", "TASKS",
+		       "KILLS", "AGE/s");
+	if (ask(s, json_pack("{s:s}", "op", "list"), NULL, 0, &answer, err) < 0)
+		return -err->code;
+	json_decref(answer);
+	return 0;
+}
+
+static int attach(const struct sgctl *s, struct sg_err *err)
+{
+	json_t *request, *answer;
+	SG_CLOSE int fd = -1;
+	uint64_t pid;
+
+	if (!s->cgroup == !s->pid || !s->language)
+		return sg_err_set(err, EINVAL, "attach needs --lang, and either --cgroup or --pid");
+	if (s->cgroup) {
+		fd = open(s->cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	} else {
+		if (sg_parse_u64(s->pid, INT_MAX, &pid) < 0)
+			return sg_err_set(err, EINVAL, "--pid %s: a number", s->pid);
+		fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+	}
+	if (fd < 0)
+		return sg_err_set(err, errno, "%s: %s", s->cgroup ? s->cgroup : s->pid, strerror(errno));
+	request = json_pack("{s:s, s:s, s:s, s:b}", "op", "attach", "by", s->cgroup ? "cgroup" : "pidfd", "language",
+			    s->language, "stats", s->stats);
+	if (s->mode)
+		json_object_set_new(request, "mode", json_string(s->mode));
+	name_it(request, s);
+	if (ask(s, request, &fd, 1, &answer, err) < 0)
+		return -err->code;
+	return finish(s, answer, false);
+}
+
+static int reload(const struct sgctl *s, struct sg_err *err)
+{
+	SG_CLOSE int fd = -1, memory = -1;
+	SG_FREE char *text = NULL;
+	struct iovec iov;
+	json_t *answer;
+	struct stat st;
+
+	fd = s->id ? open(s->id, O_RDONLY | O_CLOEXEC) : -1;
+	if (!s->id)
+		return sg_err_set(err, EINVAL, "reload needs the file of policies");
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return sg_err_set(err, errno, "%s: %s", s->id, strerror(errno));
+	if (!S_ISREG(st.st_mode) || st.st_size > SG_POLICY_MAX_BYTES)
+		return sg_err_set(err, EINVAL, "%s: no regular file of at most %u bytes", s->id, SG_POLICY_MAX_BYTES);
+	text = malloc((size_t)st.st_size + 1);
+	if (!text || read(fd, text, (size_t)st.st_size) != st.st_size)
+		return sg_err_set(err, EIO, "cannot read %s", s->id);
+	iov = (struct iovec){.iov_base = text, .iov_len = (size_t)st.st_size};
+	memory = sg_client_memory("sandgate-policy", &iov, 1);
+	if (memory < 0)
+		return sg_err_set(err, -memory, "cannot create a memory file: %s", strerror(-memory));
+	if (ask(s, json_pack("{s:s, s:s}", "op", "reload", "name", s->id), &memory, 1, &answer, err) < 0)
+		return -err->code;
+	return finish(s, answer, false);
+}
+
+static int parse(struct sgctl *s, int argc, char **argv, const char **command, struct sg_err *err)
+{
+	enum { SOCKET = 256, JSON, CONTAINER, CGROUP, PID, LANG, MODE, SIGNAL, STATS, HELP };
+	static const struct option options[] = {{"socket", required_argument, NULL, SOCKET},
+						{"json", no_argument, NULL, JSON},
+						{"container-id", required_argument, NULL, CONTAINER},
+						{"cgroup", required_argument, NULL, CGROUP},
+						{"pid", required_argument, NULL, PID},
+						{"lang", required_argument, NULL, LANG},
+						{"mode", required_argument, NULL, MODE},
+						{"signal", required_argument, NULL, SIGNAL},
+						{"stats", no_argument, NULL, STATS},
+						{"help", no_argument, NULL, HELP},
+						{0}};
+	int opt;
+
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		switch (opt) {
+		case SOCKET:
+			s->socket = optarg;
+			break;
+		case JSON:
+			s->json = true;
+			break;
+		case CONTAINER:
+			s->container = optarg;
+			break;
+		case CGROUP:
+			s->cgroup = optarg;
+			break;
+		case PID:
+			s->pid = optarg;
+			break;
+		case LANG:
+			s->language = optarg;
+			break;
+		case MODE:
+			s->mode = optarg;
+			break;
+		case SIGNAL:
+			s->signal = optarg;
+			break;
+		case STATS:
+			s->stats = true;
+			break;
+		case HELP:
+			fputs(help, stdout);
+			exit(0);
+		default:
+			return sg_err_set(err, EINVAL, "%s %s; see sgctl --help",
+					  opt == ':' ? "a value is missing for" : "unknown option", argv[optind - 1]);
+		}
+	}
+	*command = argv[optind];
+	if (!*command)
+		return sg_err_set(err, EINVAL, "no command; see sgctl --help");
+	s->id = argv[optind + 1];
+	if (s->id && argv[optind + 2])
+		return sg_err_set(err, EINVAL, "%s: one argument too many; see sgctl --help", argv[optind + 2]);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct sgctl s = {0};
+	struct sg_err err = {0};
+	const char *command = NULL;
+	int rc;
+
+	if (parse(&s, argc, argv, &command, &err) < 0)
+		return fail(&err);
+	if (!strcmp(command, "list"))
+		rc = list(&s, &err);
+	else if (!strcmp(command, "attach"))
+		rc = attach(&s, &err);
+	else if (!strcmp(command, "reload"))
+		rc = reload(&s, &err);
+	else if (!strcmp(command, "show") || !strcmp(command, "status"))
+		rc = simple(&s, command, false, &err);
+	else if (!strcmp(command, "kill") || !strcmp(command, "detach"))
+		rc = simple(&s, command, true, &err);
+	else
+		rc = sg_err_set(&err, EINVAL, "unknown command %s; see sgctl --help", command);
+	return rc < 0 ? fail(&err) : 0;
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/sgd.h"
+
+#include "supervisor/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define RING_BYTES (4U << 20)
+#define MAX_PROCS 32768
+#define END_NS 8000000000ULL /* for sandboxes to end when the daemon does */
+
+static const char help[] =
+	"usage: sgd [options]\n"
+	"\n"
+	"The supervisor of all sandboxes of this host: sgrun and sgctl find it by its socket.\n"
+	"\n"
+	"  --socket PATH         where it listens (default: " SG_PROTO_SOCKET ")\n"
+	"  --group NAME|GID      who may connect besides root (default: nobody)\n"
+	"  --log FILE|-|none     where every verdict goes, as JSON lines (default: -, standard output)\n"
+	"  --log-size SIZE       rotate FILE when it is longer than this: 10M, 1G (default: never)\n"
+	"  --policy FILE         policies that replace the built-in ones of the same name\n"
+	"  --cgroup NAME         cgroup below the mount point, for the sandboxes it launches (default: sandgate)\n"
+	"  --bpffs DIR           where BPF programs and maps are kept (default: /sys/fs/bpf/sandgate; none: nowhere)\n"
+	"  --state DIR           where it is written down which sandboxes there are (default: /run/sandgate/state)\n"
+	"  --max-sandboxes N     at most (default and maximum: 4096)\n"
+	"  --help  --version\n"
+	"\n"
+	"SIGHUP: opens the log anew, reads --policy again. SIGTERM: ends the sandboxes that are not to outlive it, and "
+	"itself.\n";
+
+static int fail(const struct sg_err *err)
+{
+	char text[1200];
+
+	sg_err_format(err, text, sizeof(text));
+	fprintf(stderr, "sgd: %s\n", text);
+	return 1;
+}
+
+static int parse(struct sgd_options *o, int argc, char **argv, struct sg_err *err)
+{
+	enum { SOCKET = 256, GROUP, LOG, LOG_SIZE, POLICY, CGROUP, BPFFS, STATE, MAX, HELP, VERSION };
+	static const struct option options[] = {
+		{"socket", required_argument, NULL, SOCKET},     {"group", required_argument, NULL, GROUP},
+		{"log", required_argument, NULL, LOG},           {"log-size", required_argument, NULL, LOG_SIZE},
+		{"policy", required_argument, NULL, POLICY},     {"cgroup", required_argument, NULL, CGROUP},
+		{"bpffs", required_argument, NULL, BPFFS},       {"state", required_argument, NULL, STATE},
+		{"max-sandboxes", required_argument, NULL, MAX}, {"help", no_argument, NULL, HELP},
+		{"version", no_argument, NULL, VERSION},         {0}};
+	uint64_t n;
+	int opt;
+
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, "+:", options, NULL)) != -1) {
+		switch (opt) {
+		case SOCKET:
+			o->socket = optarg;
+			break;
+		case GROUP:
+			o->group = optarg;
+			break;
+		case LOG:
+			o->log = !strcmp(optarg, "-") ? NULL : !strcmp(optarg, "none") ? "" : optarg;
+			break;
+		case LOG_SIZE:
+			if (sg_parse_size(optarg, &o->log_max) < 0 || o->log_max < 65536)
+				return sg_err_set(err, EINVAL, "--log-size %s: expected a size of at least 64K",
+						  optarg);
+			break;
+		case POLICY:
+			o->policy = optarg;
+			break;
+		case CGROUP:
+			o->cgroup = optarg;
+			break;
+		case BPFFS:
+			o->bpffs = !strcmp(optarg, "none") ? NULL : optarg;
+			break;
+		case STATE:
+			o->state = optarg;
+			break;
+		case MAX:
+			if (sg_parse_u64(optarg, SG_MAX_SANDBOXES, &n) < 0 || !n)
+				return sg_err_set(err, EINVAL, "--max-sandboxes %s: expected 1 to %d", optarg,
+						  SG_MAX_SANDBOXES);
+			o->max_sandboxes = (unsigned)n;
+			break;
+		case HELP:
+			fputs(help, stdout);
+			exit(0);
+		case VERSION:
+			puts("sgd " SG_VERSION);
+			exit(0);
+		default:
+			return sg_err_set(err, EINVAL, "%s %s; see sgd --help",
+					  opt == ':' ? "a value is missing for" : "unknown option", argv[optind - 1]);
+		}
+	}
+	if (argv[optind])
+		return sg_err_set(err, EINVAL, "%s: sgd takes options only", argv[optind]);
+	return 0;
+}
+
+static int load_policy(struct sgd *d, json_t **changed, struct sg_err *err)
+{
+	SG_CLOSE int fd = open(d->o->policy, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	SG_FREE char *text = NULL;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return sg_err_set(err, errno, "cannot open %s: %s", d->o->policy, strerror(errno));
+	if (!S_ISREG(st.st_mode) || st.st_size > SG_POLICY_MAX_BYTES)
+		return sg_err_set(err, EINVAL, "%s: no regular file of at most %u bytes", d->o->policy,
+				  SG_POLICY_MAX_BYTES);
+	text = malloc((size_t)st.st_size + 1);
+	if (!text)
+		return sg_err_set(err, ENOMEM, "out of memory");
+	if (read(fd, text, (size_t)st.st_size) != st.st_size)
+		return sg_err_set(err, EIO, "cannot read %s: it changes", d->o->policy);
+	return sgd_reload(d, text, (size_t)st.st_size, d->o->policy, changed, err);
+}
+
+static void on_signal(struct sgd_source *s, uint32_t events)
+{
+	struct sgd *d = s->owner;
+	struct signalfd_siginfo si;
+
+	(void)events;
+	while (read(s->fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+		struct sg_err err = {0};
+		json_t *changed = NULL;
+
+		if (si.ssi_signo != SIGHUP) {
+			d->stopping = true;
+			continue;
+		}
+		if (sgd_vlog_reopen(&d->log, &err) < 0)
+			(void)fail(&err);
+		sg_err_reset(&err);
+		if (d->o->policy && load_policy(d, &changed, &err) < 0)
+			(void)fail(&err);
+		json_decref(changed);
+	}
+}
+
+static void on_ring(struct sgd_source *s, uint32_t events)
+{
+	(void)events;
+	sgd_drain(s->owner);
+}
+
+static int watch_signals(struct sgd *d, struct sg_err *err)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || (fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)) < 0)
+		return sg_err_set(err, errno, "cannot watch signals: %s", strerror(errno));
+	d->signals = (struct sgd_source){.fd = -1, .fn = on_signal, .owner = d};
+	return sgd_loop_set(&d->loop, &d->signals, fd, EPOLLIN);
+}
+
+/*
+ * A child that runs as a client's user shares our memory until it executes: nobody may look into it through that child,
+ * nor get it into a core dump.
+ */
+static int protect(struct sg_err *err)
+{
+	struct rlimit files;
+
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return sg_err_set(err, errno, "cannot become undumpable: %s", strerror(errno));
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
+	/* Children get the client's. */
+	(void)umask(077);
+	return 0;
+}
+
+static int start(struct sgd *d, struct sg_err *err)
+{
+	struct sg_bpf_opts opts = {
+		.programs = SG_BPF_KILLS | SG_BPF_SYS_ENTER,
+		.max_sandboxes = d->o->max_sandboxes,
+		.max_policies = SG_MAX_POLICIES,
+		.max_procs = MAX_PROCS,
+		.ring_bytes = RING_BYTES,
+	};
+	json_t *changed = NULL;
+	int rc = protect(err);
+
+	d->landlock.fd = d->parent.dirfd = -1;
+	d->started = sg_clock_ns(CLOCK_BOOTTIME);
+	if (!rc)
+		rc = sgd_loop_open(&d->loop, err);
+	if (!rc)
+		rc = watch_signals(d, err);
+	if (!rc)
+		rc = sgd_vlog_open(&d->log, d->o->log, d->o->log_max, err);
+	if (!rc)
+		rc = sg_cgroup_parent(&d->parent, d->o->cgroup, err);
+	if (!rc)
+		rc = sg_bpf_open(&opts, &d->bpf, err);
+	if (!rc && d->o->policy)
+		rc = load_policy(d, &changed, err);
+	json_decref(changed);
+	if (!rc)
+		rc = sg_bpf_attach_set(d->bpf, SG_BPF_KILLS, err);
+	if (!rc) {
+		d->ring = (struct sgd_source){.fd = -1, .fn = on_ring, .owner = d};
+		rc = sgd_loop_set(&d->loop, &d->ring, sg_bpf_event_fd(d->bpf), EPOLLIN);
+	}
+	if (!rc)
+		rc = sgd_listen(d, err);
+	return rc;
+}
+
+static int until(const struct sgd *d)
+{
+	uint64_t now;
+
+	if (!d->next_deadline)
+		return -1;
+	now = sg_clock_ns(CLOCK_MONOTONIC);
+	return now >= d->next_deadline ? 0 : (int)((d->next_deadline - now + 999999) / 1000000);
+}
+
+static void tidy(struct sgd *d)
+{
+	uint64_t now = d->next_deadline ? sg_clock_ns(CLOCK_MONOTONIC) : 0;
+	struct sgd_box *next;
+
+	if (d->next_deadline && now >= d->next_deadline) {
+		d->next_deadline = 0;
+		sgd_conns_time(d, now);
+		for (struct sgd_box *b = d->boxes; b; b = next) {
+			next = b->next;
+			sgd_box_time(b, now);
+		}
+	}
+	for (struct sgd_box *b = d->boxes; b; b = next) {
+		next = b->next;
+		if (b->phase == SGD_GONE)
+			sgd_box_free(b);
+	}
+}
+
+/* What is to outlive us stays; the rest ends, and its clients are told. */
+static unsigned to_end(struct sgd *d, bool kill)
+{
+	unsigned n = 0;
+
+	for (struct sgd_box *b = d->boxes; b; b = b->next) {
+		if (b->attached || b->keep)
+			continue;
+		n++;
+		if (kill)
+			sgd_box_kill(b);
+	}
+	return n;
+}
+
+static int run(struct sgd *d, struct sg_err *err)
+{
+	uint64_t end = 0;
+	int rc = 0;
+
+	for (;;) {
+		rc = sgd_loop_run(&d->loop, end ? 10 : until(d));
+		if (rc < 0)
+			return sg_err_set(err, -rc, "epoll_wait: %s", strerror(-rc));
+		tidy(d);
+		if (!d->stopping)
+			continue;
+		if (!end) {
+			end = sg_clock_ns(CLOCK_MONOTONIC) + END_NS;
+			(void)to_end(d, true);
+		}
+		if (!to_end(d, false) || sg_clock_ns(CLOCK_MONOTONIC) > end)
+			return 0;
+	}
+}
+
+static void stop(struct sgd *d)
+{
+	while (d->boxes)
+		sgd_box_free(d->boxes);
+	while (d->conns)
+		sgd_conn_free(d->conns);
+	if (d->listener.fd > 0)
+		(void)unlink(d->o->socket);
+	sgd_policies_free(&d->policies);
+	sg_bpf_close(d->bpf);
+	sgd_vlog_close(&d->log);
+	if (d->parent.dirfd >= 0) {
+		close(d->parent.dirfd);
+		(void)rmdir(d->parent.path); /* stays while a sandbox is in it */
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct sgd_options o = {
+		.socket = SG_PROTO_SOCKET,
+		.cgroup = "sandgate",
+		.bpffs = "/sys/fs/bpf/sandgate",
+		.state = "/run/sandgate/state",
+		.max_sandboxes = SG_MAX_SANDBOXES,
+	};
+	static struct sgd d; /* large */
+	struct sg_err err = {0};
+	int rc;
+
+	if (parse(&o, argc, argv, &err) < 0)
+		return fail(&err);
+	d.o = &o;
+	d.listener.fd = -1;
+	rc = start(&d, &err);
+	if (!rc) {
+		fprintf(stderr, "sgd: " SG_VERSION " listens at %s\n", o.socket);
+		rc = run(&d, &err);
+	}
+	stop(&d);
+	return rc ? fail(&err) : 0;
+}
