@@ -20,6 +20,8 @@
 #define LOOK_MAX_NS 50000000ULL
 #define EMPTY_NS 5000000000ULL /* after this long it is said that it does not */
 
+#define ARGV_BYTES 8192 /* in a record, which must fit into a packet however it is escaped */
+
 static void box_advance(struct sgd_box *b);
 
 /* ---- records ---- */
@@ -137,6 +139,7 @@ struct sgd_box *sgd_box_new(struct sgd *d)
 	b->slot = -1;
 	b->session.sink = sink;
 	b->session.sink_ctx = b;
+	b->session.argv_bytes = ARGV_BYTES;
 	b->session.policy_shared = true;
 	b->events.fd = -1;
 	b->events.fn = on_source;

@@ -169,6 +169,9 @@ static int watch_signals(struct sgd *d, struct sg_err *err)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	/* What we ignore a child would, unless its client does: start from nothing. */
+	for (int sig = 1; sig < 32; sig++)
+		(void)signal(sig, SIG_DFL);
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || (fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)) < 0)
 		return sg_err_set(err, errno, "cannot watch signals: %s", strerror(errno));

@@ -145,7 +145,7 @@ void sg_session_degrade(struct sg_session *s, const char *fmt, ...)
  */
 #define ARGV_BYTES (128U << 10)
 
-static void add_argv(json_t *record, char *const *argv)
+static void add_argv(json_t *record, char *const *argv, size_t max)
 {
 	json_t *list = json_array();
 	size_t used = 0, omitted = 0;
@@ -153,7 +153,7 @@ static void add_argv(json_t *record, char *const *argv)
 	for (size_t i = 0; argv[i]; i++) {
 		size_t n = strlen(argv[i]) + 1;
 
-		if (omitted || n > ARGV_BYTES - used) {
+		if (omitted || n > max - used) {
 			omitted++;
 			continue;
 		}
@@ -198,7 +198,7 @@ void sg_session_start(struct sg_session *s, const struct sg_start *start)
 	json_object_set_new(r, "limits", limits_json(start->limits));
 	if (start->limit_mechanisms)
 		json_object_set(r, "limit_mechanisms", start->limit_mechanisms);
-	add_argv(r, start->argv);
+	add_argv(r, start->argv, s->argv_bytes ? s->argv_bytes : ARGV_BYTES);
 	json_object_set_new(r, "pid", json_integer(start->pid));
 	json_object_set(r, "degraded", start->degraded);
 	if (json_array_size(start->not_enforced))

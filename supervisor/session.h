@@ -33,6 +33,7 @@ struct sg_session {
 	void (*sink)(void *ctx, const char *json, const char *human, bool essential);
 	void *sink_ctx;
 
+	size_t argv_bytes;        /* of the start record's argv; 0: 128 KiB */
 	bool policy_shared;       /* policy belongs to somebody else */
 	unsigned widen;           /* SG_WIDEN_*: with which a built-in policy is resolved */
 	struct sg_policy *policy; /* owned; loaded by sg_session_policy() when first needed for a built-in one */
