@@ -186,7 +186,7 @@ static int attach_box(struct sgd_box *b, struct sgd_conn *c, const json_t *reque
 	if (!rc)
 		rc = check_place(d, c, &l->cg, err);
 	if (!rc)
-		rc = sgd_policy_get(&d->policies, language, NULL, 0, "", &b->policy, err);
+		rc = sgd_policy_get(&d->policies, language, 0, NULL, 0, "", &b->policy, err);
 	if (!rc)
 		rc = sgd_policy_slot_get(&d->policies, d->bpf, b->policy, err);
 	if (rc)
@@ -276,7 +276,7 @@ int sgd_reload(struct sgd *d, const char *text, size_t size, const char *name, j
 		if (b->slot < 0 || b->phase == SGD_GONE || !b->launch.registered || b->policy->text)
 			continue;
 		list[n].box = b;
-		rc = sgd_policy_get(ps, b->policy->language, NULL, 0, "", &list[n].policy, err);
+		rc = sgd_policy_get(ps, b->policy->language, b->policy->widen, NULL, 0, "", &list[n].policy, err);
 		if (rc)
 			break;
 		n++;

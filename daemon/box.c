@@ -377,6 +377,9 @@ static void ready(struct sgd_box *b)
 	b->phase = SGD_RUNNING;
 	b->deadline = 0;
 	b->d->count.launches++;
+	for (int sig = 1; b->pending && sig < 32; sig++)
+		if (b->pending & 1U << sig)
+			sg_watch_signal(&b->watch, sig);
 	sg_launch_report(l);
 	if (l->landlock.fd >= 0)
 		close(SG_TAKE_FD(l->landlock.fd));
@@ -426,6 +429,16 @@ void sgd_box_started(struct sgd_box *b)
 	b->watch.epoll = b->d->loop.epoll;
 	b->phase = SGD_STARTING;
 	sgd_box_deadline(b, sg_clock_ns(CLOCK_MONOTONIC) + READY_NS);
+	sgd_box_sync(b);
+}
+
+void sgd_box_signal(struct sgd_box *b, int sig)
+{
+	if (b->phase == SGD_STARTING)
+		b->pending |= 1U << sig;
+	if (b->phase != SGD_RUNNING || !b->ready)
+		return;
+	sg_watch_signal(&b->watch, sig);
 	sgd_box_sync(b);
 }
 

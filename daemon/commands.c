@@ -141,7 +141,7 @@ static int op_kill(struct call *k, json_t **answer, struct sg_err *err)
 	if (sig && b->attached)
 		return sg_err_set(err, EINVAL, "an attached sandbox has no first process: kill it, or detach it");
 	if (sig && json_integer_value(sig) != 9)
-		sg_watch_signal(&b->watch, (int)json_integer_value(sig));
+		sgd_box_signal(b, (int)json_integer_value(sig));
 	else
 		sgd_box_kill(b);
 	*answer = ok();

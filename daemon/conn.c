@@ -235,10 +235,7 @@ static void take_signal(struct sgd_conn *c, const struct sg_wire_number *m, size
 		refuse(c, EINVAL, "a signal message of the wrong size, or for no program");
 		return;
 	}
-	if (c->box->phase == SGD_RUNNING && c->box->ready) {
-		sg_watch_signal(&c->box->watch, (int)m->number);
-		sgd_box_sync(c->box);
-	}
+	sgd_box_signal(c->box, (int)m->number);
 }
 
 static void take_packet(struct sgd_conn *c, const char *data, size_t size, int *fds, int n_fds)

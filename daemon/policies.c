@@ -48,7 +48,7 @@ static void evict(struct sgd_policies *ps)
 
 static int compile(struct sgd_policies *ps, struct sgd_policy *p, const struct sg_doc *doc, struct sg_err *err)
 {
-	int rc = sg_policy_resolve(doc, p->asked, &p->policy, err);
+	int rc = sg_policy_resolve_widened(doc, p->asked, p->widen, &p->policy, err);
 
 	if (rc)
 		return rc;
@@ -59,11 +59,12 @@ static int compile(struct sgd_policies *ps, struct sgd_policy *p, const struct s
 	return sg_filter_compile(p->policy, &p->filter, err);
 }
 
-static struct sgd_policy *find(struct sgd_policies *ps, const char *language, const struct sg_builtin *b,
-			       unsigned generation, const char *text, size_t size, const char *name)
+static struct sgd_policy *find(struct sgd_policies *ps, const char *language, unsigned widen,
+			       const struct sg_builtin *b, unsigned generation, const char *text, size_t size,
+			       const char *name)
 {
 	for (struct sgd_policy *p = ps->all; p; p = p->next) {
-		if (p->builtin != b || p->generation != generation)
+		if (p->builtin != b || p->generation != generation || p->widen != widen)
 			continue;
 		if (b)
 			return p;
@@ -87,9 +88,9 @@ static int fill(struct sgd_policies *ps, struct sgd_policy *p, const struct sg_b
 		return sg_err_set(err, ENOMEM, "out of memory");
 	if (b) {
 		p->language = b->name;
-		p->digest = b->digest;
+		p->digest = b->variants[p->widen].digest;
 		p->limits = b->limits;
-		p->filter = b->filter;
+		p->filter = b->variants[p->widen].filter;
 		snprintf(p->source_text, sizeof(p->source_text), "builtin:%s", b->name);
 		p->source = p->source_text;
 		return 0;
@@ -108,19 +109,19 @@ static int fill(struct sgd_policies *ps, struct sgd_policy *p, const struct sg_b
 	return rc;
 }
 
-int sgd_policy_get(struct sgd_policies *ps, const char *language, const char *text, size_t size, const char *name,
-		   struct sgd_policy **out, struct sg_err *err)
+int sgd_policy_get(struct sgd_policies *ps, const char *language, unsigned widen, const char *text, size_t size,
+		   const char *name, struct sgd_policy **out, struct sg_err *err)
 {
 	const struct sg_builtin *b = !text && !ps->doc ? sg_builtin_find(language) : NULL;
 	unsigned generation = text || !ps->doc ? 0 : ps->generation;
 	struct sgd_policy *p;
 	int rc;
 
-	if (b && !b->listed)
+	if (b && (!b->listed || widen >= SG_N_VARIANTS))
 		b = NULL; /* the resolver says what is wrong with it */
 	if (strlen(language) >= sizeof(p->asked))
 		return sg_err_set(err, EINVAL, "%s: too long for the name of a language", language);
-	p = find(ps, language, b, generation, text, size, generation ? ps->doc_name : name);
+	p = find(ps, language, widen, b, generation, text, size, generation ? ps->doc_name : name);
 	if (!p) {
 		if (ps->n >= MAX_POLICIES || ps->bytes + size > MAX_BYTES)
 			return sg_err_set(err, ENOSPC, "sgd holds %u policies already", ps->n);
@@ -128,6 +129,7 @@ int sgd_policy_get(struct sgd_policies *ps, const char *language, const char *te
 		if (!p)
 			return sg_err_set(err, ENOMEM, "out of memory");
 		p->slot = -1;
+		p->widen = widen;
 		snprintf(p->asked, sizeof(p->asked), "%s", language);
 		rc = fill(ps, p, b, generation, text, size, generation ? ps->doc_name : name, err);
 		if (rc) {
@@ -155,7 +157,7 @@ void sgd_policy_put(struct sgd_policies *ps, struct sgd_policy *p)
 
 struct sg_policy *sgd_policy_parsed(struct sgd_policy *p, struct sg_err *err)
 {
-	if (!p->policy && sg_policy_resolve(NULL, p->language, &p->policy, err) < 0)
+	if (!p->policy && sg_policy_resolve_widened(NULL, p->language, p->widen, &p->policy, err) < 0)
 		p->policy = NULL;
 	return p->policy;
 }

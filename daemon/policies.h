@@ -13,6 +13,7 @@ struct sgd_policy {
 	struct sgd_policy *next;
 	unsigned users;
 	const struct sg_builtin *builtin; /* NULL: from a text */
+	unsigned widen;                   /* SG_WIDEN_* */
 	unsigned generation;              /* of the daemon's own policy file; 0: of a client's text */
 	char *text;
 	size_t size;
@@ -40,11 +41,11 @@ struct sgd_policies {
 };
 
 /*
- * A policy for a language. text NULL: the daemon's own file, else the built-in ones; otherwise size bytes of a file
- * called name. *out: one use, to be given back. Errors: of the text, with positions; -ENOSPC.
+ * A policy for a language, widened by SG_WIDEN_*. text NULL: the daemon's own file, else the built-in ones; otherwise
+ * size bytes of a file called name. *out: one use, to be given back. Errors: of the text, with positions; -ENOSPC.
  */
-int sgd_policy_get(struct sgd_policies *ps, const char *language, const char *text, size_t size, const char *name,
-		   struct sgd_policy **out, struct sg_err *err);
+int sgd_policy_get(struct sgd_policies *ps, const char *language, unsigned widen, const char *text, size_t size,
+		   const char *name, struct sgd_policy **out, struct sg_err *err);
 void sgd_policy_put(struct sgd_policies *ps, struct sgd_policy *p);
 /* Parsed, for explaining and for rulesets. NULL with *err. Belongs to p. */
 struct sg_policy *sgd_policy_parsed(struct sgd_policy *p, struct sg_err *err);

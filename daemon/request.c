@@ -20,7 +20,7 @@ struct request {
 	const struct sg_wire_launch *w;
 	const int32_t *numbers;
 	const char *inline_strings;
-	int cwd, *given, strings_fd, policy_fd;
+	int cwd, *given, strings_fd, policy_fd, landlock_fd;
 	bool alone; /* the client may do it by itself */
 };
 
@@ -38,7 +38,8 @@ static int parse(struct request *r, const void *packet, size_t size, int *fds, i
 	if (!memchr(w->language, '\0', sizeof(w->language)) || !w->language[0])
 		return sg_err_set(err, EPROTO, "the name of the language is not terminated");
 	if (w->n_fds > SG_HEIR_FDS || w->strings_size > SG_PROTO_STRINGS_MAX || w->policy_size > SG_POLICY_MAX_BYTES ||
-	    !w->n_argv || w->n_argv > w->strings_size || w->n_env > w->strings_size || w->umask > 0777)
+	    !w->n_argv || w->n_argv > w->strings_size || w->n_env > w->strings_size || w->umask > 0777 ||
+	    w->n_missing > SG_PROTO_SENTENCES || w->n_degraded > SG_PROTO_SENTENCES || w->widen > 0xffff)
 		return sg_err_set(err, EPROTO, "a number in the request is out of range");
 	rest = size - sizeof(*w);
 	if (rest < w->n_fds * sizeof(int32_t))
@@ -46,7 +47,8 @@ static int parse(struct request *r, const void *packet, size_t size, int *fds, i
 	rest -= w->n_fds * sizeof(int32_t);
 	if (rest != (w->flags & SG_WIRE_STRINGS_FD ? 0 : w->strings_size))
 		return sg_err_set(err, EPROTO, "the request is not as long as it says");
-	want = 1 + (int)w->n_fds + !!(w->flags & SG_WIRE_STRINGS_FD) + !!(w->flags & SG_WIRE_POLICY_FD);
+	want = 1 + (int)w->n_fds + !!(w->flags & SG_WIRE_STRINGS_FD) + !!(w->flags & SG_WIRE_POLICY_FD) +
+	       !!(w->flags & SG_WIRE_LANDLOCK_FD);
 	if (n_fds != want)
 		return sg_err_set(err, EPROTO, "the request carries %d descriptors and says %d", n_fds, want);
 	r->w = w;
@@ -65,8 +67,10 @@ static int parse(struct request *r, const void *packet, size_t size, int *fds, i
 	}
 	r->cwd = fds[0];
 	r->given = fds + 1;
-	r->strings_fd = w->flags & SG_WIRE_STRINGS_FD ? fds[1 + w->n_fds] : -1;
-	r->policy_fd = w->flags & SG_WIRE_POLICY_FD ? fds[n_fds - 1] : -1;
+	fds += 1 + w->n_fds;
+	r->strings_fd = w->flags & SG_WIRE_STRINGS_FD ? *fds++ : -1;
+	r->policy_fd = w->flags & SG_WIRE_POLICY_FD ? *fds++ : -1;
+	r->landlock_fd = w->flags & SG_WIRE_LANDLOCK_FD ? *fds : -1;
 	return 0;
 }
 
@@ -89,7 +93,7 @@ static int take_strings(struct request *r, struct sgd_box *b, const char **polic
 {
 	const struct sg_wire_launch *w = r->w;
 	struct sgd_job *j = b->job;
-	size_t total = (size_t)w->n_argv + w->n_env + 2, at = 0;
+	size_t first = 2 + (size_t)w->n_argv + w->n_env, total = first + w->n_missing + w->n_degraded, at = 0;
 	void *map;
 	int rc;
 
@@ -122,8 +126,11 @@ static int take_strings(struct request *r, struct sgd_box *b, const char **polic
 			*policy_name = text;
 		else if (i < 2 + (size_t)w->n_argv)
 			j->argv[i - 2] = text;
-		else
+		else if (i < first)
 			j->env[i - 2 - w->n_argv] = text;
+		else
+			json_array_append_new(i - first < w->n_missing ? b->launch.not_enforced : b->launch.degraded,
+					      sg_json_text(text));
 	}
 	if (at != w->strings_size || !*b->plan.path)
 		return sg_err_set(err, EPROTO, "there are more strings than the request says, or no program");
@@ -139,11 +146,11 @@ static int take_policy(struct request *r, struct sgd_box *b, const char *name, s
 	int rc;
 
 	if (r->policy_fd < 0)
-		return sgd_policy_get(ps, r->w->language, NULL, 0, "", &b->policy, err);
+		return sgd_policy_get(ps, r->w->language, r->w->widen, NULL, 0, "", &b->policy, err);
 	rc = map_sealed(r->policy_fd, r->w->policy_size, &text, "the policy", err);
 	if (rc)
 		return rc;
-	rc = sgd_policy_get(ps, r->w->language, text, r->w->policy_size, name, &b->policy, err);
+	rc = sgd_policy_get(ps, r->w->language, r->w->widen, text, r->w->policy_size, name, &b->policy, err);
 	munmap(text, r->w->policy_size);
 	return rc;
 }
@@ -236,6 +243,7 @@ static int set_up(struct request *r, struct sgd_box *b, struct sg_err *err)
 	b->plan.language = b->policy->language;
 	b->plan.filter = b->policy->filter;
 	b->plan.filter.owned = NULL;
+	b->session.widen = r->w->widen;
 	b->plan.limits = b->policy->limits;
 	sg_limits_merge(&b->plan.limits, &b->options.limits);
 	if (b->plan.limits.output) {
@@ -266,40 +274,24 @@ static int set_up(struct request *r, struct sgd_box *b, struct sg_err *err)
 }
 
 /*
- * The ruleset is the same for every sandbox as long as the root directory is: it costs more to build than all else.
- * One that a child adds its own directory in /proc to is not shared.
+ * The client's ruleset for its own program. What it can do at most is too little for the client: the program has the
+ * client's user and no privilege either way.
  */
-static void add_landlock(struct sgd *d, struct sgd_box *b)
+static int take_landlock(struct request *r, struct sgd_box *b, struct sg_err *err)
 {
-	struct sg_landlock_rules rules = {.cgroup_dir = d->parent.path};
-	struct sg_err why = {0};
-	struct stat st;
+	struct sg_landlock *l = &b->launch.landlock;
 
-	if (stat("/", &st) < 0)
-		st.st_mtim = (struct timespec){0};
-	if (d->landlock.fd >= 0 && d->landlock_of[0] == (uint64_t)st.st_mtim.tv_sec &&
-	    d->landlock_of[1] == (uint64_t)st.st_mtim.tv_nsec) {
-		b->launch.landlock = d->landlock;
-		b->launch.landlock.fd = fcntl(d->landlock.fd, F_DUPFD_CLOEXEC, 3);
-		if (b->launch.landlock.fd >= 0)
-			return;
+	if (r->landlock_fd < 0)
+		return 0;
+	if (strncmp(r->d->parent.path, "/sys/", 5) != 0) {
+		r->alone = true;
+		return sg_err_set(err, ENOTSUP, "cgroup2 is mounted at %s and not below /sys", r->d->parent.base);
 	}
-	if (sg_landlock_build(&b->launch.landlock, &rules, &why) < 0) {
-		sg_launch_degrade(
-			&b->launch,
-			"no Landlock: %s; a program with the right user id can write to kernel file systems and "
-			"trace processes outside",
-			why.message);
-		return;
-	}
-	if (b->launch.landlock.own_proc)
-		return;
-	if (d->landlock.fd >= 0)
-		close(d->landlock.fd);
-	d->landlock = b->launch.landlock;
-	d->landlock.fd = fcntl(b->launch.landlock.fd, F_DUPFD_CLOEXEC, 3);
-	d->landlock_of[0] = (uint64_t)st.st_mtim.tv_sec;
-	d->landlock_of[1] = (uint64_t)st.st_mtim.tv_nsec;
+	l->fd = fcntl(r->landlock_fd, F_DUPFD_CLOEXEC, 3);
+	if (l->fd < 0)
+		return sg_err_set(err, errno, "no more descriptors: %s", strerror(errno));
+	l->own_proc = r->w->own_proc;
+	return 0;
 }
 
 static int start(struct request *r, struct sgd_box *b, const void *packet, size_t size, int *fds, int n_fds,
@@ -322,9 +314,10 @@ static int start(struct request *r, struct sgd_box *b, const void *packet, size_
 		rc = take_policy(r, b, policy_name, err);
 	if (!rc)
 		rc = set_up(r, b, err);
+	if (!rc)
+		rc = take_landlock(r, b, err);
 	if (rc)
 		return rc;
-	add_landlock(r->d, b);
 	sigemptyset(&mask);
 	memcpy(&mask, &r->w->mask, sizeof(r->w->mask));
 	return sg_spawn_begin(&b->launch, &b->job->spawn, &b->job->heir, &mask, 0, err);

@@ -210,7 +210,7 @@ static int start(struct sgd *d, struct sg_err *err)
 	json_t *changed = NULL;
 	int rc = protect(err);
 
-	d->landlock.fd = d->parent.dirfd = -1;
+	d->parent.dirfd = -1;
 	d->started = sg_clock_ns(CLOCK_BOOTTIME);
 	if (!rc)
 		rc = sgd_loop_open(&d->loop, err);

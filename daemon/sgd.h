@@ -42,8 +42,6 @@ struct sgd {
 	uint64_t serial;
 	uint64_t started; /* when this daemon started: part of the ids */
 	bool stopping;
-	struct sg_landlock landlock; /* the ruleset that launches share, fd -1: none yet */
-	uint64_t landlock_of[2];     /* what of the root directory it was made from */
 	struct {
 		uint64_t launches, failed, attaches, adopted, reloads, reloads_failed, refused, orphans;
 	} count;
@@ -92,6 +90,7 @@ struct sgd_box {
 	struct sgd_source events; /* cgroup.events */
 	uint64_t deadline;        /* next look, CLOCK_MONOTONIC; 0: none */
 	uint64_t ending_ns;       /* since when it is */
+	uint32_t pending;         /* signals that came too early, bit N */
 	unsigned removals;        /* attempts to remove the cgroup */
 };
 
@@ -99,6 +98,8 @@ struct sgd_box *sgd_box_new(struct sgd *d);
 void sgd_box_free(struct sgd_box *b);
 /* Watches what the sandbox now waits for. */
 void sgd_box_sync(struct sgd_box *b);
+/* Passes a signal on to the first process, as soon as that is one of the program. */
+void sgd_box_signal(struct sgd_box *b, int sig);
 /* Kills every process. */
 void sgd_box_kill(struct sgd_box *b);
 /* What ended it may be told after it is gone. */

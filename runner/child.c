@@ -159,6 +159,38 @@ static int move_up(const struct sg_child *c, int fd, int above)
 	return (int)rc;
 }
 
+/*
+ * The rest of the daemon's descriptors: closed now and not by exec, which may never come where a file system hangs.
+ * Copies here would keep alive what the daemon closes.
+ */
+static void close_others(const struct sg_child *c)
+{
+	int keep[SG_HEIR_FDS + 5], n = 0;
+	unsigned from = 3;
+
+	keep[n++] = c->report;
+	keep[n++] = c->wait;
+	keep[n++] = c->landlock_fd;
+	keep[n++] = c->cwd;
+	for (int i = 0; i < c->heir->n_fds; i++)
+		keep[n++] = c->heir->to[i];
+	for (int i = 1; i < n; i++) {
+		int fd = keep[i], at = i;
+
+		for (; at > 0 && keep[at - 1] > fd; at--)
+			keep[at] = keep[at - 1];
+		keep[at] = fd;
+	}
+	for (int i = 0; i < n; i++) {
+		if (keep[i] < (int)from)
+			continue;
+		if (keep[i] > (int)from)
+			(void)sys(SYS_close_range, from, keep[i] - 1, 0, 0);
+		from = (unsigned)keep[i] + 1;
+	}
+	(void)sys(SYS_close_range, from, ~0U, 0, 0);
+}
+
 static void take_fds(struct sg_child *c)
 {
 	const struct sg_heir *h = c->heir;
@@ -183,6 +215,7 @@ static void take_fds(struct sg_child *c)
 	for (int fd = 0; fd <= 2; fd++)
 		if (!given[fd])
 			(void)sys(SYS_close, fd, 0, 0, 0);
+	close_others(c);
 }
 
 static void take_signals(const struct sg_child *c)

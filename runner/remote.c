@@ -2,6 +2,7 @@
 #include "runner/remote.h"
 
 #include "runner/child.h"
+#include "runner/confine.h"
 #include "runner/launch.h"
 #include "runner/monitor.h"
 #include "supervisor/client.h"
@@ -51,7 +52,7 @@ struct request {
 	size_t n_fds;
 	char *strings;
 	size_t strings_size, strings_cap;
-	int owned[3]; /* descriptors to close */
+	int owned[4]; /* descriptors to close */
 	int n_owned;
 };
 
@@ -76,7 +77,23 @@ static int add_string(struct request *r, const char *text)
 	return 0;
 }
 
-static int add_strings(struct request *r, const struct sg_plan *plan, struct sg_err *err)
+static int add_sentences(struct request *r, const json_t *list, uint32_t *n)
+{
+	size_t i;
+	json_t *text;
+	int rc = 0;
+
+	json_array_foreach(list, i, text)
+	{
+		if (rc || *n == SG_PROTO_SENTENCES)
+			break;
+		rc = add_string(r, json_string_value(text));
+		++*n;
+	}
+	return rc;
+}
+
+static int add_strings(struct request *r, const struct sg_plan *plan, const struct sg_launch *l, struct sg_err *err)
 {
 	int rc = add_string(r, plan->path);
 
@@ -86,6 +103,10 @@ static int add_strings(struct request *r, const struct sg_plan *plan, struct sg_
 		rc = add_string(r, *p);
 	for (char **p = plan->env; !rc && *p; p++, r->head.n_env++)
 		rc = add_string(r, *p);
+	if (!rc)
+		rc = add_sentences(r, l->not_enforced, &r->head.n_missing);
+	if (!rc)
+		rc = add_sentences(r, l->degraded, &r->head.n_degraded);
 	if (rc)
 		return sg_err_set(err, ENOMEM, "out of memory");
 	if (r->strings_size > SG_PROTO_STRINGS_MAX)
@@ -161,9 +182,10 @@ static uint64_t ignored_signals(void)
 	return set;
 }
 
-static int send_request(int fd, const struct sg_plan *plan, uint32_t flags, const struct sg_signals *sig,
+static int send_request(int fd, const struct sg_launch *l, uint32_t flags, const struct sg_signals *sig,
 			struct sg_err *err)
 {
+	const struct sg_plan *plan = l->plan;
 	const struct sg_options *o = plan->options;
 	struct request r = {.head = {.limits_size = sizeof(r.head.limits), .limits = o->limits}};
 	struct sg_wire_launch *h = &r.head;
@@ -179,7 +201,7 @@ static int send_request(int fd, const struct sg_plan *plan, uint32_t flags, cons
 		add_fd(&r, n);
 	for (int i = 0; i < plan->n_fds; i++)
 		add_fd(&r, plan->fds[i]);
-	rc = add_strings(&r, plan, err);
+	rc = add_strings(&r, plan, l, err);
 	h->flags = flags | (plan->set_ids ? SG_WIRE_IDS : 0);
 	if (!rc && r.strings_size > SG_PROTO_STRINGS_INLINE) {
 		struct iovec strings = {.iov_base = r.strings, .iov_len = r.strings_size};
@@ -191,6 +213,11 @@ static int send_request(int fd, const struct sg_plan *plan, uint32_t flags, cons
 	}
 	if (!rc && o->policy_file)
 		rc = add_policy(&r, o->policy_file, err);
+	if (!rc && l->landlock.fd >= 0) {
+		h->flags |= SG_WIRE_LANDLOCK_FD;
+		h->own_proc = l->landlock.own_proc;
+		r.fds[r.n_fds++] = l->landlock.fd;
+	}
 	if (!rc && strlen(plan->language) >= sizeof(h->language))
 		rc = sg_err_set(err, EINVAL, "--lang %s: too long for the name of a language", plan->language);
 	if (rc)
@@ -200,6 +227,7 @@ static int send_request(int fd, const struct sg_plan *plan, uint32_t flags, cons
 	h->require = (uint32_t)o->require;
 	h->umask = umask(0);
 	(void)umask(h->umask);
+	h->widen = plan->widen;
 	h->uid = plan->uid;
 	h->gid = plan->gid;
 	memcpy(&h->mask, &sig->mask, sizeof(h->mask));
@@ -335,7 +363,7 @@ static int loop(struct remote *r, struct sg_err *err)
 	return 0;
 }
 
-int sg_remote_run(int fd, const struct sg_plan *plan, struct sg_stream *stream, int *status, char why[200],
+int sg_remote_run(int fd, struct sg_plan *plan, struct sg_stream *stream, int *status, char why[200],
 		  struct sg_err *err)
 {
 	const struct sg_options *o = plan->options;
@@ -344,18 +372,33 @@ int sg_remote_run(int fd, const struct sg_plan *plan, struct sg_stream *stream, 
 	uint32_t flags = (o->audit ? SG_WIRE_AUDIT : 0) | (o->stats ? SG_WIRE_STATS : 0) |
 			 (o->seccomp ? 0 : SG_WIRE_NO_SECCOMP) | (o->detach ? SG_WIRE_DETACH | SG_WIRE_KEEP : 0) |
 			 (o->keep ? SG_WIRE_KEEP : 0) | (o->require_limits ? SG_WIRE_REQUIRE_LIMITS : 0);
+	struct sg_session none = {.stream.fd = -1};
+	struct sg_launch l;
 	int rc;
 
+	/*
+	 * The ruleset is made here: its rules name files, and who else should open what the caller names. It serves the
+	 * caller alone; what protects others from the program does not rest on it.
+	 */
+	sg_launch_init(&l, plan, &none);
+	l.tier = SG_TIER_BPF;
+	l.filter = o->seccomp && !o->audit;
+	rc = sg_launch_confine(&l, err);
+	if (rc) {
+		sg_launch_release(&l);
+		return rc;
+	}
 	if (stream->terminal)
 		flags |= SG_WIRE_HUMAN;
 	if (stream->fd < 0)
 		flags |= SG_WIRE_QUIET;
 	r.buf = malloc(SG_PROTO_PACKET_MAX);
 	if (!r.buf)
-		return sg_err_set(err, ENOMEM, "out of memory");
-	rc = sg_signals_take(&r.signals, err);
+		rc = sg_err_set(err, ENOMEM, "out of memory");
 	if (!rc)
-		rc = send_request(fd, plan, flags, &r.signals, err);
+		rc = sg_signals_take(&r.signals, err);
+	if (!rc)
+		rc = send_request(fd, &l, flags, &r.signals, err);
 	if (!rc)
 		rc = loop(&r, err);
 	(void)sg_stream_flush(stream, FLUSH_MS);
@@ -363,6 +406,7 @@ int sg_remote_run(int fd, const struct sg_plan *plan, struct sg_stream *stream, 
 		rc = 1;
 	if (rc)
 		sg_signals_give_back(&r.signals);
+	sg_launch_release(&l);
 	*status = r.status;
 	free(r.buf);
 	return rc;

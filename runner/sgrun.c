@@ -45,6 +45,8 @@ static int through_daemon(struct sg_plan *plan, struct sg_stream *stream, int *s
 
 	if (rc == 0)
 		rc = sg_remote_run(fd, plan, stream, status, plan->no_daemon, err);
+	if (rc == 1)
+		*status = SG_EXIT_FAILED;
 	if (rc == 1 && o->daemon && strcmp(o->daemon, "auto") && strcmp(o->daemon, "off"))
 		return sg_err_set(err, ENOTSUP, "sgd cannot run this: %s", plan->no_daemon);
 	if (rc == 1 && (o->detach || o->keep))
@@ -65,15 +67,13 @@ static int run(const struct sg_options *o)
 	snprintf(id, sizeof(id), "%d-%llx", (int)getpid(), (unsigned long long)sg_clock_ns(CLOCK_BOOTTIME));
 	if (sg_session_open(&session, id, o->verdicts, &err) < 0)
 		return fail(&err, SG_EXIT_FAILED);
-	if (sg_plan_program(&plan, o, &status, &err) < 0)
+	if (sg_plan_program(&plan, o, &status, &err) < 0 || sg_plan_policy(&plan, &err) < 0)
 		goto failed;
 	rc = through_daemon(&plan, &session.stream, &status, &err);
 	if (rc < 0)
 		goto failed;
 	if (rc == 0)
 		goto out;
-	if (sg_plan_policy(&plan, &err) < 0)
-		goto failed;
 	session.language = plan.language;
 	session.policy_source = plan.policy_source;
 	session.policy_digest = plan.policy_digest;

@@ -17,6 +17,7 @@
 #define SG_PROTO_FDS_MAX 72             /* descriptors in one packet */
 #define SG_PROTO_STRINGS_INLINE (48U << 10)
 #define SG_PROTO_STRINGS_MAX (6U << 20) /* path, arguments and environment: what an exec takes at most */
+#define SG_PROTO_SENTENCES 64           /* of each kind, for the start record */
 #define SG_PROTO_MAGIC 0x31444753U      /* "SGD1" */
 
 enum sg_wire_type {
@@ -39,23 +40,26 @@ struct sg_wire_hdr {
 	uint32_t pad;
 };
 
-#define SG_WIRE_AUDIT (1U << 0)      /* --mode audit */
-#define SG_WIRE_STATS (1U << 1)      /* --stats */
-#define SG_WIRE_NO_SECCOMP (1U << 2) /* --seccomp off */
-#define SG_WIRE_HUMAN (1U << 3)      /* records as text for people */
-#define SG_WIRE_QUIET (1U << 4)      /* no records to this client; the daemon's log has them */
-#define SG_WIRE_DETACH (1U << 5)     /* the sandbox outlives the connection */
-#define SG_WIRE_KEEP (1U << 6)       /* it outlives the daemon */
-#define SG_WIRE_IDS (1U << 7)        /* uid and gid are meant: for root only */
-#define SG_WIRE_STRINGS_FD (1U << 8) /* the strings are in a sealed memfd, not behind the structure */
-#define SG_WIRE_POLICY_FD (1U << 9)  /* a policy file's text is in a sealed memfd */
+#define SG_WIRE_AUDIT (1U << 0)           /* --mode audit */
+#define SG_WIRE_STATS (1U << 1)           /* --stats */
+#define SG_WIRE_NO_SECCOMP (1U << 2)      /* --seccomp off */
+#define SG_WIRE_HUMAN (1U << 3)           /* records as text for people */
+#define SG_WIRE_QUIET (1U << 4)           /* no records to this client; the daemon's log has them */
+#define SG_WIRE_DETACH (1U << 5)          /* the sandbox outlives the connection */
+#define SG_WIRE_KEEP (1U << 6)            /* it outlives the daemon */
+#define SG_WIRE_IDS (1U << 7)             /* uid and gid are meant: for root only */
+#define SG_WIRE_STRINGS_FD (1U << 8)      /* the strings are in a sealed memfd, not behind the structure */
+#define SG_WIRE_POLICY_FD (1U << 9)       /* a policy file's text is in a sealed memfd */
 #define SG_WIRE_REQUIRE_LIMITS (1U << 10) /* --require-limits */
-#define SG_WIRE_FLAGS ((1U << 11) - 1)
+#define SG_WIRE_LANDLOCK_FD (1U << 11)    /* a Landlock ruleset for the program */
+#define SG_WIRE_FLAGS ((1U << 12) - 1)
 
 /*
  * Followed by n_fds numbers (int32_t) and, unless SG_WIRE_STRINGS_FD, strings_size bytes of strings, each terminated:
- * path of the program, name of the policy file ("" without one), n_argv arguments, n_env variables.
- * Descriptors: working directory; one for each number; then the strings, then the policy, where flags say so.
+ * path of the program, name of the policy file ("" without one), n_argv arguments, n_env variables, n_missing and
+ * n_degraded sentences for the start record.
+ * Descriptors: working directory; one for each number; then the strings, the policy and the ruleset, where flags say
+ * so.
  */
 struct sg_wire_launch {
 	struct sg_wire_hdr hdr;
@@ -64,11 +68,13 @@ struct sg_wire_launch {
 	uint32_t require; /* enum sg_tier, 0: none */
 	uint32_t umask;
 	uint32_t uid, gid;
-	uint32_t n_argv, n_env, n_fds;
+	uint32_t n_argv, n_env, n_fds, n_missing, n_degraded;
+	uint32_t widen; /* SG_WIDEN_*: what the command line adds to the policy's system calls */
 	uint32_t strings_size;
 	uint32_t policy_size;
 	uint32_t limits_size; /* sizeof(limits), checked first: another size is another version */
 	uint64_t mask;        /* signal mask of the program */
+	uint64_t own_proc;    /* rights that the ruleset lacks for the program's own directory in /proc */
 	uint64_t ignored;     /* signals it ignores from the start; bit N - 1 */
 	struct sg_limits limits;
 	char language[64];
