@@ -21,7 +21,7 @@ static __always_inline int sg_may_audit(const struct sg_ruleset *rs, __u64 nr)
 
 /*
  * See SG_OP_IN_SANDBOX. Numbers are looked up as the initial pid namespace counts them; a task in another one means
- * other tasks by them, so there only 0 is known to be its own. ctx: the number of the sandbox.
+ * other tasks by them, so there only 0 is known to be its own. ctx: a struct sg_where.
  */
 static __always_inline int sg_in_sandbox(void *ctx, __s32 pid)
 {
@@ -42,7 +42,22 @@ static __always_inline int sg_in_sandbox(void *ctx, __s32 pid)
 	    bpf_core_read(&level, sizeof(level), &self->level) || level != 0)
 		return 0;
 	proc = bpf_map_lookup_elem(&sg_processes, &key);
-	return proc && proc->sandbox == *(const __u32 *)ctx;
+	return proc && proc->sandbox == ((const struct sg_where *)ctx)->sandbox;
+}
+
+/*
+ * Not static and not inlined, so that the verifier takes it for a function of its own: inlined in the walk over 64
+ * rules it took half a second to load. Numbers only, because older kernels pass no pointers to such functions.
+ */
+__noinline int sg_rule_holds_at(__u32 policy, __u32 at, __u32 self, __u32 sandbox, __u32 scratch)
+{
+	const struct sg_ruleset *rs = bpf_map_lookup_elem(&sg_policies, &policy);
+	struct sg_where where = {.sandbox = sandbox};
+	struct sg_scratch *s = sg_scratch_get(scratch);
+
+	if (!rs || !s || at >= SG_RULES_MAX)
+		return 0; /* cannot be: the caller has looked both up */
+	return sg_rule_holds(&rs->rules[at], s->args, self, &where);
 }
 
 #endif

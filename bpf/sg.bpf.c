@@ -23,6 +23,17 @@
 
 static __always_inline int sg_in_sandbox(void *ctx, __s32 pid);
 #define SG_IN_SANDBOX(ctx, pid) sg_in_sandbox(ctx, pid)
+int sg_rule_holds_at(__u32 policy, __u32 at, __u32 self, __u32 sandbox, __u32 scratch);
+#define SG_RULE_HOLDS(rs, at, args, self, ctx) ((void)(args), sg_rule_holds_in(ctx, at, self))
+/* Of a call that is judged: the number of its sandbox, its policy, and where its arguments are. */
+struct sg_where {
+	__u32 sandbox;
+	__u32 policy;
+	__u32 scratch;
+};
+#define sg_rule_holds_in(where, at, self)                                                                              \
+	sg_rule_holds_at(((const struct sg_where *)(where))->policy, at, self,                                         \
+			 ((const struct sg_where *)(where))->sandbox, ((const struct sg_where *)(where))->scratch)
 #include "bpf/sg_abi.h"
 #include "bpf/sg_abi_check.h"
 
@@ -43,9 +54,10 @@ __u32 sg_test_origin = 0;
 SEC("raw_tp/sys_enter")
 int sg_test_decide(struct bpf_raw_tracepoint_args *ctx)
 {
+	struct sg_where where = {
+		.sandbox = (__u32)ctx->args[9], .policy = (__u32)ctx->args[0], .scratch = SG_SCRATCH_TEST};
+	const struct sg_ruleset *rs = bpf_map_lookup_elem(&sg_policies, &where.policy);
 	struct sg_scratch *s = sg_scratch_get(SG_SCRATCH_TEST);
-	__u32 policy = (__u32)ctx->args[0], index = (__u32)ctx->args[9];
-	const struct sg_ruleset *rs = bpf_map_lookup_elem(&sg_policies, &policy);
 	struct sg_decision d;
 
 	if (!s || !rs)
@@ -57,7 +69,7 @@ int sg_test_decide(struct bpf_raw_tracepoint_args *ctx)
 	s->args[3] = ctx->args[5];
 	s->args[4] = ctx->args[6];
 	s->args[5] = ctx->args[7];
-	d = sg_ruleset_decide(rs, ctx->args[1], s->args, (__u32)ctx->args[8], &index);
+	d = sg_ruleset_decide(rs, ctx->args[1], s->args, (__u32)ctx->args[8], &where);
 	sg_test_origin = d.origin;
 	/* the short way out must never say yes where the rules say anything else */
 	if (sg_allowed_outright(rs, ctx->args[1]) && d.action != SG_ACTION_ALLOW)

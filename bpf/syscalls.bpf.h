@@ -27,9 +27,10 @@ static __always_inline int sg_status_read(__u32 *status)
 
 /* Everything that is not allowed outright. */
 static __always_inline int sg_enter_slow(struct bpf_raw_tracepoint_args *ctx, struct sg_sandbox *sb, __u32 index,
-					 const struct sg_ruleset *rs, __u8 abi)
+					 const struct sg_ruleset *rs, __u32 policy, __u8 abi)
 {
 	struct sg_decision d = {.action = SG_ACTION_KILL, .err = 0, .origin = SG_ORIGIN_UNLISTED};
+	struct sg_where where = {.sandbox = index, .policy = policy, .scratch = SG_SCRATCH_ENTER};
 	struct sg_scratch *s = sg_scratch_get(SG_SCRATCH_ENTER);
 	__u32 flags = sb->flags;
 	struct sg_event_syscall *ev;
@@ -45,7 +46,7 @@ static __always_inline int sg_enter_slow(struct bpf_raw_tracepoint_args *ctx, st
 		SG_COUNT(index, helper_failed);
 	sg_arch_args(&s->regs, abi, s->args);
 	if (readable && rs && abi == SG_ABI_NATIVE)
-		d = sg_ruleset_decide(rs, (__u32)ctx->args[1], s->args, sb->self, &index);
+		d = sg_ruleset_decide(rs, (__u32)ctx->args[1], s->args, sb->self, &where);
 
 	if (d.action == SG_ACTION_ALLOW || ((flags & SG_SANDBOX_SECCOMP) && d.action != SG_ACTION_AUDIT)) {
 		if (flags & SG_SANDBOX_COUNT)
@@ -132,7 +133,7 @@ int sg_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 			SG_COUNT(index, allowed);
 		return 0;
 	}
-	return sg_enter_slow(ctx, sb, index, rs, abi);
+	return sg_enter_slow(ctx, sb, index, rs, policy, abi);
 }
 
 SEC("raw_tp/sys_exit")

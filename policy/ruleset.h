@@ -122,6 +122,30 @@ static inline __attribute__((always_inline)) int sg_cond_holds(const struct sg_c
 	}
 }
 
+static inline __attribute__((always_inline)) int sg_rule_holds(const struct sg_rule *r, const __u64 *args, __u32 self,
+							       void *ctx)
+{
+	__u32 j;
+
+	for (j = 0; j < SG_CONDS_MAX; j++) {
+		if (j >= r->n_conds)
+			break;
+		if (!sg_cond_holds(&r->cond[j], args[r->cond[j].arg < SG_ARGS ? r->cond[j].arg : 0], self, ctx))
+			return 0;
+	}
+	return r->n_conds != 0;
+}
+
+/* BPF programs put a call in its place: the verifier then looks at one rule once, and not at each in turn. */
+#ifndef SG_RULE_HOLDS
+#define SG_RULE_HOLDS(rs, at, args, self, ctx) sg_rule_holds(&(rs)->rules[at], args, self, ctx)
+#endif
+#ifdef __bpf__ /* the compiler must make the pointer here, where the verifier knows that it is within bounds */
+#define SG_RULE_KEEP(r) __asm__ volatile("" : "+r"(r))
+#else
+#define SG_RULE_KEEP(r) ((void)0)
+#endif
+
 /*
  * Decides one native-ABI system call. Other ABIs (i386, x32) are never looked up here: their callers kill.
  * args: the six register values. self: pid of the sandbox's first process, 0 when unknown. ctx: for SG_IN_SANDBOX.
@@ -131,7 +155,7 @@ sg_ruleset_decide(const struct sg_ruleset *rs, __u64 nr, const __u64 *args, __u3
 {
 	struct sg_decision d = {.action = rs->unlisted_action, .err = rs->unlisted_err, .origin = SG_ORIGIN_UNLISTED};
 	const struct sg_entry *e;
-	__u32 i, j;
+	__u32 i;
 
 	if (nr >= SG_NR_MAX)
 		return d;
@@ -139,21 +163,12 @@ sg_ruleset_decide(const struct sg_ruleset *rs, __u64 nr, const __u64 *args, __u3
 	for (i = 0; i < SG_RULES_PER_NR && i < e->n_rules; i++) {
 		__u32 at = (__u32)e->first_rule + i;
 		const struct sg_rule *r;
-		int all = 1;
 
 		if (at >= SG_RULES_MAX)
 			break;
 		r = &rs->rules[at];
-		for (j = 0; j < SG_CONDS_MAX; j++) {
-			if (j >= r->n_conds)
-				break;
-			if (!sg_cond_holds(&r->cond[j], args[r->cond[j].arg < SG_ARGS ? r->cond[j].arg : 0], self,
-					   ctx)) {
-				all = 0;
-				break;
-			}
-		}
-		if (all && r->n_conds) {
+		SG_RULE_KEEP(r);
+		if (SG_RULE_HOLDS(rs, at, args, self, ctx)) {
 			d.action = r->action;
 			d.err = r->err;
 			d.origin = r->origin;
