@@ -130,7 +130,7 @@ static int add_venv(struct sg_plan *plan, struct sg_err *err)
 	const char *slash = strrchr(plan->path, '/'), *prefix, *bin, *real;
 	struct stat st;
 
-	if (!slash || slash == plan->path)
+	if (!slash || slash == plan->path || sg_path_within(plan->path, "/usr"))
 		return 0;
 	bin = copy(plan, plan->path, (size_t)(slash - plan->path));
 	real = bin ? real_path(plan, plan->base, bin, &st) : NULL;
