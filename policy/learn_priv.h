@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SG_LEARN_PRIV_H
+#define SG_LEARN_PRIV_H
+
+#include "policy/learn.h"
+
+/* Between policy/learn.c and policy/learn_file.c. */
+
+#define NOTES_MAX 6      /* places named for one rule */
+#define RUNS_MAX 16      /* command lines kept */
+#define SHAPES_PER_NR 32 /* more of one call, and it is allowed as such: a policy has room for 64 rules of a call */
+#define MAGIC "# Learnt by sgrun --learn from "
+
+/* Words, sorted, each once; the first `max` of them. The union of two such sets does not depend on who came first. */
+struct sg_words {
+	char **word;
+	size_t n, max;
+	bool more; /* some were left out */
+};
+
+struct sg_shape {
+	uint32_t nr;
+	char name[40];
+	char *cond; /* "": the call as such */
+	struct sg_words notes;
+};
+
+struct sg_learn {
+	char language[64], from[64];
+	struct sg_policy *base;  /* of from */
+	struct sg_shape *shapes; /* sorted by name, then condition */
+	size_t n, room;
+	struct sg_words runs;
+	uint64_t n_runs, lost;
+};
+
+/*
+ * What a run may do or not do by mere timing: waiting for a lock or not, giving memory back or not, being interrupted
+ * or not; and the end. Sorted.
+ */
+#define SG_LEARN_TIMING "brk", "exit", "exit_group", "futex", "munmap", "restart_syscall", "rt_sigreturn", "sched_yield"
+/* What these do is said in memory, where no filter can look; every runtime does without. */
+#define SG_LEARN_REFUSED "clone3", "io_uring_setup"
+
+int sg_learn_no_memory(struct sg_err *err);
+int sg_words_add(struct sg_words *w, const char *text, struct sg_err *err);
+/* The shape, made now if it is new. */
+int sg_learn_insert(struct sg_learn *l, uint32_t nr, const char *name, const char *cond, struct sg_shape **out,
+		    struct sg_err *err);
+
+#endif
