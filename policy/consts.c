@@ -81,6 +81,7 @@ static const struct sg_const c_clone[] = {
 	F(CLONE_NEWNET),
 	F(CLONE_IO),
 	{"CSIGNAL", 0xff, 0},
+	{"CLONE_EFFECTS", SG_CLONE_EFFECTS, 0},
 };
 static const struct sg_const c_newns[] = {
 	F(CLONE_NEWTIME), F(CLONE_NEWNS),  F(CLONE_NEWCGROUP), F(CLONE_NEWUTS), F(CLONE_NEWIPC),

@@ -2,6 +2,7 @@
 #ifndef SG_CONSTS_H
 #define SG_CONSTS_H
 
+#include <linux/sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -45,6 +46,13 @@ enum sg_family {
 	SG_FAMILY_SECCOMP,
 	SG_FAMILY_COUNT,
 };
+
+/* Bits of clone's flags that decide what comes of it; the rest says where thread ids and the TLS go. A policy has the
+ * name CLONE_EFFECTS for them. */
+#define SG_CLONE_EFFECTS                                                                                               \
+	(CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_VFORK | CLONE_PARENT | CLONE_PTRACE | CLONE_UNTRACED |        \
+	 CLONE_PIDFD | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |    \
+	 CLONE_NEWNET)
 
 /* A value x of the family contains this constant when (x & mask) == value. */
 struct sg_const {

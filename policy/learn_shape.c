@@ -4,7 +4,6 @@
 #include "policy/consts.h"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -99,16 +98,6 @@ static const struct {
 	{"seccomp", "op", EXACT},
 };
 
-/* Bits of clone's flags that decide what comes of it; the rest says where thread ids and the TLS go. */
-#define CLONE_MEANING                                                                                                  \
-	(CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_VFORK | CLONE_PARENT | CLONE_PTRACE | CLONE_UNTRACED |        \
-	 CLONE_PIDFD | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |    \
-	 CLONE_NEWNET)
-#define CLONE_MEANING_TEXT                                                                                             \
-	"CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_VFORK | CLONE_PARENT | CLONE_PTRACE | CLONE_UNTRACED | "      \
-	"CLONE_PIDFD | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | "  \
-	"CLONE_NEWNET"
-
 static void describe_memory(const char *syscall, const uint64_t *args, char *out, size_t size)
 {
 	const bool exec = args[2] & PROT_EXEC, write = args[2] & PROT_WRITE;
@@ -163,7 +152,7 @@ static void describe(const struct sg_arg *a, enum kind kind, const char *syscall
 		describe_value(a, v & S_IFMT, " & S_IFMT", out, size);
 		break;
 	case CLONE:
-		describe_value(a, v & CLONE_MEANING, " & (" CLONE_MEANING_TEXT ")", out, size);
+		describe_value(a, v & SG_CLONE_EFFECTS, " & CLONE_EFFECTS", out, size);
 		break;
 	case PID:
 		describe_pid(a, v, o, out, size);

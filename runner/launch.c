@@ -113,6 +113,8 @@ static int open_bpf(struct sg_launch *l, struct sg_err *err)
 		.only_cgroup = l->cg.id,
 		.only_level = l->cg.level,
 		.count_only = only_counts(l),
+		/* What is new must not be lost in a burst of what is known. */
+		.ring_bytes = l->plan->learn ? 16U << 20 : 0,
 	};
 
 	if (!may_bpf())
@@ -236,8 +238,11 @@ void sg_launch_init(struct sg_launch *l, struct sg_plan *plan, struct sg_session
 	l->degraded = json_array();
 	l->mechanisms = json_object();
 	l->not_enforced = json_array();
-	l->judge = (struct sg_judge){
-		.session = session, .members = &l->members, .audit = plan->options->audit, .forks.timer = -1};
+	l->judge = (struct sg_judge){.session = session,
+				     .members = &l->members,
+				     .audit = plan->options->audit,
+				     .learn = plan->learn,
+				     .forks.timer = -1};
 	l->members = (struct sg_members){.cg = &l->cg, .supervisor = getpid()};
 }
 

@@ -2,6 +2,7 @@
 #ifndef SG_RUNNER_LEARN_H
 #define SG_RUNNER_LEARN_H
 
+#include "policy/learn.h"
 #include "runner/launch.h"
 
 /* `sgrun --learn FILE`: a run that lets everything through and writes down what policy it would have needed. */

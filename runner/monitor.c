@@ -2,6 +2,7 @@
 #include "runner/monitor.h"
 
 #include "runner/child.h"
+#include "runner/learn.h"
 #include "supervisor/util.h"
 
 #include <errno.h>
@@ -97,6 +98,9 @@ static void consume_events(struct sg_watch *w)
 		w->l->drain(w->l->drain_ctx);
 	else if (w->l->bpf && sg_bpf_consume(w->l->bpf, sg_judge_event, &w->l->judge, &err) < 0)
 		sg_session_degrade(w->l->session, "%s", err.message);
+	if (w->l->bpf && w->l->judge.learnt && sg_learn_refresh(w->l, &err) < 0)
+		sg_session_degrade(w->l->session, "%s", err.message);
+	w->l->judge.learnt = false;
 }
 
 void sg_watch_deadline(struct sg_watch *w)

@@ -22,6 +22,8 @@ const char sg_options_help[] =
 	"  --net RULE            loopback, unix, unix:PATH, \"[listen] tcp|udp ADDRESS[/PREFIX][:PORT[-PORT]]\", "
 	"netlink\n"
 	"  --mode enforce|audit  kill on a violation (default), or only record it\n"
+	"  --learn FILE          let everything through and write the policy it would need; merges into FILE\n"
+	"  --from builtin[:NAME] learn only what that policy does not allow\n"
 	"how it is enforced\n"
 	"  --tier auto|lsm|bpf|unprivileged   use this tier (default: the best this host offers)\n"
 	"  --require TIER        refuse to run on less (exit 125)\n"
@@ -57,6 +59,8 @@ enum {
 	OPT_EXEC,
 	OPT_NET,
 	OPT_MODE,
+	OPT_LEARN,
+	OPT_FROM,
 	OPT_TIER,
 	OPT_REQUIRE,
 	OPT_SECCOMP,
@@ -93,6 +97,8 @@ static const struct option long_options[] = {
 	{"exec", required_argument, NULL, OPT_EXEC},
 	{"net", required_argument, NULL, OPT_NET},
 	{"mode", required_argument, NULL, OPT_MODE},
+	{"learn", required_argument, NULL, OPT_LEARN},
+	{"from", required_argument, NULL, OPT_FROM},
 	{"tier", required_argument, NULL, OPT_TIER},
 	{"require", required_argument, NULL, OPT_REQUIRE},
 	{"seccomp", required_argument, NULL, OPT_SECCOMP},
@@ -213,6 +219,14 @@ static int one(struct sg_options *o, int opt, const char *value, struct sg_err *
 		return choice("--mode", value, "audit", "enforce", &o->audit, err);
 	case OPT_SECCOMP:
 		return choice("--seccomp", value, "on", "off", &o->seccomp, err);
+	case OPT_LEARN:
+		o->learn_file = value;
+		return 0;
+	case OPT_FROM:
+		o->learn_from = value;
+		if (strcmp(value, "builtin") != 0 && strncmp(value, "builtin:", 8) != 0)
+			return sg_err_set(err, EINVAL, "--from %s: expected builtin or builtin:NAME", value);
+		return 0;
 	case OPT_TIER:
 		o->tier = parse_tier(value);
 		if (!o->tier && strcmp(value, "auto"))
@@ -298,6 +312,12 @@ int sg_options_parse(struct sg_options *o, int argc, char **argv, struct sg_err 
 		if (rc)
 			return rc;
 	}
+	if (o->learn_from && !o->learn_file)
+		return sg_err_set(err, EINVAL, "--from says where --learn FILE starts, and there is no --learn");
+	if (o->learn_file && (o->policy_file || o->audit || !o->seccomp))
+		return sg_err_set(err, EINVAL,
+				  "--learn lets everything through: it cannot be combined with --policy, "
+				  "--mode audit or --seccomp off");
 	o->argv = argv + optind;
 	if (!o->help && !o->version && !*o->argv)
 		return sg_err_set(err, EINVAL, "no program given; usage: sgrun [options] -- PROGRAM [ARG...]");

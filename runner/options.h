@@ -22,10 +22,12 @@ struct sg_option_access {
 struct sg_options {
 	const char *language; /* NULL: from the program's name */
 	const char *policy_file;
-	int tier;     /* enum sg_tier, 0: the best there is */
-	int require;  /* enum sg_tier, 0: none */
-	bool seccomp; /* false: --seccomp off */
-	bool audit;   /* --mode audit */
+	int tier;               /* enum sg_tier, 0: the best there is */
+	int require;            /* enum sg_tier, 0: none */
+	bool seccomp;           /* false: --seccomp off */
+	bool audit;             /* --mode audit */
+	const char *learn_file; /* --learn */
+	const char *learn_from; /* --from builtin[:NAME] */
 	bool stats;
 	const char *daemon; /* NULL: one that listens in the usual place, if any */
 	bool solo;          /* an option only this program itself can serve */

@@ -2,6 +2,7 @@
 #include "runner/plan.h"
 
 #include "runner/access.h"
+#include "runner/learn.h"
 #include "supervisor/util.h"
 
 #include <errno.h>
@@ -300,7 +301,7 @@ static int resolve_language(struct sg_plan *plan, struct sg_err *err)
 	plan->language = plan->options->language;
 	if (!plan->language)
 		plan->language = sg_language_of_program(plan->argv[0]);
-	if (plan->language)
+	if (plan->language || plan->options->learn_file)
 		return 0;
 	return sg_err_set(err, EINVAL,
 			  "cannot tell the language of %s from its name; say --lang NAME (python, javascript, java, "
@@ -334,6 +335,15 @@ static int resolve_policy(struct sg_plan *plan, struct sg_err *err)
 	struct sg_doc *doc = NULL;
 	int rc;
 
+	if (o->learn_file) {
+		rc = sg_learn_prepare(o, language, &plan->learn, &plan->policy, err);
+		if (rc)
+			return rc;
+		plan->language = sg_learn_language(plan->learn);
+		plan->policy_digest = sg_policy_digest(plan->policy);
+		plan->policy_source = sg_policy_source(plan->policy);
+		return sg_filter_compile(plan->policy, &plan->filter, err);
+	}
 	rc = sg_plan_widening(plan, err);
 	if (rc)
 		return rc;
@@ -496,5 +506,6 @@ void sg_plan_free(struct sg_plan *plan)
 	if (plan->filter.owned)
 		sg_filter_release(&plan->filter);
 	sg_policy_free(plan->policy);
+	sg_learn_free(plan->learn);
 	memset(plan, 0, sizeof(*plan));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runner/launch.h"
+#include "runner/learn.h"
 #include "runner/monitor.h"
 #include "runner/options.h"
 #include "runner/plan.h"
@@ -96,6 +97,9 @@ static int run(const struct sg_options *o)
 						    : strerror(launch.exec_errno));
 	launch.leaving = true;
 	sg_launch_end(&launch);
+	if (plan.learn && !launch.exec_errno &&
+	    sg_learn_finish(plan.learn, o->learn_file, plan.argv, session.lost_kernel, &err) < 0)
+		status = fail(&err, SG_EXIT_FAILED);
 	goto out;
 failed:
 	(void)fail(&err, status);

@@ -4,6 +4,7 @@
 #include "policy/seccomp.h"
 #include "runner/canary.h"
 #include "runner/doctor.h"
+#include "runner/learn.h"
 #include "runner/verbs_more.h"
 
 #include <stdio.h>
@@ -18,6 +19,7 @@ static const char usage[] =
 	"                                                         what was denied, in words, and the\n"
 	"                                                         policy line that would allow it\n"
 	"       sgrun policy diff [--json] [--lang NAME] A B       A, B: FILE or builtin:NAME\n"
+	"       sgrun policy merge FILE...                        what --learn wrote, put together\n"
 	"       sgrun policy list                                 the built-in policies\n"
 	"       sgrun doctor [--json]                             what this host offers\n";
 
@@ -191,6 +193,8 @@ static int policy(int argc, char **argv)
 		return each_policy(&a, a.n_rest ? a.rest[0] : NULL, explain_one);
 	if (!strcmp(argv[1], "diff") && a.n_rest == 2)
 		return diff(&a);
+	if (!strcmp(argv[1], "merge") && a.n_rest)
+		return sg_verb_merge(a.n_rest, a.rest);
 	if (!strcmp(argv[1], "list") && !a.n_rest)
 		return list();
 	fputs(usage, stderr);

@@ -106,7 +106,11 @@ static void answer(struct sg_judge *j, int listener, const struct seccomp_notif 
 	}
 	switch (d.action) {
 	case SG_ACTION_AUDIT:
-		(void)record_waiting(j, listener, n, &d, SG_ACTION_AUDIT, false, false);
+		if (j->learn)
+			j->learnt |= sg_learner_see(j->learn, &oracle, (pid_t)n->pid, NULL, (uint32_t)n->data.nr, args,
+						    n->data.instruction_pointer);
+		else
+			(void)record_waiting(j, listener, n, &d, SG_ACTION_AUDIT, false, false);
 		break;
 	case SG_ACTION_ALLOW:
 		break;
@@ -220,6 +224,7 @@ static void record_event(struct sg_judge *j, const struct sg_event_syscall *e)
 		.origin = e->origin,
 		.prevented = had_no_effect(e),
 	};
+	struct sg_oracle oracle = {.self = j->self, .in_sandbox = member, .ctx = (void *)j->members};
 	struct sg_err err = {0};
 	const struct sg_policy *p;
 
@@ -227,6 +232,10 @@ static void record_event(struct sg_judge *j, const struct sg_event_syscall *e)
 	for (size_t i = 0; i < SG_ARGS; i++)
 		c.args[i] = e->args[i];
 	c.forbidden = c.action != SG_ACTION_AUDIT || e->violation;
+	if (j->learn && !c.forbidden) {
+		j->learnt |= sg_learner_see(j->learn, &oracle, c.pid, c.comm, c.nr, c.args, e->ip);
+		return;
+	}
 	/* A seccomp filter does not say which rule it was. */
 	if (e->layer == SG_LAYER_SECCOMP) {
 		p = sg_session_policy(j->session, &err);

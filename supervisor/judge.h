@@ -4,6 +4,7 @@
 
 #include "bpf/sg_abi.h"
 #include "supervisor/forks.h"
+#include "supervisor/learner.h"
 #include "supervisor/members.h"
 #include "supervisor/session.h"
 
@@ -18,9 +19,11 @@ struct sg_judge {
 	uint64_t max_tasks;  /* 0: forks are not counted here */
 	uint64_t peak_tasks; /* highest count seen */
 	struct sg_forks forks;
-	bool audit;    /* --mode audit: record, let go on */
-	bool kill;     /* set: a violation asks for the end of the sandbox */
-	bool stopping; /* nothing new may start any more: forks are refused */
+	struct sg_learn *learn; /* NULL; else what is audited is learnt and not recorded */
+	bool learnt;            /* something new since this was cleared */
+	bool audit;             /* --mode audit: record, let go on */
+	bool kill;              /* set: a violation asks for the end of the sandbox */
+	bool stopping;          /* nothing new may start any more: forks are refused */
 };
 
 /* Receives and answers every notification that waits. -ENOTCONN: no task is left. */

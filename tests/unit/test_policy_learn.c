@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What is learnt allows what was seen and not what lies beside it, whoever came first. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "policy/learn.h"
+#include "policy/seccomp.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#define SELF 4000
+#define CHILD 4001
+
+static bool inside(void *ctx, int32_t pid)
+{
+	(void)ctx;
+	return pid == SELF || pid == CHILD || pid == 0;
+}
+static const struct sg_oracle oracle = {.self = SELF, .in_sandbox = inside};
+
+struct call {
+	uint32_t nr;
+	uint64_t args[SG_ARGS];
+};
+
+static struct sg_learn *fresh(const char *from)
+{
+	struct sg_learn *l;
+	struct sg_err err = {0};
+
+	assert_int_equal(sg_learn_new("python", from, &l, &err), 0);
+	return l;
+}
+
+static void see(struct sg_learn *l, const struct call *c, const char *who)
+{
+	char shape[SG_SHAPE_MAX];
+	struct sg_err err = {0};
+
+	if (!sg_learn_known(l, c->nr, c->args, &oracle, shape))
+		assert_int_equal(sg_learn_add(l, c->nr, shape, who, "libc.so.6", &err), 0);
+	assert_true(sg_learn_known(l, c->nr, c->args, &oracle, shape));
+}
+
+static char *written(struct sg_learn *l)
+{
+	struct sg_err err = {0};
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	assert_non_null(f);
+	assert_int_equal(sg_learn_write(l, f, &err), 0);
+	fclose(f);
+	return text;
+}
+
+static struct sg_policy *policy_of(struct sg_learn *l)
+{
+	char *text = written(l);
+	struct sg_policy *p = NULL;
+	struct sg_doc *doc = NULL;
+	struct sg_err err = {0};
+
+	if (sg_doc_parse("learnt", text, strlen(text), &doc, &err) < 0 ||
+	    sg_policy_resolve(doc, sg_learn_language(l), &p, &err) < 0)
+		fail_msg("%s\n%s", err.message, text);
+	sg_doc_free(doc);
+	free(text);
+	return p;
+}
+
+static unsigned says(const struct sg_policy *p, const struct call *c)
+{
+	return sg_policy_decide(p, sg_native_arch(), c->nr, c->args, &oracle).action;
+}
+
+/* seen, and calls beside it that must stay forbidden */
+static const struct {
+	struct call seen, beside[3];
+} table[] = {
+	{{SYS_socket, {AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC}},
+	 {{SYS_socket, {AF_INET, SOCK_STREAM}}, {SYS_socket, {AF_UNIX, SOCK_DGRAM}}, {SYS_connect, {3}}}},
+	{{SYS_clone, {CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS}},
+	 {{SYS_clone, {SIGCHLD}},
+	  {SYS_clone, {CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_NEWNET}},
+	  {SYS_clone, {CLONE_NEWUSER | SIGCHLD}}}},
+	{{SYS_ioctl, {1, TIOCGWINSZ}}, {{SYS_ioctl, {1, TIOCSTI}}, {SYS_ioctl, {0, TCSETS}}, {SYS_ioctl, {1, TCGETS}}}},
+	{{SYS_prctl, {PR_SET_NAME}},
+	 {{SYS_prctl, {PR_SET_SECCOMP}}, {SYS_prctl, {PR_SET_MM}}, {SYS_prctl, {PR_SET_PTRACER}}}},
+	{{SYS_fcntl, {1, F_GETFL}},
+	 {{SYS_fcntl, {1, F_SETOWN, 1}}, {SYS_fcntl, {1, F_SETFL}}, {SYS_fcntl, {1, F_SETLEASE}}}},
+	{{SYS_mmap, {0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS}},
+	 {{SYS_mmap, {0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE}},
+	  {SYS_mmap, {0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS}},
+	  {SYS_mmap, {0, 4096, PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS}}}},
+	{{SYS_mprotect, {0, 4096, PROT_READ}},
+	 {{SYS_mprotect, {0, 4096, PROT_READ | PROT_EXEC}},
+	  {SYS_mprotect, {0, 4096, PROT_WRITE | PROT_EXEC}},
+	  {SYS_pkey_mprotect, {0}}}},
+	{{SYS_openat, {AT_FDCWD, 0, O_RDONLY | O_CLOEXEC}},
+	 {{SYS_openat, {AT_FDCWD, 0, O_WRONLY}},
+	  {SYS_openat, {AT_FDCWD, 0, O_RDONLY | O_TRUNC}},
+	  {SYS_openat, {AT_FDCWD, 0, O_CREAT}}}},
+	{{SYS_kill, {SELF, SIGUSR1}},
+	 {{SYS_kill, {CHILD, SIGUSR1}}, {SYS_kill, {1, SIGUSR1}}, {SYS_kill, {SELF, SIGKILL}}}},
+	{{SYS_kill, {CHILD, SIGTERM}},
+	 {{SYS_kill, {1, SIGTERM}}, {SYS_kill, {-1ULL, SIGTERM}}, {SYS_kill, {CHILD, SIGSTOP}}}},
+	{{SYS_prlimit64, {0, 7, 0, 0x1000}},
+	 {{SYS_prlimit64, {0, 7, 0x1000, 0}}, {SYS_prlimit64, {1, 7, 0, 0}}, {SYS_setrlimit, {7}}}},
+	{{SYS_madvise, {0, 4096, MADV_DONTNEED}},
+	 {{SYS_madvise, {0, 4096, MADV_HWPOISON}}, {SYS_madvise, {0, 4096, MADV_REMOVE}}, {SYS_process_madvise, {0}}}},
+	{{SYS_sendto, {3, 0, 0, 0, 0}}, {{SYS_sendto, {3, 0, 0, 0, 0x1000}}, {SYS_sendmsg, {3}}, {SYS_sendmmsg, {3}}}},
+	{{SYS_fchmod, {3, 0644}}, {{SYS_fchmod, {3, 04755}}, {SYS_fchmod, {3, 02755}}, {SYS_fchown, {3}}}},
+	{{SYS_sched_setaffinity, {0}},
+	 {{SYS_sched_setaffinity, {1}}, {SYS_sched_setscheduler, {0}}, {SYS_setpriority, {0}}}},
+	{{SYS_execve, {0}}, {{SYS_execveat, {0}}, {SYS_fork, {0}}, {SYS_ptrace, {0}}}},
+};
+#define N_TABLE (sizeof(table) / sizeof(table[0]))
+
+static void each_shape(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_TABLE; i++) {
+		struct sg_learn *l = fresh(NULL);
+		struct sg_policy *p;
+
+		see(l, &table[i].seen, "python3");
+		p = policy_of(l);
+		if (says(p, &table[i].seen) != SG_ACTION_ALLOW)
+			fail_msg("row %zu: what was seen is not allowed", i);
+		for (size_t j = 0; j < 3; j++)
+			if (says(p, &table[i].beside[j]) != SG_ACTION_KILL)
+				fail_msg("row %zu: its neighbour %zu is not killed", i, j);
+		sg_policy_free(p);
+		sg_learn_free(l);
+	}
+}
+
+static void learning_lets_everything_through(void **state)
+{
+	struct sg_learn *l = fresh(NULL);
+	struct sg_policy *p;
+	struct sg_err err = {0};
+	struct call clone3 = {SYS_clone3, {0}}, getpid = {SYS_getpid, {0}};
+
+	(void)state;
+	assert_int_equal(sg_learn_policy(l, &p, &err), 0);
+	for (size_t i = 0; i < N_TABLE; i++)
+		assert_int_equal(says(p, &table[i].seen), SG_ACTION_AUDIT);
+	assert_int_equal(says(p, &clone3), SG_ACTION_ERRNO);
+	sg_policy_free(p);
+	see(l, &getpid, "python3");
+	assert_int_equal(sg_learn_policy(l, &p, &err), 0);
+	assert_int_equal(says(p, &getpid), SG_ACTION_ALLOW);
+	sg_policy_free(p);
+	p = policy_of(l);
+	assert_int_equal(says(p, &clone3), SG_ACTION_ERRNO);
+	sg_policy_free(p);
+	sg_learn_free(l);
+}
+
+static struct sg_learn *some(unsigned seed, const char *who)
+{
+	struct sg_learn *l = fresh(NULL);
+	char name[32];
+	char *argv[] = {name, NULL};
+	struct sg_err err = {0};
+
+	snprintf(name, sizeof(name), "/bin/%s", who);
+	for (size_t i = 0; i < N_TABLE; i++)
+		if (seed >> i & 1)
+			see(l, &table[i].seen, who);
+	assert_int_equal(sg_learn_ran(l, argv, seed & 1, &err), 0);
+	return l;
+}
+
+static void into(struct sg_learn *l, const char *text)
+{
+	struct sg_err err = {0};
+
+	if (sg_learn_merge(l, "file", text, strlen(text), &err) < 0)
+		fail_msg("%s\n%s", err.message, text);
+}
+
+static void merging_knows_no_order(void **state)
+{
+	unsigned seed = 12345;
+
+	(void)state;
+	for (int round = 0; round < 60; round++) {
+		char *text[3], *got[2];
+		struct sg_learn *l;
+
+		for (int i = 0; i < 3; i++) {
+			static const char *const who[] = {"perl", "a thread, #1", "\xff\n: x"};
+
+			seed = seed * 1103515245 + 12345;
+			l = some(seed >> 8, who[i]);
+			text[i] = written(l);
+			sg_learn_free(l);
+		}
+		for (int way = 0; way < 2; way++) {
+			l = fresh(NULL);
+			into(l, text[way ? 2 : 0]);
+			into(l, text[1]);
+			got[way] = written(l);
+			sg_learn_free(l);
+			l = fresh(NULL);
+			into(l, text[way ? 0 : 2]);
+			into(l, got[way]);
+			free(got[way]);
+			got[way] = written(l);
+			sg_learn_free(l);
+		}
+		assert_string_equal(got[0], got[1]);
+		assert_non_null(strstr(got[0], "from 3 runs"));
+		for (int i = 0; i < 3; i++)
+			free(text[i]);
+		free(got[0]);
+		free(got[1]);
+	}
+}
+
+static void only_the_difference(void **state)
+{
+	static const struct call usual[] = {{SYS_read, {0}}, {SYS_fcntl, {1, F_GETFL}}, {SYS_kill, {SELF, SIGUSR1}}};
+	static const struct call more[] = {{SYS_chroot, {0}}, {SYS_fcntl, {1, F_SETLEASE}}};
+	struct sg_learn *l = fresh("py");
+	struct sg_policy *p;
+	char *text;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		see(l, &usual[i], "python3");
+	assert_int_equal(sg_learn_count(l), 0);
+	text = written(l);
+	assert_non_null(strstr(text, "python:\n  inherit: builtin:python\n"));
+	assert_null(strstr(text, "allow:"));
+	free(text);
+	for (size_t i = 0; i < 2; i++)
+		see(l, &more[i], "python3");
+	assert_int_equal(sg_learn_count(l), 2);
+	text = written(l);
+	assert_non_null(strstr(text, "# builtin:python answers EINVAL\n    - fcntl:\n        - cmd == F_SETLEASE"));
+	free(text);
+	p = policy_of(l);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(says(p, &more[i]), SG_ACTION_ALLOW);
+	sg_policy_free(p);
+	sg_learn_free(l);
+}
+
+static void many_of_one_call(void **state)
+{
+	struct sg_learn *l = fresh(NULL);
+	struct call other = {SYS_ioctl, {1, 0xabcdef}};
+	struct sg_policy *p;
+
+	(void)state;
+	for (uint64_t i = 0; i < 40; i++) {
+		struct call c = {SYS_ioctl, {1, 0x1000 + i}};
+
+		see(l, &c, "python3");
+	}
+	p = policy_of(l);
+	assert_int_equal(says(p, &other), SG_ACTION_ALLOW);
+	sg_policy_free(p);
+	sg_learn_free(l);
+}
+
+static void refuses(void **state)
+{
+	static const struct {
+		const char *text, *message;
+	} files[] = {
+		{"python: {allow: [read]}\n", "was not written by sgrun --learn"},
+		{"# Learnt by sgrun --learn from 1 run.\nperl: {allow: [read]}\n", "another language"},
+		{"# Learnt by sgrun --learn from 1 run.\npython: {inherit: \"builtin:python\"}\n", "another policy"},
+		{"# Learnt by sgrun --learn from 1 run.\npython: {allow: [raed]}\n", "unknown system call"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		struct sg_learn *l = fresh(NULL);
+		struct sg_err err = {0};
+
+		assert_true(sg_learn_merge(l, "file", files[i].text, strlen(files[i].text), &err) < 0);
+		if (!strstr(err.message, files[i].message))
+			fail_msg("%s", err.message);
+		sg_learn_free(l);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_shape),
+		cmocka_unit_test(learning_lets_everything_through),
+		cmocka_unit_test(merging_knows_no_order),
+		cmocka_unit_test(only_the_difference),
+		cmocka_unit_test(many_of_one_call),
+		cmocka_unit_test(refuses),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
