@@ -22,33 +22,33 @@ struct sg_option_access {
 struct sg_options {
 	const char *language; /* NULL: from the program's name */
 	const char *policy_file;
-	int tier;               /* enum sg_tier, 0: the best there is */
-	int require;            /* enum sg_tier, 0: none */
-	bool seccomp;           /* false: --seccomp off */
-	bool audit;             /* --mode audit */
 	const char *learn_file; /* --learn */
 	const char *learn_from; /* --from builtin[:NAME] */
-	bool stats;
-	const char *daemon; /* NULL: one that listens in the usual place, if any */
-	bool solo;          /* an option only this program itself can serve */
-	bool detach;
-	bool keep; /* --on-supervisor-death keep */
+	const char *daemon;     /* NULL: one that listens in the usual place, if any */
 	const char *verdicts;
 	const char *user;
 	const char *chdir;
+	int tier;      /* enum sg_tier, 0: the best there is */
+	int require;   /* enum sg_tier, 0: none */
+	int cancel_fd; /* where cancel: the sandbox ends with its other end */
+	bool cancel;   /* --cancel-fd was given */
+	bool seccomp;  /* false: --seccomp off */
+	bool audit;    /* --mode audit */
+	bool stats;
 	bool env_all;
+	bool solo; /* an option only this program itself can serve */
+	bool detach;
+	bool keep;           /* --on-supervisor-death keep */
+	bool require_limits; /* the controllers, or nothing */
+	bool help, version;
 	const char *env[SG_MAX_ENV_OPTIONS];
 	int n_env;
 	int fds[SG_MAX_PASSED_FDS];
 	int n_fds;
-	bool cancel;         /* --cancel-fd was given: */
-	int cancel_fd;       /* the sandbox ends with its other end */
-	bool require_limits; /* the controllers, or nothing */
 	struct sg_option_access access[SG_MAX_ACCESS_OPTIONS];
 	int n_access;
 	struct sg_limits limits; /* override the policy's; 0: not given */
 	char **argv;             /* PROGRAM ARG… NULL */
-	bool help, version;
 };
 
 /* Parses argv (argc counted, argv[0] the program's name). Errors: -EINVAL with what is wrong and what is accepted. */
