@@ -318,6 +318,8 @@ int sg_options_parse(struct sg_options *o, int argc, char **argv, struct sg_err 
 		return sg_err_set(err, EINVAL,
 				  "--learn lets everything through: it cannot be combined with --policy, "
 				  "--mode audit or --seccomp off");
+	/* The daemon keeps no notes. */
+	o->solo |= o->learn_file != NULL;
 	o->argv = argv + optind;
 	if (!o->help && !o->version && !*o->argv)
 		return sg_err_set(err, EINVAL, "no program given; usage: sgrun [options] -- PROGRAM [ARG...]");

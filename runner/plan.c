@@ -342,6 +342,7 @@ static int resolve_policy(struct sg_plan *plan, struct sg_err *err)
 		plan->language = sg_learn_language(plan->learn);
 		plan->policy_digest = sg_policy_digest(plan->policy);
 		plan->policy_source = sg_policy_source(plan->policy);
+		plan->objects = *sg_policy_objects(plan->policy);
 		return sg_filter_compile(plan->policy, &plan->filter, err);
 	}
 	rc = sg_plan_widening(plan, err);

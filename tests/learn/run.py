@@ -213,7 +213,7 @@ class More:
         code = "import os; os.setuid(os.getuid())"
         assert self.learn("diff", code, "--from", "builtin:python").returncode == 0
         text = self.text("diff")
-        assert text.count("    - ") == 1 and "    - setuid  # python3 in libc.so.6\n" in text, text
+        assert text.count("    - ") == 1 and "    - setuid  # python3" in text, text
         for options, status in (([], 159), (["--policy", self.path("diff")], 0)):
             got = self.sgrun_("--tier", self.tier, *options, "--", "/usr/bin/python3", "-c", code)
             assert got.returncode == status, got
