@@ -16,8 +16,7 @@
 #define ATTACK_socket syscall(SYS_socket, AF_UNIX, SOCK_DGRAM, 0)
 #define ATTACK_ptrace syscall(SYS_ptrace, 0, 0, 0, 0)
 #define ATTACK_personality syscall(SYS_personality, ADDR_NO_RANDOMIZE)
-#define ATTACK_mmap                                                                                                    \
-	syscall(SYS_mmap, 0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+#define ATTACK_mmap syscall(SYS_mmap, 0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
 #define CALL2(name) ATTACK_##name
 #define CALL(name) CALL2(name)
 
