@@ -85,6 +85,28 @@ static int kill_marked(const struct sg_guard_state *g)
 	return killed;
 }
 
+static void kill_listed(const struct sg_guard_state *g)
+{
+	long fd = sys(SYS_openat, g->keep, (long)"cgroup.procs", O_RDONLY | O_CLOEXEC, 0), n;
+	char buf[1024];
+	pid_t pid = 0;
+
+	if (fd < 0)
+		return;
+	while ((n = sys(SYS_read, fd, (long)buf, sizeof(buf), 0)) > 0) {
+		for (long i = 0; i < n; i++) {
+			if (buf[i] != '\n') {
+				pid = pid * 10 + (buf[i] - '0');
+				continue;
+			}
+			if (pid > 1)
+				(void)sys(SYS_kill, pid, SIGKILL, 0, 0);
+			pid = 0;
+		}
+	}
+	(void)sys(SYS_close, fd, 0, 0, 0);
+}
+
 static void kill_cgroup(const struct sg_guard_state *g)
 {
 	long fd = sys(SYS_openat, g->keep, (long)"cgroup.kill", O_WRONLY | O_CLOEXEC, 0);
@@ -95,7 +117,11 @@ static void kill_cgroup(const struct sg_guard_state *g)
 		(void)sys(SYS_close, fd, 0, 0, 0);
 	}
 	for (int i = 0; i < ROUNDS; i++) {
-		long rc = sys(SYS_unlinkat, AT_FDCWD, (long)g->path, AT_REMOVEDIR, 0);
+		long rc;
+
+		/* cgroup.kill does not reach a process whose first thread has ended while others go on. */
+		kill_listed(g);
+		rc = sys(SYS_unlinkat, AT_FDCWD, (long)g->path, AT_REMOVEDIR, 0);
 
 		if (rc != -EBUSY)
 			break;

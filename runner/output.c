@@ -163,7 +163,7 @@ void sg_output_poll(const struct sg_output *o, struct pollfd p[SG_OUTPUT_LANES])
 bool sg_output_done(const struct sg_output *o)
 {
 	for (int i = 0; i < o->n; i++)
-		if (o->lane[i].from >= 0)
+		if (o->lane[i].from >= 0 && (o->lane[i].len || !o->exceeded || o->total < o->limit))
 			return false;
 	return true;
 }

@@ -47,7 +47,7 @@ void sg_output_started(struct sg_output *o);
 void sg_output_poll(const struct sg_output *o, struct pollfd p[SG_OUTPUT_LANES]);
 /* Moves what can be moved without waiting. */
 void sg_output_pump(struct sg_output *o);
-/* Every pipe is at its end and delivered, or cannot be delivered any more. */
+/* Every pipe is at its end and all that is allowed is delivered, or cannot be delivered any more. */
 bool sg_output_done(const struct sg_output *o);
 /* Closes what is open; undelivered output is lost. */
 void sg_output_close(struct sg_output *o);

@@ -277,35 +277,33 @@ int sg_cgroup_create_below(struct sg_cgroup *cg, const struct sg_cgroup *parent,
 	return 0;
 }
 
-/* Before Linux 5.14 there is no cgroup.kill: hold everything still, signal each process, let the signals act. */
-static int freeze_and_kill(const struct sg_cgroup *cg)
+static void kill_one(void *ctx, pid_t pid)
 {
-	char buf[16384];
-	int rc = sg_write_file(cg->dirfd, "cgroup.freeze", "1");
-
-	for (int round = 0; round < 64; round++) {
-		ssize_t n = sg_read_file(cg->dirfd, "cgroup.procs", buf, sizeof(buf));
-		char *save = NULL;
-
-		if (n <= 0)
-			break;
-		for (char *p = strtok_r(buf, "\n", &save); p; p = strtok_r(NULL, "\n", &save))
-			kill((pid_t)strtol(p, NULL, 10), SIGKILL);
-		if ((size_t)n < sizeof(buf) - 1)
-			break;
-	}
-	(void)sg_write_file(cg->dirfd, "cgroup.freeze", "0");
-	return rc;
+	if (pid > 1)
+		kill(pid, SIGKILL);
 }
 
 int sg_cgroup_kill(const struct sg_cgroup *cg)
 {
+	bool old;
 	int rc;
 
 	if (cg->dirfd < 0)
 		return -ENOENT;
 	rc = sg_write_file(cg->dirfd, "cgroup.kill", "1");
-	return rc == -ENOENT ? freeze_and_kill(cg) : rc;
+	/* Before Linux 5.14 there is no cgroup.kill: hold everything still, signal each process, let the signals act.
+	 */
+	old = rc == -ENOENT;
+	if (old)
+		rc = sg_write_file(cg->dirfd, "cgroup.freeze", "1");
+	/*
+	 * And cgroup.kill sends its signal to the first thread alone: a process whose first thread has ended while
+	 * others go on does not notice.
+	 */
+	sg_cgroup_each(cg, kill_one, NULL);
+	if (old)
+		(void)sg_write_file(cg->dirfd, "cgroup.freeze", "0");
+	return rc;
 }
 
 int sg_cgroup_populated(const struct sg_cgroup *cg)

@@ -48,6 +48,7 @@ static enum sg_fork_verdict unless_full(struct sg_forks *f, const struct sg_memb
 		f->most = 1;
 	if (f->most < max)
 		return SG_FORK_GO;
+	settle(f);
 	all = sg_members_count_all(m);
 	f->most = all < 0 ? max : (uint64_t)all + f->n_out;
 	return f->most < max ? SG_FORK_GO : SG_FORK_REFUSE;

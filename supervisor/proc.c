@@ -90,6 +90,34 @@ unsigned sg_proc_threads(pid_t pid)
 	return (unsigned)stat_field(pid, 20);
 }
 
+static char state(pid_t pid)
+{
+	char file[64], buf[1024];
+	const char *p;
+
+	snprintf(file, sizeof(file), "/proc/%d/stat", (int)pid);
+	if (sg_read_file(AT_FDCWD, file, buf, sizeof(buf)) < 0)
+		return 0;
+	p = strrchr(buf, ')');
+	return p && p[1] == ' ' ? p[2] : 0;
+}
+
+bool sg_proc_zombie(pid_t pid)
+{
+	return state(pid) == 'Z';
+}
+
+/* Stopped inside the call until the child, which is there, gives its memory back (vfork). */
+static bool lends_its_memory(pid_t tid)
+{
+	char file[64], buf[64];
+
+	if (state(tid) != 'D')
+		return false;
+	snprintf(file, sizeof(file), "/proc/%d/task/%d/children", (int)tid, (int)tid);
+	return sg_read_file(AT_FDCWD, file, buf, sizeof(buf)) > 0;
+}
+
 bool sg_proc_may_fork(pid_t tid)
 {
 	char file[64], buf[256];
@@ -100,7 +128,9 @@ bool sg_proc_may_fork(pid_t tid)
 	if (n <= 0)
 		return n == 0 || (n != -ENOENT && n != -ESRCH);
 	/* "running", or the number of the call it waits in; -1: it waits outside of any */
-	return buf[0] == 'r' || sg_is_fork((uint32_t)strtol(buf, NULL, 10));
+	if (buf[0] == 'r')
+		return true;
+	return sg_is_fork((uint32_t)strtol(buf, NULL, 10)) && !lends_its_memory(tid);
 }
 
 uint64_t sg_proc_waited_cpu(pid_t pid)
@@ -108,18 +138,6 @@ uint64_t sg_proc_waited_cpu(pid_t pid)
 	long hz = sysconf(_SC_CLK_TCK);
 
 	return (stat_field(pid, 16) + stat_field(pid, 17)) * (1000000000ULL / (uint64_t)(hz > 0 ? hz : 100));
-}
-
-bool sg_proc_zombie(pid_t pid)
-{
-	char file[64], buf[1024];
-	const char *p;
-
-	snprintf(file, sizeof(file), "/proc/%d/stat", (int)pid);
-	if (sg_read_file(AT_FDCWD, file, buf, sizeof(buf)) < 0)
-		return false;
-	p = strrchr(buf, ')');
-	return p && p[1] == ' ' && p[2] == 'Z';
 }
 
 int sg_proc_children(pid_t pid, int (*fn)(void *ctx, pid_t child), void *ctx)

@@ -278,8 +278,9 @@ void sg_session_limit(struct sg_session *s, const char *limit, uint64_t value)
 {
 	json_t *r;
 
-	/* A program that runs into a limit again and again must not fill the stream. */
-	if (s->n_limit++ >= 16)
+	/* A program that runs into a limit again and again must not fill the stream; the one that ends it comes once.
+	 */
+	if (s->n_limit++ >= 16 && s->limit != limit)
 		return;
 	r = record_new(s, "limit", "warning", sg_clock_ns(CLOCK_REALTIME));
 	json_object_set_new(r, "limit", json_string(limit));

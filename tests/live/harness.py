@@ -406,10 +406,15 @@ class LiveTest(unittest.TestCase):
             self.assertGreaterEqual(end["counts"]["kill"], 1)
         elif verdict == "time_limit":
             self.assertEqual(status, 124)
-        elif verdict in ("signal", "output_limit"):
+        elif verdict == "memory_limit":
+            self.assertEqual(status, 137)
+        elif verdict == "output_limit":
+            self.assertEqual(status, 153)
+        elif verdict == "signal":
             self.assertEqual(status, 128 + end["signal"])
         else:
             self.fail(f"verdict {verdict}")
+        self.assertEqual("limit" in end, verdict.endswith("_limit"))
         if verdict != "violation":
             self.assertIsNone(end["violation"])
         self.assertEqual(end["integrity"] == "complete", not end["reasons"])

@@ -84,18 +84,21 @@ class Report(unittest.TestResult):
         print(f"skip  {self.name(test)}: {reason}", flush=True)
 
 
-def build(target):
-    """For a run by hand; meson passes --bin."""
-    flags = ["-std=gnu11", "-D_GNU_SOURCE", "-O1", "-Wall", "-Wextra"]
-    for name, source, more in (("act", "act.c", ["-pthread"]), ("act_static", "act.c", ["-pthread", "-static"]),
-                               ("probe", "probe.c", [])):
-        subprocess.run(["cc", *flags, "-o", os.path.join(target, name), os.path.join(HERE, source), *more], check=True)
+# name: sources and options, for a run by hand; meson passes --bin
+PROGRAMS = {"act": ["act.c", "-pthread"], "act_static": ["act.c", "-pthread", "-static"], "probe": ["probe.c"]}
 
 
-def collect(args, programs, work):
+def build(here, programs, target):
+    flags = ["-std=gnu11", "-D_GNU_SOURCE", "-O1", "-Wall", "-Wextra", "-Wno-unused-parameter"]
+    for name, words in programs.items():
+        words = [os.path.join(here, w) if w.endswith(".c") else w for w in words]
+        subprocess.run(["cc", *flags, "-o", os.path.join(target, name), *words], check=True)
+
+
+def collect(here, args, programs, work):
     suite = []
     tiers = {name: harness.Tier(name, args.sgrun, work) for name in TIERS if args.tier in (None, name)}
-    modules = sorted(f[:-3] for f in os.listdir(HERE) if f.startswith("test_") and f.endswith(".py"))
+    modules = sorted(f[:-3] for f in os.listdir(here) if f.startswith("test_") and f.endswith(".py"))
     for module in map(importlib.import_module, modules):
         for base in vars(module).values():
             if not (isinstance(base, type) and issubclass(base, harness.LiveTest)) or base.__module__ != module.__name__:
@@ -112,8 +115,8 @@ def collect(args, programs, work):
     return suite
 
 
-def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main(here=HERE, names=PROGRAMS, about=__doc__):
+    p = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--sgrun", required=True)
     p.add_argument("--bin")
     p.add_argument("--tier", choices=TIERS)
@@ -121,7 +124,7 @@ def main():
     p.add_argument("--verbose", action="store_true")
     args = p.parse_args()
 
-    work = tempfile.mkdtemp(prefix="sglive-")
+    work = tempfile.mkdtemp(prefix="sg" + os.path.basename(here) + "-")
     os.chmod(work, 0o755)
     report = Report(args.verbose)
     signal.signal(signal.SIGALRM, on_alarm)
@@ -129,9 +132,9 @@ def main():
     try:
         source = args.bin or work
         if not args.bin:
-            build(work)
+            build(here, names, work)
         programs = {}
-        for name in ("act", "act_static", "probe"):
+        for name in names:
             target = os.path.join(work, "programs", name)
             os.makedirs(os.path.dirname(target), mode=0o755, exist_ok=True)
             shutil.copy(os.path.join(source, name), target)
@@ -139,7 +142,7 @@ def main():
             programs[name] = target
         programs["policy"] = shutil.copy(os.path.join(HERE, "policies", "open.yaml"), work)
         os.chmod(programs["policy"], 0o644)
-        suite = collect(args, programs, work)
+        suite = collect(here, args, programs, work)
         for test in suite:
             test.run(report)
     finally:

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bombs: each ends on time by the right name, leaves nothing, and the host's other processes go on."""
+import os
+import time
+
+import harness
+from limitstest import IN_LAB, Bystander, LimitsTest
+
+WALL = "300ms"
+FOR_EVER = ["--wall-time", WALL]  # for what never ends by itself
+CPU = ["--cpu-time", "200ms", "--wall-time", "20s"]
+MEMORY = ["--memory", "64M", "--wall-time", "20s"]
+
+# name: arguments, options, the limit that ends it (None: it ends by itself), and limits on the way that must be reported
+BOMBS = {
+    "fork-bomb": ([], ["--pids", 32, *FOR_EVER], "wall_time", {"pids"}),
+    "thread-bomb": ([], ["--pids", 32, *FOR_EVER], "wall_time", {"pids"}),
+    "vfork-chain": ([], ["--pids", 32, *FOR_EVER], "wall_time", {"pids"}),
+    "zombies": ([], ["--pids", 32, *FOR_EVER], "wall_time", {"pids"}),
+    "hopper": ([], ["--pids", 32, *FOR_EVER], "wall_time", set()),
+    "daemon": ([], ["--wall-time", "20s"], None, set()),
+    "orphans": ([], ["--wall-time", "20s"], None, set()),
+    "sleeper": ([], FOR_EVER, "wall_time", set()),
+    "ignore-signals": ([], FOR_EVER, "wall_time", set()),
+    "stop-itself": ([], FOR_EVER, "wall_time", set()),
+    "stop-all": ([], FOR_EVER, "wall_time", set()),
+    "signal-storm": ([], CPU, "cpu_time", set()),
+    "busy": ([], CPU, "cpu_time", set()),
+    "busy-threads": ([], CPU, "cpu_time", set()),
+    "busy-children": ([], CPU, "cpu_time", set()),
+    "pushy": ([], CPU, "cpu_time", set()),
+    "short-lives": ([], CPU, "cpu_time", set()),
+    "leader-leaves": ([], CPU, "cpu_time", set()),
+    "ignore-sigxcpu": ([], CPU, "cpu_time", set()),
+    "exec-loop": ([], CPU, "cpu_time", set()),
+    "touch": ([], MEMORY, "memory", set()),
+    "map": ([], MEMORY, "memory", set()),
+    "shared": ([], MEMORY, "memory", set()),
+    "huge": ([200], MEMORY, "memory", set()),
+    "children": ([4, 40], MEMORY, "memory", set()),
+    "output-bomb": ([], ["--output", "100K", "--wall-time", "20s"], "output", set()),
+    "output-children": ([], ["--output", "100K", "--wall-time", "20s"], "output", set()),
+    "file": (["WORK"], ["--file-size", "1M", "--wall-time", "20s"], "file_size", set()),
+    "sparse": (["WORK"], ["--file-size", "1M", "--wall-time", "20s"], "file_size", set()),
+    "files": (["WORK"], ["--open-files", 40, "--file-size", "64K", *FOR_EVER], "wall_time", set()),
+    "descriptors": ([], ["--open-files", 40, "--wall-time", "20s"], None, set()),
+    "pipes": ([], ["--open-files", 40, *FOR_EVER], "wall_time", set()),
+    "timers": ([], FOR_EVER, "wall_time", set()),
+}
+
+
+class Bombs(LimitsTest):
+    def explode(self, name):
+        words, options, limit, on_the_way = BOMBS[name]
+        bystander = Bystander()
+        self.addCleanup(bystander.close)
+        r = self.bomb(name, *[w if w != "WORK" else self.work for w in words], options=options)
+        time.sleep(0.1)
+        gap, lives = bystander.look()
+        self.assertTrue(lives, "a process of the host died")
+        self.assertIsNotNone(gap, "a process of the host stands still")
+        if not IN_LAB:
+            self.assertLess(gap, 2, "a process of the host stood still")
+        if limit:
+            self.assertOver(r, limit)
+        else:
+            self.assertEqual((r.status, r.exit["verdict"]), (0, "ok"))
+        self.assertEqual({x["limit"] for x in r.of("limit")} - {limit}, on_the_way)
+        if not IN_LAB:
+            self.assertLess(r.seconds, 8)
+        for key in ("wall_ms", "cpu_ms", "user_ms", "system_ms"):
+            self.assertGreaterEqual(r.exit[key], 0)
+        self.assertAlmostEqual(r.exit["user_ms"] + r.exit["system_ms"], r.exit["cpu_ms"], delta=0.01 + r.exit["cpu_ms"] / 50)
+
+    def test_memfd(self):
+        """Memory behind a descriptor: only a controller counts it; otherwise descriptors times file size bound it."""
+        r = self.bomb("memfd", options=["--memory", "64M", "--open-files", 20, "--file-size", "16M", *FOR_EVER])
+        self.assertOver(r, "memory" if "memory" in self.controllers else "wall_time")
+
+    def test_no_pids_limit_and_no_survivor(self):
+        """Nothing counts the forks here: ending all of them is up to the kill alone."""
+        r = self.bomb("hopper", options=FOR_EVER)
+        self.assertOver(r, "wall_time")
+
+    def test_mayhem(self):
+        """Several at once on one host; each ends as it would alone."""
+        names = ("fork-bomb", "zombies", "busy", "touch", "output-bomb", "sleeper")
+        running = [(n, self.launch([self.own(self.bombs), n], options=BOMBS[n][1])) for n in names]
+        for name, process in running:
+            r = process.wait(30)
+            self.last = r
+            self.check_stream(r)
+            self.assertOver(r, BOMBS[name][2])
+        self.assertNoSurvivor(0.5)
+
+
+def add(name):
+    def test(self):
+        self.explode(name)
+    test.__doc__ = f"The bomb {name}."
+    setattr(Bombs, "test_" + name.replace("-", "_"), test)
+
+
+for bomb_name in BOMBS:
+    add(bomb_name)
