@@ -30,7 +30,7 @@ Kind = collections.namedtuple("Kind", "tier uid options words setup share")
 KINDS = {
     "bpf": Kind("bpf", None, [], [], 0.03, 70),
     "bpf hop": Kind("bpf", None, [], ["hop"], 0.03, 15),
-    "bpf sys_enter": Kind("bpf", None, ["--stats"], [], 0.6, 15),
+    "bpf sys_enter": Kind("bpf", None, ["--mode", "audit"], [], 0.06, 15),
     "unprivileged as root": Kind("unprivileged", None, [], ["hop"], 0.02, 40),
     "unprivileged as a user": Kind("unprivileged", USER, [], [], 0.02, 40),
     "unprivileged as a user, hop": Kind("unprivileged", USER, ["--pids", "40"], ["hop"], 0.02, 20),
