@@ -219,6 +219,14 @@ int sg_plan_places(struct sg_plan *plan, struct sg_err *err)
 	for (int i = 0; i < o->n_access && !rc; i++) {
 		const struct sg_option_access *a = &o->access[i];
 
+		plan->widened[i] = sg_arena_printf(&plan->arena, "--%s %s",
+						   a->kind == 'r'   ? "read"
+						   : a->kind == 'w' ? "write"
+						   : a->kind == 'x' ? "exec"
+								    : "net",
+						   a->text);
+		if (!plan->widened[i])
+			return no_memory(err);
 		if (a->kind == 'r')
 			rc = add_option(plan, "read", a->text, SG_RIGHT_READ, err);
 		else if (a->kind == 'w')

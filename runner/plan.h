@@ -61,6 +61,7 @@ struct sg_plan {
 	struct sg_place_vars vars; /* no_mounts is for who opens the places to set */
 	struct sg_plan_tree extra[SG_PLAN_TREES];
 	size_t n_extra;
+	const char *widened[SG_MAX_ACCESS_OPTIONS + 1]; /* --read and its kin as they were given, for the record */
 	unsigned widen; /* SG_WIDEN_*: with which plan->policy is resolved, now or when a record needs it */
 
 	char no_daemon[200];   /* why a daemon that is there was not used; "" */

@@ -79,6 +79,7 @@ static int run(const struct sg_options *o)
 	session.policy_source = plan.policy_source;
 	session.policy_digest = plan.policy_digest;
 	session.widen = plan.widen;
+	session.widened = plan.widened;
 	session.policy = plan.policy;
 	plan.policy = NULL;
 	if (sg_launch_start(&launch, &plan, &session, &err) < 0) {

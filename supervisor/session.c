@@ -181,6 +181,21 @@ static json_t *limits_json(const struct sg_limits *l)
 	return o;
 }
 
+static json_t *policy_json(const struct sg_session *s)
+{
+	json_t *o = json_pack("{s:s, s:o, s:s}", "name", s->language, "source", sg_json_text(s->policy_source),
+			      "digest", s->policy_digest);
+	json_t *list;
+
+	if (!s->widened || !s->widened[0])
+		return o;
+	list = json_array();
+	for (size_t i = 0; s->widened[i]; i++)
+		json_array_append_new(list, sg_json_text(s->widened[i]));
+	json_object_set_new(o, "widened", list);
+	return o;
+}
+
 void sg_session_start(struct sg_session *s, const struct sg_start *start)
 {
 	json_t *r = record_new(s, "start", "info", start->time_ns);
@@ -192,9 +207,7 @@ void sg_session_start(struct sg_session *s, const struct sg_start *start)
 	json_object_set_new(r, "tier", json_string(sg_tier_name(start->tier)));
 	json_object_set_new(r, "mode", json_string(start->mode));
 	json_object_set_new(r, "layers", layers);
-	json_object_set_new(r, "policy",
-			    json_pack("{s:s, s:o, s:s}", "name", s->language, "source", sg_json_text(s->policy_source),
-				      "digest", s->policy_digest));
+	json_object_set_new(r, "policy", policy_json(s));
 	json_object_set_new(r, "limits", limits_json(start->limits));
 	if (start->limit_mechanisms)
 		json_object_set(r, "limit_mechanisms", start->limit_mechanisms);

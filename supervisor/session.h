@@ -25,6 +25,7 @@ struct sg_session {
 	const char *language; /* canonical; not owned */
 	const char *policy_source;
 	const char *policy_digest;
+	const char *const *widened; /* what options added to it, as they were given; NULL-terminated; NULL: nothing */
 	struct sg_stream stream;
 	bool human; /* one readable line per record instead of JSON */
 

@@ -5,6 +5,8 @@
  */
 #include "../unit/policy_agree.h"
 
+#include "policy/access.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +52,44 @@ static void check_hint(const struct sg_policy *p, uint32_t nr, const uint64_t *a
 	free(hint);
 }
 
+/* What the object rules decide is one of the actions, and a hint for a refusal is a policy file itself. */
+static void check_objects(const struct sg_policy *p)
+{
+	static const char *const paths[] = {"/",        "/usr/lib/x",        "/etc/shadow",
+					    "$CWD/a b", "/srv/\"\\\xc3\xbc", "/\xff/\n"};
+	const struct sg_tree *trees;
+	struct sg_err err = {0};
+	size_t n;
+
+	trees = sg_policy_trees(p, &n);
+	must(n <= SG_TREES_MAX && sg_policy_objects(p)->n_net <= SG_NET_MAX);
+	for (size_t i = 0; i < n; i++)
+		must(!(trees[i].rights.allow & trees[i].rights.deny) && (trees[i].rights.allow | trees[i].rights.deny));
+	for (unsigned c = 0; c < SG_CLASS_N; c++) {
+		struct sg_access a = {.cls = c,
+				      .path = paths[(c + n) % (sizeof(paths) / sizeof(paths[0]))],
+				      .family = c + (unsigned)n % 3 * 13,
+				      .proto = SG_NET_TCP,
+				      .op = SG_NET_CONNECT,
+				      .port = 443,
+				      .capability = (unsigned)n % 64,
+				      .executed = (uint32_t)n % 3};
+		struct sg_decision d = sg_objects_decide(sg_policy_objects(p), trees, n, &a);
+		struct sg_doc *doc = NULL;
+		char *hint = NULL;
+
+		must(d.action >= SG_ACTION_ALLOW && d.action <= SG_ACTION_KILL &&
+		     !d.err == (d.action != SG_ACTION_ERRNO));
+		must(sg_policy_object_hint(p, &a, &hint, &err) == 0 && hint && !strchr(hint, '\n'));
+		must(!hint[0] == (d.action == SG_ACTION_ALLOW || d.action == SG_ACTION_AUDIT));
+		if (strstr(hint, "}} # add to ")) {
+			must(sg_doc_parse("hint", hint, strlen(hint), &doc, &err) == 0);
+			sg_doc_free(doc);
+		}
+		free(hint);
+	}
+}
+
 static void check_policy(const struct sg_policy *p, bool thorough)
 {
 	struct sg_err err = {0};
@@ -60,6 +100,7 @@ static void check_policy(const struct sg_policy *p, bool thorough)
 	must(sg_policy_explain(p, false, nowhere, &err) == 0);
 	must(sg_policy_explain(p, true, nowhere, &err) == 0);
 	must(sg_policy_diff(p, p, false, nowhere, &err) == 0);
+	check_objects(p);
 	if (agree_begin(&a, p, &err)) {
 		check_error(-err.code, &err);
 		return;
