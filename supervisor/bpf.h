@@ -30,7 +30,7 @@ struct sg_bpf_opts {
 	uint32_t max_policies;  /* at most SG_MAX_POLICIES; 0: 1 */
 	/*
 	 * With SYS_ENTER: only count. For sandboxes whose seccomp filter is the brake and whose policy audits nothing:
-	 * the part of the program that judges takes the kernel 0.3 s to verify.
+	 * the part of the program that judges takes the kernel 5 to 10 ms to verify.
 	 */
 	bool count_only;
 	/*
