@@ -157,7 +157,7 @@ static int set_default(struct sg_flat_objects *b, const struct sg_doc *doc, cons
 						  : err        ? "otherwise: errno EACCES"
 							       : "otherwise: kill"};
 
-	return present ? set_mode(b, doc, lang, list, &item, to) : 0;
+	return present && !b->widening ? set_mode(b, doc, lang, list, &item, to) : 0;
 }
 
 static int add_modes(struct sg_flat_objects *b, const struct sg_doc *doc, const struct sg_lang *lang)

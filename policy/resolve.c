@@ -356,9 +356,13 @@ static int visit_widening(struct sg_flat *f, unsigned widen)
 	static const char *const names[] = {"inet", "unix", "run", "netlink"};
 	int rc = 0;
 
+	f->objects.widening = true;
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]) && !rc; i++)
 		if (widen & (1U << i))
 			rc = visit_part(f, names[i]);
+	if (!rc && (widen & SG_WIDEN_INET))
+		rc = visit_part(f, "names");
+	f->objects.widening = false;
 	return rc;
 }
 

@@ -25,6 +25,7 @@ struct sg_flat_objects {
 	struct sg_flat_mode caps_key;
 	struct sg_flat_mode cls[SG_CLASS_N];
 	bool max_set;
+	bool widening; /* what is added now widens: it confines nothing that was not confined */
 	size_t tree_room, row_room;
 };
 

@@ -102,12 +102,14 @@ static int check_one(const struct args *a, const struct sg_policy *p)
 {
 	struct sg_filter filter;
 	struct sg_err err = {0};
+	size_t trees;
 
 	(void)a;
 	if (sg_filter_compile(p, &filter, &err) < 0)
 		return fail(&err);
-	printf("%s: ok, %u argument rules, filter of %u instructions, %s\n", sg_policy_name(p),
-	       sg_policy_ruleset(p)->n_rules, filter.n_insns, sg_policy_digest(p));
+	sg_policy_trees(p, &trees);
+	printf("%s: ok, %u argument rules, filter of %u instructions, %zu trees, %u addresses, %s\n", sg_policy_name(p),
+	       sg_policy_ruleset(p)->n_rules, filter.n_insns, trees, sg_policy_objects(p)->n_net, sg_policy_digest(p));
 	sg_filter_release(&filter);
 	return 0;
 }

@@ -424,7 +424,7 @@ static void hints_say_what_to_change(void **state)
 static void widening(void **state)
 {
 	const unsigned widen = SG_WIDEN_INET | SG_WIDEN_RUN;
-	static const char yaml[] = "denied: [accept]\n";
+	static const char yaml[] = "denied: [accept]\n", free_one[] = "mine: {allow: [read]}\n";
 	struct sg_policy *p = NULL;
 	struct sg_doc *doc = NULL;
 	struct sg_err err = {0};
@@ -437,6 +437,13 @@ static void widening(void **state)
 	assert_int_equal(sg_policy_decide(p, sg_native_arch(), __NR_socket, raw, NULL).action, SG_ACTION_ERRNO);
 	assert_int_equal(sg_policy_decide(p, sg_native_arch(), __NR_execve, none, NULL).action, SG_ACTION_ALLOW);
 	assert_int_equal(sg_policy_decide(p, sg_native_arch(), __NR_accept, none, NULL).action, SG_ACTION_KILL);
+	sg_policy_free(p);
+	/* Who is not confined is not confined by being allowed more. */
+	sg_doc_free(doc);
+	assert_int_equal(sg_doc_parse("d.yaml", free_one, strlen(free_one), &doc, &err), 0);
+	assert_int_equal(sg_policy_resolve_widened(doc, "mine", 15, &p, &err), 0);
+	for (unsigned c = SG_CLASS_READ; c <= SG_CLASS_NET; c++)
+		assert_int_equal(sg_policy_objects(p)->cls[c].mode, SG_MODE_ALLOW);
 	sg_policy_free(p);
 	assert_int_equal(sg_policy_resolve(doc, "lua", &p, &err), 0);
 	assert_int_not_equal(sg_policy_decide(p, sg_native_arch(), __NR_socket, tcp, NULL).action, SG_ACTION_ALLOW);
