@@ -19,6 +19,11 @@ static const char usage[] =
 	"                                                         what was denied, in words, and the\n"
 	"                                                         policy line that would allow it\n"
 	"       sgrun policy diff [--json] [--lang NAME] A B       A, B: FILE or builtin:NAME\n"
+	"       sgrun policy test [--json] [--policy FILE] [--lang NAME] [--tier TIER] DIR\n"
+	"                                                         programs that say what is expected of them\n"
+	"       sgrun policy drift [--json] [--lang NAME] [--tier TIER] [--runtime LANG=PATH]... [--env "
+	"NAME=VALUE]...\n"
+	"                                                         do the built-in policies fit what is installed?\n"
 	"       sgrun policy merge FILE...                        what --learn wrote, put together\n"
 	"       sgrun policy list                                 the built-in policies\n"
 	"       sgrun doctor [--json]                             what this host offers\n";
@@ -27,6 +32,8 @@ struct args {
 	bool json;
 	bool filter;
 	bool denial;
+	const char *tier;
+	const char *runtimes[17], *env[17]; /* NULL-terminated */
 	const char *policy;
 	const char *language;
 	char **rest;
@@ -42,6 +49,16 @@ static int fail(const struct sg_err *err)
 	return 2;
 }
 
+static void add_word(const char *list[17], const char *word)
+{
+	for (int i = 0; i < 16; i++) {
+		if (!list[i]) {
+			list[i] = word;
+			return;
+		}
+	}
+}
+
 static int parse(struct args *a, int argc, char **argv)
 {
 	memset(a, 0, sizeof(*a));
@@ -55,6 +72,12 @@ static int parse(struct args *a, int argc, char **argv)
 			a->denial = true;
 		} else if (!strcmp(argv[i], "--policy") && i + 1 < argc) {
 			a->policy = argv[++i];
+		} else if (!strcmp(argv[i], "--tier") && i + 1 < argc) {
+			a->tier = argv[++i];
+		} else if (!strcmp(argv[i], "--runtime") && i + 1 < argc) {
+			add_word(a->runtimes, argv[++i]);
+		} else if (!strcmp(argv[i], "--env") && i + 1 < argc) {
+			add_word(a->env, argv[++i]);
 		} else if (!strcmp(argv[i], "--lang") && i + 1 < argc) {
 			a->language = argv[++i];
 		} else if (!strncmp(argv[i], "--", 2)) {
@@ -195,6 +218,14 @@ static int policy(int argc, char **argv)
 		return each_policy(&a, a.n_rest ? a.rest[0] : NULL, explain_one);
 	if (!strcmp(argv[1], "diff") && a.n_rest == 2)
 		return diff(&a);
+	if (!strcmp(argv[1], "test") && a.n_rest == 1)
+		return sg_verb_policy_test(
+			&(struct sg_policy_test){
+				.policy = a.policy, .language = a.language, .tier = a.tier, .json = a.json},
+			a.rest[0]);
+	if (!strcmp(argv[1], "drift") && !a.n_rest)
+		return sg_verb_drift(&(struct sg_drift){
+			.language = a.language, .tier = a.tier, .runtimes = a.runtimes, .env = a.env, .json = a.json});
 	if (!strcmp(argv[1], "merge") && a.n_rest)
 		return sg_verb_merge(a.n_rest, a.rest);
 	if (!strcmp(argv[1], "list") && !a.n_rest)

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `sgrun policy drift`: do the built-in policies still fit the runtimes that are installed here? A runtime's update
+ * may start using a call that a policy does not list, and the first to notice would be a user whose program is killed.
+ */
+#include "runner/self.h"
+#include "runner/verbs_more.h"
+
+#include "policy/policy.h"
+#include "supervisor/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Where runtimes are looked for, besides those that --runtime names. */
+static const char *const folders[] = {"/usr/local/bin", "/usr/bin", "/bin"};
+static const struct {
+	const char *language, *program;
+} runtimes[] = {
+	{"python", "python3"}, {"python", "pypy3"},  {"javascript", "node"}, {"java", "java"},
+	{"ruby", "ruby"},      {"perl", "perl"},     {"php", "php"},         {"lua", "lua5.4"},
+	{"lua", "lua5.3"},     {"lua", "lua5.1"},    {"luajit", "luajit"},   {"compile", "gcc"},
+	{"compile", "g++"},    {"compile", "clang"}, {"compile", "rustc"},   {"compile", "go"},
+};
+
+/* Small programs that end with "ok" as their last line. file: what the code is written to; NULL: it is given by flag.
+ */
+static const struct probe {
+	const char *language, *only, *name, *flag, *file, *code;
+} probes[] = {
+	{"python", NULL, "start", "-c", NULL, "print('ok')"},
+	{"python", NULL, "threads", "-c", NULL,
+	 "import threading as t\nx=[t.Thread(target=sum,args=(range(9999),)) for _ in range(4)]\n[i.start() for i in "
+	 "x]\n"
+	 "[i.join() for i in x]\nprint('ok')"},
+	{"python", NULL, "asyncio", "-c", NULL,
+	 "import asyncio\nasync def f():\n await asyncio.sleep(.01)\n await "
+	 "asyncio.to_thread(sum,[1])\nasyncio.run(f())\n"
+	 "print('ok')"},
+	{"python", NULL, "processes", "-c", NULL,
+	 "import multiprocessing as m\np=m.get_context('fork').Process(target=sum,args=([1],))\np.start()\np.join()\n"
+	 "assert p.exitcode==0\nprint('ok')"},
+	{"python", NULL, "files", "-c", NULL,
+	 "import "
+	 "tempfile,os,json,shutil\nd=tempfile.mkdtemp(dir='.')\nopen(d+'/a','w').write('x')\nos.rename(d+'/a',d+'/b')\n"
+	 "assert os.listdir(d)==['b']\nshutil.rmtree(d)\nprint('ok')"},
+	{"python", NULL, "imports", "-c", NULL,
+	 "import hashlib,zlib,decimal,random,datetime,subprocess,selectors,ctypes,sqlite3\n"
+	 "sqlite3.connect(':memory:').execute('select 1')\nprint('ok')"},
+	{"javascript", NULL, "start", "-e", NULL, "console.log('ok')"},
+	{"javascript", NULL, "timers", "-e", NULL, "setTimeout(()=>setImmediate(()=>console.log('ok')),5)"},
+	{"javascript", NULL, "worker_threads", "-e", NULL,
+	 "new (require('worker_threads').Worker)('1',{eval:true}).on('exit',()=>console.log('ok'))"},
+	{"javascript", NULL, "files", "-e", NULL,
+	 "const f=require('fs');f.promises.writeFile('a.txt','x').then(()=>f.promises.rename('a.txt','b.txt'))"
+	 ".then(()=>{f.readFileSync('b.txt');f.unlinkSync('b.txt');console.log('ok')})"},
+	{"javascript", NULL, "zlib", "-e", NULL,
+	 "const "
+	 "z=require('zlib');z.gzip('x',(e,b)=>z.gunzip(b,()=>{require('crypto').randomBytes(8);console.log('ok')}))"},
+	{"java", NULL, "start", NULL, "Probe.java",
+	 "public class Probe { public static void main(String[] a) { System.out.println(\"ok\"); } }"},
+	{"java", NULL, "threads", NULL, "Probe.java",
+	 "import java.util.stream.*; public class Probe { public static void main(String[] a) throws Exception { "
+	 "Thread t = "
+	 "new Thread(() -> IntStream.range(0, 99999).parallel().sum()); t.start(); t.join(); System.gc(); "
+	 "System.out.println(\"ok\"); } }"},
+	{"ruby", NULL, "start", "-e", NULL, "puts 'ok'"},
+	{"ruby", NULL, "threads", "-e", NULL, "4.times.map { Thread.new { sleep 0.01 } }.each(&:join); puts 'ok'"},
+	{"ruby", NULL, "files", "-e", NULL,
+	 "File.write('a.txt','x'); File.rename('a.txt','b.txt'); File.unlink('b.txt'); puts 'ok'"},
+	{"perl", NULL, "start", "-e", NULL, "print \"ok\\n\""},
+	{"perl", NULL, "files", "-e", NULL,
+	 "use File::Temp; my $f=File::Temp->new(DIR=>'.'); print $f 'x'; close $f; opendir(my $d,'.'); readdir $d; "
+	 "print "
+	 "\"ok\\n\""},
+	{"php", NULL, "start", "-r", NULL, "echo \"ok\\n\";"},
+	{"php", NULL, "files", "-r", NULL,
+	 "$f=tempnam('.','p');file_put_contents($f,'x');unlink($f);usleep(1000);echo date('Y')>0?\"ok\\n\":'';"},
+	{"lua", NULL, "start", "-e", NULL, "print('ok')"},
+	{"lua", NULL, "files", "-e", NULL,
+	 "local f=io.open('a.txt','w') f:write('x') f:close() os.remove('a.txt') os.time() print('ok')"},
+	{"luajit", NULL, "start", "-e", NULL, "local s=0 for i=1,1e6 do s=s+i end print('ok')"},
+	{"compile", "gcc", "compile", "-o", "probe.c", "int main(void){return 0;}"},
+	{"compile", "clang", "compile", "-o", "probe.c", "int main(void){return 0;}"},
+	{"compile", "g++", "compile", "-o", "probe.cpp",
+	 "#include <map>\nint main(){std::map<int,int> m;return m.size();}"},
+	{"compile", "rustc", "compile", "-o", "probe.rs", "fn main() { std::thread::spawn(|| 1).join().unwrap(); }"},
+	{"compile", "go", "compile", NULL, "probe.go", "package main\nfunc main() { go func() {}() }"},
+};
+
+struct state {
+	const struct sg_drift *d;
+	char dir[64];
+	int holds, breaks, skipped, found;
+};
+
+static bool ends_with_ok(const struct sg_self_result *r)
+{
+	size_t n = strlen(r->out);
+
+	return r->status == 0 && r->exit && n >= 3 && !strcmp(r->out + n - 3, "ok\n") &&
+	       (n == 3 || r->out[n - 4] == '\n');
+}
+
+static bool is_compiler(const struct probe *p)
+{
+	return !strcmp(p->language, "compile");
+}
+
+static bool worked(const struct probe *p, const struct sg_self_result *r)
+{
+	return is_compiler(p) ? r->status == 0 && r->exit : ends_with_ok(r);
+}
+
+static int try_probe(const struct state *s, const struct probe *p, const char *runtime, const char *mode,
+		     struct sg_self_result *r)
+{
+	const char *options[40], *argv[8];
+	char env[64];
+	struct sg_err err = {0};
+	int n = 0, a = 0;
+
+	options[n++] = "--lang";
+	options[n++] = p->language;
+	options[n++] = "--wall-time";
+	options[n++] = "60s";
+	options[n++] = "--chdir";
+	options[n++] = s->dir;
+	options[n++] = "--mode";
+	options[n++] = mode;
+	if (s->d->tier) {
+		options[n++] = "--tier";
+		options[n++] = s->d->tier;
+	}
+	snprintf(env, sizeof(env), "HOME=%s", s->dir);
+	options[n++] = "--env";
+	options[n++] = env;
+	for (int i = 0; s->d->env[i] && n < 36; i++) {
+		options[n++] = "--env";
+		options[n++] = s->d->env[i];
+	}
+	options[n] = NULL;
+	argv[a++] = runtime;
+	if (p->only && !strcmp(p->only, "go")) {
+		argv[a++] = "build";
+		argv[a++] = "-o";
+		argv[a++] = "probe";
+		argv[a++] = p->file;
+	} else if (is_compiler(p)) {
+		argv[a++] = "-o";
+		argv[a++] = "probe";
+		argv[a++] = p->file;
+	} else if (p->file) {
+		argv[a++] = p->file;
+	} else {
+		argv[a++] = p->flag;
+		argv[a++] = p->code;
+	}
+	argv[a] = NULL;
+	return sg_self_run(options, argv, r, &err);
+}
+
+static int write_code(const struct state *s, const struct probe *p)
+{
+	char path[128];
+	FILE *f;
+
+	if (!p->file)
+		return 0;
+	snprintf(path, sizeof(path), "%s/%s", s->dir, p->file);
+	f = fopen(path, "we");
+	if (!f)
+		return -errno;
+	fputs(p->code, f);
+	return fclose(f) ? -errno : 0;
+}
+
+static const char *text(const json_t *o, const char *key)
+{
+	return json_string_value(json_object_get(o, key)) ?: "";
+}
+
+static void add_calls(json_t *calls, const struct sg_self_result *audit, bool refused)
+{
+	json_t *r;
+	size_t i;
+
+	json_array_foreach(audit->records, i, r)
+	{
+		const char *call = text(r, "syscall");
+		bool errno_rule = !strcmp(text(json_object_get(r, "rule"), "list"), "errno");
+
+		if (!strcmp(text(r, "type"), "syscall_violation") && errno_rule == refused &&
+		    !json_object_get(calls, call))
+			json_object_set(calls, call, r);
+	}
+}
+
+/*
+ * Every call that the policy kills for, once, from a run in which nothing was stopped. Where none explains it, those
+ * that the policy answers with an error: one of them the runtime does not do without.
+ */
+static json_t *culprits(const struct sg_self_result *audit, const struct sg_self_result *enforced)
+{
+	json_t *calls = json_object();
+	const json_t *first = json_object_get(enforced->exit, "violation");
+
+	if (json_is_object(first))
+		json_object_set(calls, text(first, "syscall"), (json_t *)first);
+	add_calls(calls, audit, false);
+	if (!json_object_size(calls))
+		add_calls(calls, audit, true);
+	return calls;
+}
+
+static void tell(const struct state *s, const struct probe *p, const char *runtime, const char *outcome,
+		 const char *got, json_t *calls)
+{
+	const char *call;
+	json_t *o, *r;
+
+	if (s->d->json) {
+		o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:[]}", "policy", p->language, "runtime", runtime, "probe",
+			      p->name, "outcome", outcome, "got", got, "calls");
+		json_object_foreach(calls, call, r)
+			json_array_append_new(json_object_get(o, "calls"),
+					      json_pack("{s:s, s:s}", "syscall", call, "policy", text(r, "hint")));
+		json_dumpf(o, stdout, JSON_COMPACT);
+		putchar('\n');
+		json_decref(o);
+	} else {
+		printf("%-7s %-11s %-24s %s: %s\n", outcome, p->language, runtime, p->name, got);
+		json_object_foreach(calls, call, r) printf(
+			"        uses %s, which the policy does not allow; to allow it: %s\n", call, text(r, "hint"));
+	}
+	fflush(stdout);
+}
+
+static void judge(struct state *s, const struct probe *p, const char *runtime)
+{
+	struct sg_self_result enforced, audit;
+	json_t *calls = NULL;
+	char got[512];
+
+	if (write_code(s, p) < 0 || try_probe(s, p, runtime, "enforce", &enforced) < 0) {
+		s->skipped++;
+		tell(s, p, runtime, "skipped", "it could not be started", NULL);
+		return;
+	}
+	(void)sg_self_words(&enforced, got, sizeof(got));
+	if (worked(p, &enforced)) {
+		s->holds++;
+		tell(s, p, runtime, "holds", got, NULL);
+		sg_self_release(&enforced);
+		return;
+	}
+	/* Without a policy in its way: is it the policy at all, and what else would it stumble over? */
+	if (try_probe(s, p, runtime, "audit", &audit) == 0) {
+		calls = culprits(&audit, &enforced);
+		if (!worked(p, &audit) && !json_object_size(calls)) {
+			s->skipped++;
+			tell(s, p, runtime, "skipped", "it does not work here without a policy either", NULL);
+		} else {
+			s->breaks++;
+			tell(s, p, runtime, "BREAKS", got, calls);
+		}
+		json_decref(calls);
+		sg_self_release(&audit);
+	}
+	sg_self_release(&enforced);
+}
+
+static void judge_runtime(struct state *s, const char *language, const char *program, const char *path)
+{
+	s->found++;
+	for (size_t i = 0; i < SG_ARRAY_SIZE(probes); i++) {
+		if (strcmp(probes[i].language, language) != 0)
+			continue;
+		if (probes[i].only && program && strcmp(probes[i].only, program) != 0)
+			continue;
+		judge(s, &probes[i], path);
+	}
+}
+
+static void judge_given(struct state *s)
+{
+	for (int i = 0; s->d->runtimes[i]; i++) {
+		const char *equal = strchr(s->d->runtimes[i], '='), *slash, *language;
+		char name[48];
+
+		snprintf(name, sizeof(name), "%.*s", (int)(equal - s->d->runtimes[i]), s->d->runtimes[i]);
+		language = sg_builtin_canonical(name);
+		slash = strrchr(equal + 1, '/');
+		judge_runtime(s, language ? language : name, slash ? slash + 1 : equal + 1, equal + 1);
+	}
+}
+
+static void judge_found(struct state *s)
+{
+	char seen[SG_ARRAY_SIZE(runtimes)][PATH_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < SG_ARRAY_SIZE(runtimes); i++) {
+		if (s->d->language && strcmp(s->d->language, runtimes[i].language) != 0)
+			continue;
+		for (size_t f = 0; f < SG_ARRAY_SIZE(folders); f++) {
+			char path[128], real[PATH_MAX];
+			bool again = false;
+
+			snprintf(path, sizeof(path), "%s/%s", folders[f], runtimes[i].program);
+			if (access(path, X_OK) < 0 || !realpath(path, real))
+				continue;
+			for (size_t k = 0; k < n; k++)
+				again |= !strcmp(seen[k], real);
+			if (!again && n < SG_ARRAY_SIZE(seen)) {
+				snprintf(seen[n++], PATH_MAX, "%s", real);
+				judge_runtime(s, runtimes[i].language, runtimes[i].program, path);
+			}
+			break;
+		}
+	}
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)type;
+	(void)at;
+	(void)remove(path);
+	return 0;
+}
+
+int sg_verb_drift(const struct sg_drift *d)
+{
+	struct state s = {.d = d};
+
+	for (int i = 0; d->runtimes[i]; i++) {
+		if (!strchr(d->runtimes[i], '=')) {
+			fprintf(stderr, "--runtime %s: expected LANGUAGE=PATH\n", d->runtimes[i]);
+			return 2;
+		}
+	}
+	snprintf(s.dir, sizeof(s.dir), "/tmp/sandgate-drift-XXXXXX");
+	if (!mkdtemp(s.dir)) {
+		fprintf(stderr, "cannot make a directory in /tmp: %s\n", strerror(errno));
+		return 2;
+	}
+	if (d->runtimes[0])
+		judge_given(&s);
+	else
+		judge_found(&s);
+	(void)nftw(s.dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	if (!d->json)
+		printf("%d runtimes: %d probes hold, %d break, %d skipped\n", s.found, s.holds, s.breaks, s.skipped);
+	if (!s.holds && !s.breaks) {
+		fprintf(stderr, "no runtime could be tried\n");
+		return 2;
+	}
+	return s.breaks ? 1 : 0;
+}

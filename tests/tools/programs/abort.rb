@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+# sg-test: signal=9
+Process.kill(:KILL, Process.pid)

@@ -1,0 +1,153 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""`sgrun policy test` and `sgrun policy drift`. run.py --sgrun PATH [--only TEXT]; the last line is `N passed, N failed`."""
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SGRUN = "sgrun"
+
+
+def sgrun(*words, cwd="/"):
+    return subprocess.run([SGRUN, "policy", *words], capture_output=True, text=True, timeout=300, check=False, cwd=cwd,
+                          env={"PATH": PATH})
+
+
+class Base(unittest.TestCase):
+    def setUp(self):
+        self.work = tempfile.mkdtemp(prefix="sandgate-tools-")
+        self.addCleanup(shutil.rmtree, self.work)
+
+    def path(self, name, text=None):
+        path = os.path.join(self.work, name)
+        if text is not None:
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(text)
+        return path
+
+
+class Test(Base):
+    def test_programs_that_hold(self):
+        got = sgrun("test", os.path.join(HERE, "programs"))
+        self.assertEqual(got.returncode, 0, got.stdout + got.stderr)
+        self.assertIn("ok    exec.pl: violation by execve\n", got.stdout)
+        self.assertTrue(got.stdout.endswith("6 passed, 0 failed\n"), got.stdout)
+
+    def test_a_stricter_policy(self):
+        policy = self.path("p.yaml", "python: {inherit: \"builtin:python\", kill: [getrandom]}\n")
+        got = sgrun("test", "--json", "--policy", policy, os.path.join(HERE, "programs"))
+        rows = {r["program"]: r for r in map(json.loads, got.stdout.splitlines())}
+        self.assertEqual(got.returncode, 1)
+        self.assertEqual({n for n, r in rows.items() if not r["passed"]}, {"honest.py", "seven.py"})
+        self.assertEqual(rows["honest.py"]["got"], "violation by getrandom")
+
+    def test_a_looser_policy(self):
+        policy = self.path("p.yaml", "perl: {inherit: \"builtin:perl\", allow: [execve]}\n")
+        got = sgrun("test", "--policy", policy, os.path.join(HERE, "programs"))
+        self.assertEqual(got.returncode, 1)
+        self.assertIn("FAIL  exec.pl: expected violation, got ok, exit status 0\n", got.stdout)
+        self.assertTrue(got.stdout.endswith("5 passed, 1 failed\n"), got.stdout)
+
+    def test_what_has_no_comments(self):
+        os.chmod(self.work, 0o755)
+        shutil.copy("/bin/true", self.path("prog"))
+        self.path("prog.expect", "sg-test: ok lang=compiled\n")
+        got = sgrun("test", self.work)
+        self.assertEqual((got.returncode, got.stdout), (0, "ok    prog: ok, exit status 0\n1 passed, 0 failed\n"))
+
+    def test_lines_that_make_no_sense(self):
+        self.path("a.py", "# sg-test: okay\n")
+        self.path("b.py", "# sg-test: lang=python\n")
+        self.path("c.py", "# sg-test: ok exit=1\n")
+        got = sgrun("test", self.work)
+        self.assertEqual(got.returncode, 1)
+        for text in ('"okay": expected ok', "the line says no outcome", '"exit=1": more than one outcome'):
+            self.assertIn(text, got.stdout)
+
+    def test_nothing_to_do(self):
+        got = sgrun("test", self.work)
+        self.assertEqual(got.returncode, 2)
+        self.assertIn("no file there has a line", got.stderr)
+        self.assertEqual(sgrun("test", "/nonexistent").returncode, 2)
+
+
+class Drift(Base):
+    def library(self, *flags):
+        path = self.path("new.so")
+        subprocess.run(["gcc", "-shared", "-fPIC", *flags, "-o", path, os.path.join(HERE, "new_call.c")], check=True)
+        os.chmod(self.work, 0o755)
+        return "LD_PRELOAD=" + path
+
+    def test_what_is_installed(self):
+        for language in ("python", "javascript", "ruby", "perl", "php", "lua", "luajit"):
+            got = sgrun("drift", "--lang", language)
+            self.assertEqual(got.returncode, 0, got.stdout + got.stderr)
+            self.assertIn("holds", got.stdout)
+            self.assertIn(" 0 break, 0 skipped", got.stdout)
+
+    def test_a_new_call_is_named(self):
+        for runtime in ("python=/usr/bin/python3", "node=/usr/bin/node", "perl=/usr/bin/perl"):
+            got = sgrun("drift", "--json", "--runtime", runtime, "--env", self.library())
+            self.assertEqual(got.returncode, 1, got.stdout + got.stderr)
+            for row in map(json.loads, got.stdout.splitlines()):
+                self.assertEqual(row["outcome"], "BREAKS")
+                self.assertEqual([c["syscall"] for c in row["calls"]], ["mseal"])
+                language = row["policy"]
+                self.assertEqual(row["calls"][0]["policy"], f'{language}: {{inherit: "builtin:{language}", allow: [mseal]}}')
+
+    def test_in_words(self):
+        got = sgrun("drift", "--runtime", "perl=/usr/bin/perl", "--env", self.library())
+        self.assertRegex(got.stdout, r"BREAKS +perl +/usr/bin/perl +start: violation by mseal\n"
+                                     r" +uses mseal, which the policy does not allow; to allow it: perl: \{inherit")
+
+    def test_a_call_that_is_refused(self):
+        got = sgrun("drift", "--json", "--runtime", "perl=/usr/bin/perl", "--env", self.library("-DREFUSED"))
+        self.assertEqual(got.returncode, 1, got.stdout + got.stderr)
+        for row in map(json.loads, got.stdout.splitlines()):
+            self.assertIn("memfd_create", [c["syscall"] for c in row["calls"]])
+
+    def test_a_runtime_that_works_nowhere(self):
+        got = sgrun("drift", "--runtime", "python=/bin/false")
+        self.assertEqual(got.returncode, 2, got.stdout)
+        self.assertIn("does not work here without a policy either", got.stdout)
+
+    def test_nothing_is_left(self):
+        before = set(os.listdir("/tmp"))
+        sgrun("drift", "--lang", "lua")
+        left = {n for n in set(os.listdir("/tmp")) - before if n.startswith("sandgate-drift-")}
+        self.assertFalse(left)
+
+    def test_options(self):
+        self.assertIn("expected LANGUAGE=PATH", sgrun("drift", "--runtime", "python").stderr)
+
+
+def main():
+    global SGRUN
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument("--sgrun", required=True)
+    p.add_argument("--only", default="")
+    args = p.parse_args()
+    SGRUN = os.path.abspath(args.sgrun)
+    passed = failed = 0
+    for suite in unittest.defaultTestLoader.loadTestsFromModule(sys.modules[__name__]):
+        for test in suite:
+            if args.only not in test.id():
+                continue
+            result = unittest.TestResult()
+            test.run(result)
+            bad = [text for _, text in result.failures + result.errors]
+            passed, failed = passed + (not bad), failed + bool(bad)
+            print(f"{'FAIL' if bad else 'ok  '}  {test.id().split('.', 1)[1]}", *bad, sep="\n      " if bad else "", flush=True)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
