@@ -27,7 +27,6 @@ _sgrun() {
 	--mode) mapfile -t COMPREPLY < <(compgen -W "enforce audit" -- "$word") ;;
 	--seccomp) mapfile -t COMPREPLY < <(compgen -W "on off" -- "$word") ;;
 	--user) mapfile -t COMPREPLY < <(compgen -u -- "$word") ;;
-	--read | --write | --exec) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	--net) mapfile -t COMPREPLY < <(compgen -W "loopback unix netlink" -- "$word") ;;
 	--chdir) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
 	--policy | --verdicts | --learn | --read | --write | --exec) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;

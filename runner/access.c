@@ -93,16 +93,24 @@ static const char *prefix_of(struct sg_plan *plan, const char *file)
 	return NULL;
 }
 
-static const char *runtime_of(struct sg_plan *plan, const char *program)
+static bool in_system(const char *path)
 {
 	static const char *const known[] = {"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64"};
+
+	for (size_t i = 0; i < SG_ARRAY_SIZE(known); i++)
+		if (sg_path_within(path, known[i]))
+			return true;
+	return false;
+}
+
+static const char *runtime_of(struct sg_plan *plan, const char *program)
+{
 	/* Here every library has a prefix of its own. */
 	static const char *const stores[] = {"/nix/store", "/gnu/store"};
 	const char *prefix;
 
-	for (size_t i = 0; i < SG_ARRAY_SIZE(known); i++)
-		if (sg_path_within(program, known[i]))
-			return NULL;
+	if (in_system(program))
+		return NULL;
 	for (size_t i = 0; i < SG_ARRAY_SIZE(stores); i++)
 		if (sg_path_within(program, stores[i]))
 			return stores[i];
@@ -111,6 +119,31 @@ static const char *runtime_of(struct sg_plan *plan, const char *program)
 	if (!prefix || (plan->vars.home && sg_path_within(plan->vars.home, prefix)))
 		return NULL;
 	return prefix;
+}
+
+/*
+ * Where the kernel finds the interpreter of a script that says #!, NULL for what is no such script. In the system's own
+ * trees nobody needs to look.
+ */
+static const char *script_interpreter(struct sg_plan *plan)
+{
+	char head[256], *word;
+	struct stat st;
+	ssize_t n;
+
+	if (in_system(plan->vars.program))
+		return NULL;
+	{
+		SG_CLOSE int fd = open(plan->vars.program, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+		n = fd < 0 ? -1 : read(fd, head, sizeof(head) - 1);
+	}
+	if (n < 3 || head[0] != '#' || head[1] != '!')
+		return NULL;
+	head[n] = '\0';
+	word = head + 2 + strspn(head + 2, " \t");
+	word[strcspn(word, " \t\n")] = '\0';
+	return *word == '/' ? real_path(plan, AT_FDCWD, word, &st) : NULL;
 }
 
 /* ---- trees of this launch ---- */
@@ -207,8 +240,12 @@ int sg_plan_places(struct sg_plan *plan, struct sg_err *err)
 	v->home = home && *home == '/' ? real_directory(plan, AT_FDCWD, home) : NULL;
 	v->program = real_path(plan, plan->base, plan->path, &st);
 	if (v->program) {
-		v->runtime = runtime_of(plan, v->program);
+		const char *interpreter = script_interpreter(plan);
+
+		v->runtime = runtime_of(plan, interpreter ? interpreter : v->program);
 		rc = add_extra(plan, v->program, READ_MAP_EXEC, false, err);
+		if (!rc && interpreter)
+			rc = add_extra(plan, interpreter, READ_MAP_EXEC, false, err);
 	}
 	if (!rc)
 		rc = add_venv(plan, err);

@@ -133,6 +133,16 @@ class Widen(LiveTest):
                             ["--env", f"TMPDIR={self.work}/tmp"], cwd=self.cwd)
             self.assertEqual(r.status, status, r.describe())
 
+    def test_a_script_for_such_an_interpreter(self):
+        os.makedirs(os.path.join(self.outside, "opt/bin"))
+        perl = shutil.copy("/usr/bin/perl", os.path.join(self.outside, "opt/bin/perl"))
+        inside, beside = self.put("outside/opt/share/x", "x"), self.put("outside/y", "x")
+        for path, status in ((inside, 0), (beside, 13)):
+            script = self.put("cwd/script", f"#!{perl} -w\nopen(my $f, '<', '{path}') or exit($! + 0)\n")
+            os.chmod(script, 0o755)
+            r = self.run_in([script], "perl", None, ["--env", f"TMPDIR={self.work}/tmp"], cwd=self.cwd)
+            self.assertEqual(r.status, status, r.describe())
+
     # ---- programs ----
 
     def test_exec(self):
