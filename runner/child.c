@@ -320,7 +320,7 @@ static long enter_landlock(const struct sg_child *c)
 		if (rule.parent_fd >= 0)
 			(void)sys(SYS_landlock_add_rule, c->landlock_fd, LANDLOCK_RULE_PATH_BENEATH, (long)&rule, 0);
 	}
-	return sys(SYS_landlock_restrict_self, c->landlock_fd, 0, 0, 0);
+	return sys(SYS_landlock_restrict_self, c->landlock_fd, c->landlock->log ? SG_LANDLOCK_LOG : 0, 0, 0);
 }
 
 static void load_filter(const struct sg_child *c)

@@ -37,6 +37,7 @@
 #define ABI_TRUNCATE 3   /* 6.2 */
 #define ABI_TCP 4        /* 6.7 */
 #define ABI_SCOPES 6     /* 6.12 */
+#define ABI_LOG 7        /* 6.15 */
 #define ABI_UNIX_PATHS 9 /* 7.1 */
 #define ABI_UDP 10       /* 7.2 */
 
@@ -552,6 +553,7 @@ int sg_landlock_build(struct sg_landlock *l, const struct sg_landlock_rules *rul
 	if (rules->max_abi && abi > rules->max_abi)
 		abi = rules->max_abi;
 	l->abi = abi > 0 ? abi : 0;
+	l->log = abi >= ABI_LOG;
 	if (abi < ABI_REFER)
 		return sg_err_set(err, EOPNOTSUPP,
 				  abi < 1 ? "the kernel offers no Landlock"
@@ -595,5 +597,5 @@ int sg_landlock_enforce(const struct sg_landlock *l)
 		if (rule.parent_fd >= 0)
 			(void)syscall(SYS_landlock_add_rule, l->fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
 	}
-	return (int)syscall(SYS_landlock_restrict_self, l->fd, 0);
+	return (int)syscall(SYS_landlock_restrict_self, l->fd, l->log ? SG_LANDLOCK_LOG : 0);
 }

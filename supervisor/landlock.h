@@ -23,6 +23,7 @@
  * whatever the policy wants, it kills nothing, and nobody is told. What is beyond it is listed in gaps.
  */
 #define SG_LANDLOCK_GAPS 16
+#define SG_LANDLOCK_LOG 2U /* flag of landlock_restrict_self(2): also what is refused after the next exec */
 
 struct sg_landlock_gap {
 	bool asked;     /* a rule of the policy's own text that is not in force as it is written */
@@ -33,6 +34,7 @@ struct sg_landlock {
 	int fd;  /* ruleset, to be enforced by the child after no_new_privs; -1: none */
 	int abi; /* what is used of the kernel's; 0: no Landlock */
 	bool scopes_signals;
+	bool log;          /* the kernel can write refusals to its audit log (ABI 7, Linux 6.15): enforce with _LOG */
 	bool files;        /* some file rules of the policy are in it */
 	uint64_t own_proc; /* what the child adds for its own directory in /proc, which nobody else can name; 0: nothing
 			    */

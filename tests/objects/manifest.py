@@ -3,12 +3,12 @@
 
 
 class Attack:
-    def __init__(self, name, classes, policy="matrix", landlock="stopped", why="", shows=None, root=False, fd=None,
-                 lacks=None, kernel=False):
+    def __init__(self, name, classes, policy="matrix", landlock=2, why="", shows=None, root=False, fd=None, lacks=None,
+                 kernel=False):
         self.name = name
         self.classes = classes.split("|")  # any of them may be the one that the record names
         self.policy = policy               # language of the policy file
-        self.landlock = landlock           # "stopped", or "effect": Landlock cannot tell
+        self.landlock = landlock           # the ABI from which Landlock stops it; 99: none does
         self.why = why                     # why not, for the table
         self.shows = shows                 # what its output must hold to count as an effect, beside the token
         self.root = root                   # the control needs capabilities
@@ -18,7 +18,6 @@ class Attack:
         self.kernel = kernel
 
 
-NOT_PATHS = "no right in Landlock for it"
 METADATA = "Landlock knows no right for metadata"
 UDP = "Landlock knows no UDP before ABI 10"
 UNIX = "Landlock knows no socket files before ABI 9"
@@ -30,8 +29,8 @@ PROC = "a policy that allows new processes needs all of /proc readable; their me
 PASSED = "Landlock does not judge descriptors once they are open"
 
 
-def effect(name, classes, why, **more):
-    return Attack(name, classes, landlock="effect", why=why, **more)
+def effect(name, classes, why, landlock=99, **more):
+    return Attack(name, classes, landlock=landlock, why=why, **more)
 
 
 READ = [
@@ -77,7 +76,7 @@ WRITE = [
     Attack("write-path", "write"),
     Attack("write-append", "write"),
     Attack("write-open-trunc", "write"),
-    Attack("write-truncate", "write"),
+    Attack("write-truncate", "write", landlock=3),
     Attack("write-symlink", "write"),
     Attack("write-hardlink", "read|create|write|delete"),
     Attack("write-given-fd", "write", fd="target"),
@@ -156,27 +155,27 @@ MEMORY = [
 ]
 
 NET = [
-    Attack("net-tcp4", "net"),
-    Attack("net-tcp6", "net"),
-    Attack("net-tcp-mapped", "net"),
+    Attack("net-tcp4", "net", landlock=4),
+    Attack("net-tcp6", "net", landlock=4),
+    Attack("net-tcp-mapped", "net", landlock=4),
     effect("net-tcp-fastopen", "net", "Landlock judges connect(2), not a sendto(2) that connects"),
     effect("net-mptcp", "net", "Landlock judges TCP alone", lacks="MPTCP"),
-    Attack("net-given-socket", "net", fd="tcp"),
-    Attack("net-listen4", "net"),
-    Attack("net-listen6", "net"),
+    Attack("net-given-socket", "net", landlock=4, fd="tcp"),
+    Attack("net-listen4", "net", landlock=4),
+    Attack("net-listen6", "net", landlock=4),
     effect("net-listen-unbound", "net", "Landlock judges bind(2), not a listen(2) that binds"),
-    effect("net-udp4", "net", UDP),
-    effect("net-udp6", "net", UDP),
-    effect("net-udp-connect", "net", UDP),
-    effect("net-udp-sendmsg", "net", UDP),
-    effect("net-udp-sendmmsg", "net", UDP),
-    effect("net-udp-bind", "net", UDP),
-    effect("unix-path", "unix", UNIX),
-    effect("unix-dgram", "unix", UNIX),
-    effect("unix-symlink", "unix", UNIX),
-    effect("unix-proc-fd", "unix", UNIX),
-    Attack("unix-abstract", "unix"),
-    Attack("unix-abstract-dgram", "unix"),
+    effect("net-udp4", "net", UDP, landlock=10),
+    effect("net-udp6", "net", UDP, landlock=10),
+    effect("net-udp-connect", "net", UDP, landlock=10),
+    effect("net-udp-sendmsg", "net", UDP, landlock=10),
+    effect("net-udp-sendmmsg", "net", UDP, landlock=10),
+    effect("net-udp-bind", "net", UDP, landlock=10),
+    effect("unix-path", "unix", UNIX, landlock=9),
+    effect("unix-dgram", "unix", UNIX, landlock=9),
+    effect("unix-symlink", "unix", UNIX, landlock=9),
+    effect("unix-proc-fd", "unix", UNIX, landlock=9),
+    Attack("unix-abstract", "unix", landlock=6),
+    Attack("unix-abstract-dgram", "unix", landlock=6),
     effect("net-netlink", "net", FAMILY, shows="RAN netlink"),
     effect("net-uevents", "net", FAMILY),
     Attack("net-raw4", "net", root=True),
@@ -186,7 +185,7 @@ NET = [
     effect("net-alg", "net", FAMILY, lacks="AF_ALG"),
     effect("net-socket4", "net", FAMILY),
     effect("net-socket6", "net", FAMILY),
-    Attack("net-uring-connect", "net", policy="uring", fd="tcp", lacks="io_uring"),
+    Attack("net-uring-connect", "net", landlock=4, policy="uring", fd="tcp", lacks="io_uring"),
     effect("net-uring-socket", "net", FAMILY, policy="uring", lacks="io_uring sockets (5.19)"),
     effect("fd-receive", "fdpass|read", PASSED, fd="socket"),
     effect("fd-send", "fdpass", PASSED, fd="socket"),
@@ -206,18 +205,18 @@ PROCESSES = [
     Attack("trace-maps", "trace", shows="victim"),
     Attack("trace-fd", "trace", shows="LINK pipe:"),
     effect("trace-init", "trace", PROC, shows="Name:"),
-    Attack("signal-kill", "signal"),
-    Attack("signal-tgkill", "signal"),
-    Attack("signal-sigqueue", "signal"),
-    Attack("signal-pidfd", "signal"),
-    Attack("signal-sigio", "signal"),
+    Attack("signal-kill", "signal", landlock=6),
+    Attack("signal-tgkill", "signal", landlock=6),
+    Attack("signal-sigqueue", "signal", landlock=6),
+    Attack("signal-pidfd", "signal", landlock=6),
+    Attack("signal-sigio", "signal", landlock=6),
     effect("limits-prlimit", "limits", SECCOMP),
     effect("limits-read", "limits", SECCOMP, shows="LIMIT "),
     effect("limits-nice", "limits", SECCOMP),
     effect("limits-affinity", "limits", SECCOMP),
     effect("limits-scheduler", "limits", SECCOMP),
     effect("limits-ioprio", "limits", SECCOMP),
-    Attack("supervisor-kill", "supervisor|signal"),
+    Attack("supervisor-kill", "supervisor|signal", landlock=6),
     Attack("supervisor-ptrace", "supervisor|trace", shows="TRACED"),
     Attack("supervisor-mem", "supervisor|trace", shows="OPENED"),
     effect("supervisor-limit", "supervisor|limits", SECCOMP, shows="LIMITED"),
@@ -250,7 +249,7 @@ KERNEL = [
     effect("uring-setup", "uring", SECCOMP, lacks="io_uring"),
     effect("uring-sqpoll", "uring", SECCOMP, lacks="io_uring"),
     effect("ipc-shm", "ipc", SECCOMP),
-    Attack("ipc-shm-remove", "ipc", landlock="effect", why=SECCOMP),
+    effect("ipc-shm-remove", "ipc", SECCOMP),
     effect("ipc-msgsnd", "ipc", SECCOMP),
     effect("ipc-msgrcv", "ipc", SECCOMP),
     effect("ipc-semop", "ipc", SECCOMP),

@@ -23,7 +23,7 @@ by seccomp before any object is looked at: the last column matters for policies 
 
 def column(result):
     kernel = re.match(r"\d+\.\d+", result["kernel"])[0]
-    return f"{result['tier']}, {kernel}"
+    return f"{result['tier']}, {kernel}" + ("" if result["tier"] == "lsm" else f", Landlock {result['abi']}")
 
 
 def cell(row):
