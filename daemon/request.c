@@ -291,6 +291,7 @@ static int take_landlock(struct request *r, struct sgd_box *b, struct sg_err *er
 	if (l->fd < 0)
 		return sg_err_set(err, errno, "no more descriptors: %s", strerror(errno));
 	l->own_proc = r->w->own_proc;
+	l->log = sg_landlock_logs();
 	return 0;
 }
 

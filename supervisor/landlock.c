@@ -46,9 +46,10 @@
 #define FS_CREATE                                                                                                      \
 	(LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |                    \
 	 LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_MAKE_CHAR |                   \
-	 LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_REFER)
-#define FS_DELETE (LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_REFER)
-#define FS_CHANGE (FS_WRITE | FS_CREATE | FS_DELETE)
+	 LANDLOCK_ACCESS_FS_MAKE_BLOCK)
+#define FS_DELETE (LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE)
+#define FS_MOVE LANDLOCK_ACCESS_FS_REFER /* between directories: needed at both ends */
+#define FS_CHANGE (FS_WRITE | FS_CREATE | FS_DELETE | FS_MOVE)
 #define FS_OF_FILES (FS_WRITE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE | FS_RESOLVE_UNIX)
 
 #define MAX_SPLIT 1024 /* entries that stand for a tree with an exception in it */
@@ -120,8 +121,8 @@ static uint64_t fs_rights(uint32_t rights)
 	static const uint64_t of[SG_N_RIGHTS] = {
 		[SG_CLASS_READ] = FS_READ,
 		[SG_CLASS_WRITE] = FS_WRITE,
-		[SG_CLASS_CREATE] = FS_CREATE,
-		[SG_CLASS_DELETE] = FS_DELETE,
+		[SG_CLASS_CREATE] = FS_CREATE | FS_MOVE,
+		[SG_CLASS_DELETE] = FS_DELETE | FS_MOVE,
 		[SG_CLASS_EXEC] = LANDLOCK_ACCESS_FS_EXECUTE,
 		[SG_CLASS_UNIX] = FS_RESOLVE_UNIX,
 	};
@@ -585,6 +586,11 @@ int sg_landlock_build(struct sg_landlock *l, const struct sg_landlock_rules *rul
 	list_gaps(&b, confine);
 	l->fd = b.fd;
 	return 0;
+}
+
+bool sg_landlock_logs(void)
+{
+	return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) >= ABI_LOG;
 }
 
 int sg_landlock_enforce(const struct sg_landlock *l)

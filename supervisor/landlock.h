@@ -59,6 +59,8 @@ struct sg_landlock_rules {
 /* Builds the ruleset. Errors: -EOPNOTSUPP where the kernel has no Landlock, or one that would break renames between
  * directories (ABI 1, Linux 5.13 to 5.18); what open(2) and landlock_add_rule(2) said. */
 int sg_landlock_build(struct sg_landlock *l, const struct sg_landlock_rules *rules, struct sg_err *err);
+/* Whether the kernel can write refusals to its audit log. */
+bool sg_landlock_logs(void);
 /* For a process with an errno of its own: 0 or -1. The launched child does the same without one (runner/child.c). */
 int sg_landlock_enforce(const struct sg_landlock *l);
 
