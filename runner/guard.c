@@ -228,7 +228,6 @@ void sg_guard_leave(struct sg_guard *g)
 	/* A killed process never gets back to its own code, whatever its pipe says by then. */
 	if (g->state)
 		kill(g->pid, SIGKILL);
-	g->state = NULL;
 }
 
 void sg_guard_stop(struct sg_guard *g)

@@ -22,7 +22,7 @@ struct sg_guard {
 int sg_guard_start(struct sg_guard *g, const struct sg_cgroup *cg, uint64_t marker, struct sg_err *err);
 /* Ends the guard; to be called when the sandbox is gone. */
 void sg_guard_stop(struct sg_guard *g);
-/* The same for a process that ends itself right afterwards: it does not wait, and what it leaves is init's to reap. */
+/* Its first half, to be followed by sg_guard_stop(): what is done in between need not be waited for afterwards. */
 void sg_guard_leave(struct sg_guard *g);
 
 #endif

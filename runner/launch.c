@@ -314,12 +314,13 @@ void sg_launch_end(struct sg_launch *l)
 		(void)sg_members_kill(&l->members);
 		(void)sg_members_wait_empty(&l->members, 5000);
 	}
+	/* An empty cgroup is all that can be left from here on, and the next start removes that. */
+	if (l->leaving && l->empty)
+		sg_guard_leave(&l->guard);
 	sg_launch_release(l);
 	(void)sg_cgroup_remove(&l->cg);
-	if (l->leaving)
-		sg_guard_leave(&l->guard);
-	else
-		sg_guard_stop(&l->guard);
+	/* Waited for: not every container's first process reaps orphans. */
+	sg_guard_stop(&l->guard);
 }
 
 void sg_launch_report(struct sg_launch *l)
