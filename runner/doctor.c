@@ -154,7 +154,7 @@ int sg_doctor(bool json, FILE *out)
 	settle(&f[SECCOMP], sg_canary_seccomp(f[SECCOMP].why, sizeof(f[SECCOMP].why)),
 	       "a kernel with CONFIG_SECCOMP_FILTER; in a container, a profile that allows seccomp");
 	check_tier(&f[NOTIFY], "unprivileged", true, "seccomp",
-		   "kernel 5.7 or newer; in a container, a profile that allows clone3");
+		   "kernel 5.7 or newer; in a container, a profile that allows seccomp");
 	check_cgroup(&f[CGROUP]);
 	check_btf(&f[BTF]);
 	check_tier(&f[BPF], "bpf", true, "seccomp", bpf_fix);

@@ -87,6 +87,8 @@ static pid_t clone_into(struct sg_launch *l, struct sg_spawn *s, struct sg_err *
 		pid = sg_clone_call(&args, sizeof(args), run_child, child);
 	} else {
 		pid = syscall(SYS_clone3, &args, sizeof(args));
+		if (pid < 0 && errno == ENOSYS && l->cg.dirfd < 0)
+			pid = syscall(SYS_clone, args.flags | args.exit_signal, 0, &l->pidfd, 0, 0);
 		if (pid == 0)
 			sg_child_run(child);
 		pid = pid < 0 ? -errno : pid;
@@ -141,8 +143,14 @@ static int await_ready(struct sg_launch *l, int timeout_ms, struct sg_err *err)
 	if (rc)
 		return sg_err_set(err, -rc, "no word from the child process: %s", strerror(-rc));
 	if (report.step != SG_STEP_READY)
-		return sg_err_set(err, report.err ? report.err : EPROTO, "the child process failed at %s: %s",
-				  sg_step_name(report.step), strerror(report.err));
+		return sg_err_set(
+			err, report.err ? report.err : EPROTO, "the child process failed at %s: %s%s",
+			sg_step_name(report.step), strerror(report.err),
+			report.step == SG_STEP_SECCOMP && report.err == EBUSY
+				? "; another seccomp supervisor listens to this process already (a container "
+				  "manager's, another sandbox), and the kernel allows one: run sgrun outside of it, "
+				  "or as root in the bpf tier"
+				: "");
 	return 0;
 }
 
