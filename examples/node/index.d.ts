@@ -85,6 +85,19 @@ export interface Result {
   exit: StreamRecord;
 }
 
+/** What sgd says of a cgroup that was put under a policy; `sgctl show` says the same. */
+export interface Attached {
+  id: string;
+  state: string;
+  language: string;
+  mode: 'enforce' | 'audit';
+  cgroup: string;
+  cgroup_id: number;
+  tasks: number;
+  container_id?: string;
+  [field: string]: unknown;
+}
+
 export class SandgateError extends Error {}
 
 export class Run extends EventEmitter {
@@ -98,11 +111,11 @@ export class Run extends EventEmitter {
 }
 
 export class Sandgate {
-  constructor(defaults?: How & { sgrun?: string; sgctl?: string });
+  constructor(defaults?: How & { sgrun?: string; sgctl?: string; socket?: string });
   start(argv: string[], how?: How): Run;
   run(argv: string[], how?: How): Promise<Result>;
-  register(pid: number, language: string, containerId?: string, how?: { mode?: 'enforce' | 'audit' }): Promise<string>;
-  unregister(pid: number): Promise<string>;
+  register(pid: number, language: string, containerId?: string, how?: { mode?: 'enforce' | 'audit' }): Promise<Attached>;
+  unregister(pid: number): Promise<void>;
 }
 
 export interface Job extends How {

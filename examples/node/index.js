@@ -118,8 +118,8 @@ class Run extends EventEmitter {
 
 /** How sgrun is called; `defaults` hold for every run. */
 class Sandgate {
-  constructor({ sgrun = 'sgrun', sgctl = 'sgctl', ...defaults } = {}) {
-    Object.assign(this, { sgrun, sgctl, defaults });
+  constructor({ sgrun = 'sgrun', sgctl = 'sgctl', socket, ...defaults } = {}) {
+    Object.assign(this, { sgrun, sgctl, socket, defaults, registered: new Map() });
   }
 
   start(argv, how = {}) {
@@ -130,25 +130,35 @@ class Sandgate {
     return this.start(argv, how).finished;
   }
 
-  /** Puts the container or cgroup of a process that runs already under a policy. Needs the daemon, sgd. */
+  /**
+   * Puts the container or cgroup of a process that runs already under a policy, and says what came of it. Needs the
+   * daemon, sgd, and root.
+   */
   async register(pid, language, containerId, { mode = 'enforce' } = {}) {
     const line = ['attach', '--pid', String(pid), '--lang', language, '--mode', mode];
     if (containerId) line.push('--container-id', containerId);
-    return this.control(line);
+    const { sandbox } = await this.control(line);
+    this.registered.set(pid, sandbox.id);
+    return sandbox;
   }
 
+  /** Takes it out again. */
   async unregister(pid) {
-    return this.control(['detach', '--pid', String(pid)]);
+    const id = this.registered.get(pid);
+    if (!id) throw new SandgateError(`process ${pid} was not registered here`);
+    await this.control(['detach', id]);
+    this.registered.delete(pid);
   }
 
   control(line) {
+    const options = ['--json', ...(this.socket ? ['--socket', this.socket] : [])];
     return new Promise((resolve, reject) => {
-      const child = spawn(this.sgctl, line, { stdio: ['ignore', 'pipe', 'pipe'] });
+      const child = spawn(this.sgctl, [...options, ...line], { stdio: ['ignore', 'pipe', 'pipe'] });
       let out = '', err = '';
       child.stdout.on('data', (d) => { out += d; });
       child.stderr.on('data', (d) => { err += d; });
       child.on('error', (e) => reject(new SandgateError(`cannot start ${this.sgctl}: ${e.message}`)));
-      child.on('close', (code) => code === 0 ? resolve(out.trim())
+      child.on('close', (code) => code === 0 ? resolve(JSON.parse(out))
         : reject(new SandgateError(`${this.sgctl} ${line[0]}: ${err.trim() || `status ${code}`}`)));
     });
   }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * contain [--listener] COMMAND...: what a program finds in a container without privilege, without a container engine.
- * An ordinary user in a user namespace of its own, every capability gone from every set, no_new_privs, cgroups and /sys
- * read-only, and a seccomp profile as container engines load it (clone3 answered with ENOSYS, because a filter cannot
- * see its flags). --listener: the profile has a supervisor of its own, as some container managers do.
+ * contain [--listener] [--run DIR] COMMAND...: what a program finds in a container without privilege, without a
+ * container engine. An ordinary user in a user namespace of its own, every capability gone from every set,
+ * no_new_privs, cgroups and /sys read-only, and a seccomp profile as container engines load it (clone3 answered with
+ * ENOSYS, because a filter cannot see its flags). --listener: the profile has a supervisor of its own, as some
+ * container managers do. --run: DIR is mounted at /run/sandgate, as a volume with the daemon's socket.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -120,11 +121,21 @@ static void profile(int listener)
 
 int main(int argc, char **argv)
 {
-	int listener = argc > 1 && !strcmp(argv[1], "--listener");
+	const char *run = NULL;
+	int listener = 0;
 	char map[64];
 
-	argv += 1 + listener;
-	if (argc < 2 + listener)
+	for (argv++, argc--; argc && !strncmp(*argv, "--", 2); argv++, argc--) {
+		if (!strcmp(*argv, "--listener")) {
+			listener = 1;
+		} else if (!strcmp(*argv, "--run") && argc > 1) {
+			run = *++argv;
+			argc--;
+		} else {
+			return 2;
+		}
+	}
+	if (!argc)
 		return 2;
 	if (geteuid() == 0) {
 		must(setgroups(0, NULL) == 0, "setgroups");
@@ -139,6 +150,8 @@ int main(int argc, char **argv)
 	put("/proc/self/uid_map", map);
 	put("/proc/self/gid_map", map);
 	read_only("/sys");
+	if (run)
+		must(mount(run, "/run/sandgate", NULL, MS_BIND, NULL) == 0, "mount on /run/sandgate");
 	drop_everything();
 	profile(listener);
 	execvp(argv[0], argv);

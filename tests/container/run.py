@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """sgrun where a container leaves it nothing: no capability, no cgroup, a seccomp profile already on (contain.c).
 
-run.py --sgrun PATH --bin DIR [--hostile DIR] [--only TEXT]     the last line is `N passed, N failed`
+run.py --sgrun PATH --bin DIR --hostile DIR --sgd PATH [--only TEXT]     the last line is `N passed, N failed`
 """
 import argparse
 import json
@@ -23,18 +23,18 @@ PYTHON = "/usr/bin/python3"
 
 
 class Container(unittest.TestCase):
-    work = None
+    work = sgd = None
 
-    def line(self, *words, listener=False):
-        return [os.path.join(self.work, "contain"), *(["--listener"] if listener else []), *words]
+    def line(self, *words, container=()):
+        return [os.path.join(self.work, "contain"), *container, *words]
 
-    def inside(self, *words, listener=False):
-        return subprocess.run(self.line(*words, listener=listener), capture_output=True, text=True, timeout=120, check=False,
+    def inside(self, *words, container=()):
+        return subprocess.run(self.line(*words, container=container), capture_output=True, text=True, timeout=120, check=False,
                               env=ENV, cwd=self.work)
 
-    def sgrun(self, *words, listener=False):
+    def sgrun(self, *words, container=()):
         """(process, records): the records are on standard error, among what the program says there."""
-        got = self.inside(os.path.join(self.work, "sgrun"), *words, listener=listener)
+        got = self.inside(os.path.join(self.work, "sgrun"), *words, container=container)
         return got, [json.loads(line) for line in got.stderr.splitlines() if line.startswith('{"timestamp"')]
 
     # --- the container is one ---
@@ -123,6 +123,27 @@ class Container(unittest.TestCase):
             time.sleep(0.02)
         self.assertFalse(os.path.exists(f"/proc/{pid}"))
 
+    @unittest.skipUnless(os.geteuid() == 0, "sgd needs root")
+    def test_daemon_of_the_host(self):
+        """Its socket is found where it is mounted. It starts programs in its own mounts only, and that is said."""
+        os.makedirs("/run/sandgate", exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="sandgate-sgd-") as run:
+            os.chmod(run, 0o755)
+            daemon = subprocess.Popen([self.sgd, "--socket", run + "/sgd.sock", "--state", run + "/state", "--bpffs", "none",
+                                       "--group", "65534", "--log", "none", "--cgroup", f"sandgate-test-{os.getpid()}"],
+                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            try:
+                self.assertIn(b"listens", daemon.stdout.readline())
+                got, records = self.sgrun("--", PYTHON, "-c", "print(1)", container=["--run", run])
+                self.assertEqual((got.returncode, got.stdout), (0, "1\n"), got.stderr)
+                text = " ".join(records[0]["degraded"])
+                self.assertIn("not through sgd: the client is in another mnt namespace", text)
+                self.assertEqual(records[0]["tier"], "unprivileged")
+            finally:
+                daemon.terminate()
+                daemon.wait()
+                daemon.stdout.close()
+
     # --- and where it cannot ---
 
     def test_require(self):
@@ -137,7 +158,7 @@ class Container(unittest.TestCase):
         self.assertIn("best tier: unprivileged", self.inside(os.path.join(self.work, "sgrun"), "doctor").stdout)
 
     def test_another_listener(self):
-        got, _ = self.sgrun("--", PYTHON, "-c", "print(1)", listener=True)
+        got, _ = self.sgrun("--", PYTHON, "-c", "print(1)", container=["--listener"])
         self.assertEqual((got.returncode, got.stdout), (125, ""))
         self.assertIn("another seccomp supervisor listens to this process already", got.stderr)
 
@@ -147,6 +168,7 @@ def main():
     p.add_argument("--sgrun", required=True)
     p.add_argument("--bin", required=True)
     p.add_argument("--hostile", required=True)
+    p.add_argument("--sgd", required=True)
     p.add_argument("--only", default="")
     args = p.parse_args()
     passed = failed = 0
@@ -157,7 +179,7 @@ def main():
         # Owned by the user inside, whose files these are.
         if os.geteuid() == 0:
             os.chown(work, 65534, 65534)
-        Container.work = work
+        Container.work, Container.sgd = work, args.sgd
         for test in unittest.defaultTestLoader.loadTestsFromTestCase(Container):
             if args.only not in test.id():
                 continue

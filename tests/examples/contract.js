@@ -100,12 +100,23 @@ const tests = {
   async no_sgctl() {
     await assert.rejects(new Sandgate({ sgctl: '/nonexistent/sgctl' }).register(1, 'python', 'abc'), SandgateError);
   },
+  // With a daemon: a process that runs already is registered, breaks its policy, and is gone.
   async register() {
-    const s = new Sandgate({ sgctl: rest[0] });
-    assert.equal(await s.register(42, 'python', 'abc'), 'attach --pid 42 --lang python --mode enforce --container-id abc');
-    assert.equal(await s.unregister(42), 'detach --pid 42');
+    const [sgctl, socket, pid] = rest;
+    const s = new Sandgate({ sgctl, socket });
+    await assert.rejects(s.unregister(Number(pid)), /was not registered here/);
+    const sandbox = await s.register(Number(pid), 'python', 'container-1');
+    assert.equal(sandbox.language, 'python');
+    assert.equal(sandbox.container_id, 'container-1');
+    assert.ok(sandbox.tasks >= 1);
+    await s.unregister(Number(pid));
+    await s.register(Number(pid), 'python', 'container-1');
+    process.kill(Number(pid), 'SIGUSR1');
+    for (let i = 0; i < 100 && alive(Number(pid)); i++) await new Promise((r) => setTimeout(r, 50));
+    assert.ok(!alive(Number(pid)), 'the violation did not end it');
+    assert.equal((await s.control(['show', '--container-id', 'container-1'])).sandbox.violation.syscall, 'setuid');
   },
 };
 
-if (name === 'list') console.log(Object.keys(tests).filter((t) => t !== 'parent').join('\n'));
+if (name === 'list') console.log(Object.keys(tests).filter((t) => !['parent', 'register'].includes(t)).join('\n'));
 else tests[name]().then(() => name === 'parent' || console.log('ok'));

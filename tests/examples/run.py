@@ -3,7 +3,7 @@
 """Runs every example: the clients over real and hostile programs and over each promise of the contract, the judge over
 one submission a verdict, the CI step, the container image's commands. The last line is `N passed, N failed`.
 
-run.py --sgrun PATH --bin DIR [--only TEXT]     DIR: where the hostile programs were built
+run.py --sgrun PATH --bin DIR --daemon DIR [--only TEXT]     where the hostile programs and sgd were built
 """
 import argparse
 import base64
@@ -221,9 +221,45 @@ def contracts(t, sgrun):
     for tier in TIERS:
         for name in names:
             if t.wanted(f"node contract [{tier}] {name}"):
-                got = subprocess.run(["/usr/bin/node", *script, name, "/bin/echo"], capture_output=True, text=True,
+                got = subprocess.run(["/usr/bin/node", *script, name], capture_output=True, text=True,
                                      timeout=60, check=False, env={**sgtest.ENV, "TIER": tier})
                 t.check(f"node contract [{tier}] {name}", [] if got.stdout == "ok\n" else [got.stdout, got.stderr])
+
+
+def registered(t, daemon):
+    """The executor integration with processes that run already, through sgd."""
+    name = "node contract [sgd] register"
+    if os.geteuid() != 0 or not t.wanted(name):
+        return
+    cgroup = os.path.join(sgtest.cgroup2_mount(), f"sandgate-test-{os.getpid()}")
+    code = ("import os, signal, sys\nsignal.signal(signal.SIGUSR1, lambda *_: os.setuid(os.getuid()))\n"
+            "print('up', flush=True)\nwhile True: signal.pause()")
+    with tempfile.TemporaryDirectory(prefix="sandgate-sgd-") as run:
+        socket = run + "/sgd.sock"
+        sgd = subprocess.Popen([os.path.join(daemon, "sgd"), "--socket", socket, "--state", run + "/state", "--bpffs", "none",
+                                "--log", "none", "--cgroup", f"sandgate-test-sgd-{os.getpid()}"], stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT)
+        os.mkdir(cgroup)
+        program = subprocess.Popen(["/usr/bin/python3", "-c", code], stdout=subprocess.PIPE)
+        try:
+            sgd.stdout.readline()
+            program.stdout.readline()
+            with open(os.path.join(cgroup, "cgroup.procs"), "w", encoding="ascii") as f:
+                f.write(str(program.pid))
+            done = subprocess.Popen(["/usr/bin/node", os.path.join(HERE, "contract.js"), os.path.join(EXAMPLES, "node"), "sgrun",
+                                     "register", os.path.join(daemon, "sgctl"), socket, str(program.pid)],
+                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            program.wait(60)
+            out, err = done.communicate(timeout=60)
+            t.check(name, [] if out == "ok\n" else [out, err])
+        except subprocess.TimeoutExpired as e:
+            t.check(name, [e])
+        finally:
+            for process in (program, sgd):
+                process.kill() if process is program else process.terminate()
+                process.wait()
+                process.stdout.close()
+            os.rmdir(cgroup)
 
 
 def judge(t, sgrun):
@@ -314,6 +350,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--sgrun", required=True)
     p.add_argument("--bin", required=True)
+    p.add_argument("--daemon", required=True, help="where sgd and sgctl were built")
     p.add_argument("--only", default="", help="tests whose name contains this")
     args = p.parse_args()
     t = Tests(args.only)
@@ -324,6 +361,7 @@ def main():
         os.chmod(sgrun, stat.S_IRWXU | 0o055)
         clients(t, sgrun, args.bin)
         contracts(t, sgrun)
+        registered(t, args.daemon)
         judge(t, sgrun)
         ci(t, sgrun)
         image(t, sgrun)
