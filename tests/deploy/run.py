@@ -203,7 +203,7 @@ def test_package():
         root = os.path.join(d, "root")
         check(run("dpkg-deb", "-x", package, root).returncode == 0, package)
         sgrun = os.path.join(root, "usr/bin/sgrun")
-        r = run(sgrun, "--verdicts", "/dev/null", "--", "/bin/echo", "from the package")
+        r = run(sgrun, "--lang", "c", "--verdicts", "/dev/null", "--", "/bin/echo", "from the package")
         check((r.returncode, r.stdout) == (0, "from the package\n"), r)
         # Linked statically on purpose (docs/architecture.md); the changelog is the project's own.
         r = run("lintian", "--allow-root", "--fail-on", "error", "--suppress-tags",
