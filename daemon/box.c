@@ -139,6 +139,7 @@ struct sgd_box *sgd_box_new(struct sgd *d)
 	b->slot = -1;
 	b->session.sink = sink;
 	b->session.sink_ctx = b;
+	b->session.seen = sgd_stats_record;
 	b->session.argv_bytes = ARGV_BYTES;
 	b->session.policy_shared = true;
 	b->events.fd = -1;
@@ -222,6 +223,8 @@ static void unregister(struct sgd_box *b)
 {
 	struct sgd *d = b->d;
 
+	if (d->stats.metrics)
+		sgd_stats_collect(b);
 	if (b->launch.registered)
 		d->by_index[b->launch.sandbox] = NULL;
 	sg_launch_release(&b->launch);
@@ -300,6 +303,8 @@ static void finish(struct sgd_box *b)
 
 	unwatch(b);
 	sgd_box_need_policy(b);
+	sgd_drain(b->d); /* what killed it may still wait there */
+	sgd_stats_empty(b);
 	status = sg_watch_finish(&b->watch);
 	answer(b, status);
 	unregister(b);

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,25 +19,6 @@
 #define MAX_PROCS 32768
 #define END_NS 8000000000ULL /* for sandboxes to end when the daemon does */
 
-static const char help[] =
-	"usage: sgd [options]\n"
-	"\n"
-	"The supervisor of all sandboxes of this host: sgrun and sgctl find it by its socket.\n"
-	"\n"
-	"  --socket PATH         where it listens (default: " SG_PROTO_SOCKET ")\n"
-	"  --group NAME|GID      who may connect besides root (default: nobody)\n"
-	"  --log FILE|-|none     where every verdict goes, as JSON lines (default: -, standard output)\n"
-	"  --log-size SIZE       rotate FILE when it is longer than this: 10M, 1G (default: never)\n"
-	"  --policy FILE         policies that replace the built-in ones of the same name\n"
-	"  --cgroup NAME         cgroup below the mount point, for the sandboxes it launches (default: sandgate)\n"
-	"  --bpffs DIR           where BPF programs and maps are kept (default: /sys/fs/bpf/sandgate; none: nowhere)\n"
-	"  --state DIR           where it is written down which sandboxes there are (default: /run/sandgate/state)\n"
-	"  --max-sandboxes N     at most (default and maximum: 4096)\n"
-	"  --help  --version\n"
-	"\n"
-	"SIGHUP: opens the log anew, reads --policy again. SIGTERM: ends the sandboxes that are not to outlive it, and "
-	"itself.\n";
-
 static int fail(const struct sg_err *err)
 {
 	char text[1200];
@@ -46,70 +26,6 @@ static int fail(const struct sg_err *err)
 	sg_err_format(err, text, sizeof(text));
 	fprintf(stderr, "sgd: %s\n", text);
 	return 1;
-}
-
-static int parse(struct sgd_options *o, int argc, char **argv, struct sg_err *err)
-{
-	enum { SOCKET = 256, GROUP, LOG, LOG_SIZE, POLICY, CGROUP, BPFFS, STATE, MAX, HELP, VERSION };
-	static const struct option options[] = {
-		{"socket", required_argument, NULL, SOCKET},     {"group", required_argument, NULL, GROUP},
-		{"log", required_argument, NULL, LOG},           {"log-size", required_argument, NULL, LOG_SIZE},
-		{"policy", required_argument, NULL, POLICY},     {"cgroup", required_argument, NULL, CGROUP},
-		{"bpffs", required_argument, NULL, BPFFS},       {"state", required_argument, NULL, STATE},
-		{"max-sandboxes", required_argument, NULL, MAX}, {"help", no_argument, NULL, HELP},
-		{"version", no_argument, NULL, VERSION},         {0}};
-	uint64_t n;
-	int opt;
-
-	opterr = 0;
-	while ((opt = getopt_long(argc, argv, "+:", options, NULL)) != -1) {
-		switch (opt) {
-		case SOCKET:
-			o->socket = optarg;
-			break;
-		case GROUP:
-			o->group = optarg;
-			break;
-		case LOG:
-			o->log = !strcmp(optarg, "-") ? NULL : !strcmp(optarg, "none") ? "" : optarg;
-			break;
-		case LOG_SIZE:
-			if (sg_parse_size(optarg, &o->log_max) < 0 || o->log_max < 65536)
-				return sg_err_set(err, EINVAL, "--log-size %s: expected a size of at least 64K",
-						  optarg);
-			break;
-		case POLICY:
-			o->policy = optarg;
-			break;
-		case CGROUP:
-			o->cgroup = optarg;
-			break;
-		case BPFFS:
-			o->bpffs = !strcmp(optarg, "none") ? NULL : optarg;
-			break;
-		case STATE:
-			o->state = optarg;
-			break;
-		case MAX:
-			if (sg_parse_u64(optarg, SG_MAX_SANDBOXES, &n) < 0 || !n)
-				return sg_err_set(err, EINVAL, "--max-sandboxes %s: expected 1 to %d", optarg,
-						  SG_MAX_SANDBOXES);
-			o->max_sandboxes = (unsigned)n;
-			break;
-		case HELP:
-			fputs(help, stdout);
-			exit(0);
-		case VERSION:
-			puts("sgd " SG_VERSION);
-			exit(0);
-		default:
-			return sg_err_set(err, EINVAL, "%s %s; see sgd --help",
-					  opt == ':' ? "a value is missing for" : "unknown option", argv[optind - 1]);
-		}
-	}
-	if (argv[optind])
-		return sg_err_set(err, EINVAL, "%s: sgd takes options only", argv[optind]);
-	return 0;
 }
 
 static int load_policy(struct sgd *d, json_t **changed, struct sg_err *err)
@@ -232,18 +148,22 @@ static int start(struct sgd *d, struct sg_err *err)
 		rc = sgd_loop_set(&d->loop, &d->ring, sg_bpf_event_fd(d->bpf), EPOLLIN);
 	}
 	if (!rc)
+		rc = sgd_stats_start(d, err);
+	if (!rc)
 		rc = sgd_listen(d, err);
 	return rc;
 }
 
-static int until(const struct sgd *d)
+static int until(struct sgd *d)
 {
+	int http = sgd_stats_time(d), ms;
 	uint64_t now;
 
 	if (!d->next_deadline)
-		return -1;
+		return http;
 	now = sg_clock_ns(CLOCK_MONOTONIC);
-	return now >= d->next_deadline ? 0 : (int)((d->next_deadline - now + 999999) / 1000000);
+	ms = now >= d->next_deadline ? 0 : (int)((d->next_deadline - now + 999999) / 1000000);
+	return http >= 0 && http < ms ? http : ms;
 }
 
 static void tidy(struct sgd *d)
@@ -310,6 +230,7 @@ static void stop(struct sgd *d)
 		sgd_conn_free(d->conns);
 	if (d->listener.fd > 0)
 		(void)unlink(d->o->socket);
+	sgd_stats_stop(d);
 	sgd_policies_free(&d->policies);
 	sg_bpf_close(d->bpf);
 	sgd_vlog_close(&d->log);
@@ -327,12 +248,14 @@ int main(int argc, char **argv)
 		.bpffs = "/sys/fs/bpf/sandgate",
 		.state = "/run/sandgate/state",
 		.max_sandboxes = SG_MAX_SANDBOXES,
+		.metrics_address = "127.0.0.1",
+		.metrics_port = 9100,
 	};
 	static struct sgd d; /* large */
 	struct sg_err err = {0};
 	int rc;
 
-	if (parse(&o, argc, argv, &err) < 0)
+	if (sgd_options_parse(&o, argc, argv, &err) < 0)
 		return fail(&err);
 	d.o = &o;
 	d.listener.fd = -1;

@@ -5,6 +5,7 @@
 #include "daemon/loop.h"
 #include "daemon/peer.h"
 #include "daemon/policies.h"
+#include "daemon/stats.h"
 #include "daemon/vlog.h"
 #include "runner/monitor.h"
 #include "runner/spawn.h"
@@ -18,14 +19,21 @@ struct sgd_conn;
 struct sgd_box;
 
 struct sgd_options {
-	const char *socket, *group, *state, *bpffs, *cgroup, *log, *policy;
+	const char *socket, *group, *state, *bpffs, *cgroup, *log, *policy, *config;
+	const char *metrics_address;
+	uint16_t metrics_port; /* 0: none */
+	bool metrics_asked;    /* the port was asked for: to do without it will not do */
 	uint64_t log_max;
 	unsigned max_sandboxes;
 	bool fresh; /* take nothing over from a daemon before */
 };
 
+/* Command line and configuration file. Errors: with what is accepted, or the place in the file. */
+int sgd_options_parse(struct sgd_options *o, int argc, char **argv, struct sg_err *err);
+
 struct sgd {
 	const struct sgd_options *o;
+	struct sgd_stats stats;
 	struct sgd_loop loop;
 	struct sg_bpf *bpf;
 	struct sg_cgroup parent; /* of launched sandboxes */
@@ -92,6 +100,9 @@ struct sgd_box {
 	uint64_t ending_ns;       /* since when it is */
 	uint32_t pending;         /* signals that came too early, bit N */
 	unsigned removals;        /* attempts to remove the cgroup */
+	struct sg_stats counted;  /* of the BPF side, as far as they are in the metrics */
+	__u64 dropped_counted;
+	uint64_t violation_ns; /* when what killed was attempted, CLOCK_REALTIME; 0: nothing did */
 };
 
 struct sgd_box *sgd_box_new(struct sgd *d);

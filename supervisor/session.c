@@ -112,6 +112,8 @@ static void emit(struct sg_session *s, json_t *record, bool essential)
 		s->stream.dropped++;
 		return;
 	}
+	if (s->seen)
+		s->seen(s->sink_ctx, record);
 	if (s->sink) {
 		SG_FREE char *human = s->human ? sg_human_line(record) : NULL;
 

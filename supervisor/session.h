@@ -32,7 +32,8 @@ struct sg_session {
 	/* Where records go in place of the stream, NULL: to the stream. human: the line for people where that was asked
 	 * for, else NULL. Must not block; what it cannot deliver it adds to stream.dropped. */
 	void (*sink)(void *ctx, const char *json, const char *human, bool essential);
-	void *sink_ctx;
+	void (*seen)(void *ctx, const json_t *record); /* is shown every record before; NULL: nobody */
+	void *sink_ctx;                                /* of both */
 
 	size_t argv_bytes;        /* of the start record's argv; 0: 128 KiB */
 	bool policy_shared;       /* policy belongs to somebody else */

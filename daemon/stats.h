@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SG_SGD_STATS_H
+#define SG_SGD_STATS_H
+
+#include "daemon/loop.h"
+#include "supervisor/http.h"
+#include "supervisor/metrics.h"
+
+#include <jansson.h>
+
+/* The daemon's metrics: what sandboxes do is added when they end and when somebody looks. */
+struct sgd;
+struct sgd_box;
+
+struct sgd_stats {
+	struct sg_metrics *metrics;
+	struct sg_http *http; /* NULL: not served */
+	struct sgd_source src;
+};
+
+/* Serves the metrics where the options say. A default port that is taken is said on standard error and done without. */
+int sgd_stats_start(struct sgd *d, struct sg_err *err);
+void sgd_stats_stop(struct sgd *d);
+/* The HTTP server's own time: calls it when it is due, returns the milliseconds until it is; -1: never. */
+int sgd_stats_time(struct sgd *d);
+/* For sg_session.seen: counts a record. box: struct sgd_box. */
+void sgd_stats_record(void *box, const json_t *record);
+/* Adds what the BPF side has counted for a sandbox since it was last asked. */
+void sgd_stats_collect(struct sgd_box *b);
+/* A launched sandbox is empty. */
+void sgd_stats_empty(struct sgd_box *b);
+
+#endif
