@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/sgd.h"
 
+#include "runner/access.h"
 #include "supervisor/util.h"
 
 #include <errno.h>
@@ -288,9 +289,8 @@ static void answer(struct sgd_box *b, int status)
 
 	if (!b->conn)
 		return;
-	/* ENOENT for a file that is there: the interpreter it names is not. */
 	if (e)
-		text = e == ENOENT ? "it, or the interpreter it names, does not exist" : strerror(e);
+		text = sg_plan_exec_error(b->launch.plan, e);
 	(void)sgd_send_text(b->conn, SG_WIRE_RESULT, (uint32_t)status, text, strlen(text), true);
 	sgd_conn_finish(b->conn);
 	b->conn->box = NULL;

@@ -19,4 +19,7 @@ int sg_plan_widening(struct sg_plan *plan, struct sg_err *err);
 /* With the policy known (plan->objects, plan->trees): adds the trees and addresses of the launch to it. */
 int sg_plan_access(struct sg_plan *plan, struct sg_err *err);
 
+/* Why the program could not be executed, for people. Not allocated. */
+const char *sg_plan_exec_error(const struct sg_plan *plan, int code);
+
 #endif

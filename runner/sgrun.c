@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "runner/access.h"
 #include "runner/launch.h"
 #include "runner/learn.h"
 #include "runner/monitor.h"
@@ -91,11 +92,8 @@ static int run(const struct sg_options *o)
 	if (launch.cg.dirfd >= 0)
 		(void)sg_cgroup_sweep(launch.cg.base);
 	status = sg_monitor(&launch);
-	/* ENOENT for a file that is there: the interpreter it names is not. */
 	if (launch.exec_errno)
-		fprintf(stderr, "sgrun: cannot run %s: %s\n", plan.path,
-			launch.exec_errno == ENOENT ? "it, or the interpreter it names, does not exist"
-						    : strerror(launch.exec_errno));
+		fprintf(stderr, "sgrun: cannot run %s: %s\n", plan.path, sg_plan_exec_error(&plan, launch.exec_errno));
 	launch.leaving = true;
 	sg_launch_end(&launch);
 	if (plan.learn && !launch.exec_errno &&
