@@ -152,10 +152,26 @@ static int open_tree(struct build *b, const char *path, const struct sg_tree_rig
 }
 
 /*
+ * Whether a path that leads into procfs cannot pass a link on its way, and so means what it says: where every component
+ * is a directory that the kernel made (/proc/sys), or there is only one and it was seen to be no link itself.
+ */
+static bool is_plain_proc(const char *path, const struct stat *st)
+{
+	static const char proc[] = "/proc/", sys[] = "/proc/sys/";
+	struct stat self;
+
+	if (!strncmp(path, sys, sizeof(sys) - 1))
+		return !strstr(path, "/..");
+	if (strncmp(path, proc, sizeof(proc) - 1) || strchr(path + sizeof(proc) - 1, '/'))
+		return false;
+	return lstat(path, &self) == 0 && self.st_ino == st->st_ino && self.st_dev == st->st_dev;
+}
+
+/*
  * Links such as /dev/fd, /etc/mtab and /proc/net lead into /proc/self, where "self" is the supervisor while it opens
  * them, and was not meant.
  */
-static bool leads_to_self(struct build *b, int fd, const struct stat *st)
+static bool leads_to_self(struct build *b, int fd, const char *path, const struct stat *st)
 {
 	char link[64], name[PATH_MAX], own[64];
 	struct stat proc;
@@ -163,7 +179,7 @@ static bool leads_to_self(struct build *b, int fd, const struct stat *st)
 
 	if (!b->proc)
 		b->proc = stat("/proc", &proc) < 0 ? (dev_t)-1 : proc.st_dev;
-	if (st->st_dev != b->proc)
+	if (st->st_dev != b->proc || is_plain_proc(path, st))
 		return false;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	snprintf(own, sizeof(own), "/proc/%d", getpid());
@@ -189,7 +205,7 @@ static int add_tree(struct build *b, const struct sg_tree *tree, const struct sg
 	rc = open_tree(b, path, &tree->rights, &fd, &st);
 	if (rc <= 0)
 		return rc;
-	if (leads_to_self(b, fd, &st)) {
+	if (leads_to_self(b, fd, path, &st)) {
 		close(fd);
 		merge(&b->p->self, &tree->rights);
 		return 0;
