@@ -140,6 +140,7 @@ static void start_record(struct sgd_box *b)
 	static const char *const layers[] = {"sys_enter", NULL};
 	static char *const argv[] = {NULL};
 	struct sg_start start = {
+		.time_ns = sg_clock_ns(CLOCK_REALTIME),
 		.tier = SG_TIER_BPF,
 		.layers = layers,
 		.limits = &b->plan.limits,
