@@ -237,7 +237,9 @@ int sgd_attach(struct sgd_conn *c, const json_t *request, int *fds, int n_fds, s
 	b->phase = SGD_RUNNING;
 	b->ready = true;
 	b->watch.l = &b->launch;
+	b->launch.started_at = sg_clock_ns(CLOCK_REALTIME);
 	start_record(b);
+	sgd_state_put(b);
 	sgd_box_deadline(b, sg_clock_ns(CLOCK_MONOTONIC) + 500000000ULL);
 	c->d->count.attaches++;
 	*out = b;
@@ -318,6 +320,7 @@ int sgd_reload(struct sgd *d, const char *text, size_t size, const char *name, j
 		b->session.policy_digest = b->policy->digest;
 		sgd_policy_slot_put(ps, before);
 		sgd_policy_put(ps, before);
+		sgd_state_put(b);
 	}
 	free(list);
 	d->count.reloads++;

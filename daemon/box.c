@@ -69,8 +69,15 @@ static int on_record(void *ctx, const struct sg_event_hdr *rec, size_t size)
 		d->count.orphans++;
 		return 0;
 	}
+	/* What the log has already was read by a daemon that died before it could say so. */
+	b->session.seq = sg_bpf_ring_position(d->bpf) + 1;
+	if (b->session.seq <= d->skip) {
+		b->session.seq = 0;
+		return 0;
+	}
 	sgd_box_need_policy(b);
 	(void)sg_judge_event(&b->launch.judge, rec, size);
+	b->session.seq = 0;
 	if (b->attached) {
 		if (b->launch.judge.kill && rec->type == SG_EVENT_SYSCALL &&
 		    ((const struct sg_event_syscall *)rec)->signal_rc)
@@ -137,7 +144,7 @@ struct sgd_box *sgd_box_new(struct sgd *d)
 		return NULL;
 	}
 	b->d = d;
-	b->slot = -1;
+	b->slot = b->slot_raw = -1;
 	b->session.sink = sink;
 	b->session.sink_ctx = b;
 	b->session.seen = sgd_stats_record;
@@ -151,6 +158,7 @@ struct sgd_box *sgd_box_new(struct sgd *d)
 	b->plan.options = &b->options;
 	b->plan.base = -1;
 	sg_launch_init(&b->launch, &b->plan, &b->session);
+	b->watch.l = &b->launch;
 	b->launch.shared = true;
 	b->launch.drain = drain;
 	b->launch.drain_ctx = d;
@@ -219,6 +227,14 @@ static void unwatch(struct sgd_box *b)
 	(void)sgd_loop_set(&b->d->loop, &b->events, -1, 0);
 }
 
+static void release_raw_slot(struct sgd *d, struct sgd_box *b)
+{
+	for (const struct sgd_box *o = d->boxes; o; o = o->next)
+		if (o != b && o->slot_raw == b->slot_raw)
+			return;
+	d->policies.slots[b->slot_raw % SG_MAX_POLICIES] = false;
+}
+
 /* What the BPF side holds for it. */
 static void unregister(struct sgd_box *b)
 {
@@ -226,13 +242,17 @@ static void unregister(struct sgd_box *b)
 
 	if (d->stats.metrics)
 		sgd_stats_collect(b);
-	if (b->launch.registered)
+	if (b->launch.registered) {
+		sgd_state_drop(b);
 		d->by_index[b->launch.sandbox] = NULL;
+	}
 	sg_launch_release(&b->launch);
 	b->launch.registered = false;
 	if (b->slot >= 0)
 		sgd_policy_slot_put(&d->policies, b->policy);
-	b->slot = -1;
+	if (b->slot_raw >= 0)
+		release_raw_slot(d, b);
+	b->slot = b->slot_raw = -1;
 	if (b->launch.sys_enter)
 		sgd_sys_enter_put(d);
 	b->launch.sys_enter = false;
@@ -280,6 +300,15 @@ void sgd_box_free(struct sgd_box *b)
 		b->next->prev = b->prev;
 	d->n_boxes--;
 	free(b);
+}
+
+void sgd_box_leave(struct sgd_box *b)
+{
+	sgd_state_put(b);
+	b->d->by_index[b->launch.sandbox] = NULL;
+	b->launch.registered = false; /* its place in the BPF tables and in the state is not given up */
+	b->slot = b->slot_raw = -1;
+	b->launch.sys_enter = false;
 }
 
 static void answer(struct sgd_box *b, int status)
@@ -341,7 +370,7 @@ static void end(struct sgd_box *b, uint64_t now)
 		b->ending_ns = now;
 		b->launch.judge.stopping = true;
 	}
-	left = sg_cgroup_populated(&b->launch.cg) == 1;
+	left = b->launch.cg.dirfd >= 0 && sg_cgroup_populated(&b->launch.cg) == 1;
 	if (left && now - b->ending_ns < EMPTY_NS) {
 		(void)sg_cgroup_kill(&b->launch.cg);
 		sgd_box_deadline(b, now + (now - b->ending_ns < LOOK_MAX_NS ? LOOK_NS : LOOK_MAX_NS));
@@ -385,6 +414,7 @@ static void ready(struct sgd_box *b)
 	for (int sig = 1; b->pending && sig < 32; sig++)
 		if (b->pending & 1U << sig)
 			sg_watch_signal(&b->watch, sig);
+	sgd_state_put(b);
 	sg_launch_report(l);
 	if (l->landlock.fd >= 0)
 		close(SG_TAKE_FD(l->landlock.fd));
@@ -435,6 +465,14 @@ void sgd_box_started(struct sgd_box *b)
 	b->phase = SGD_STARTING;
 	sgd_box_deadline(b, sg_clock_ns(CLOCK_MONOTONIC) + READY_NS);
 	sgd_box_sync(b);
+}
+
+void sgd_box_adopted(struct sgd_box *b)
+{
+	if (b->watch.ended)
+		end(b, sg_clock_ns(CLOCK_MONOTONIC));
+	else
+		sgd_box_sync(b);
 }
 
 void sgd_box_signal(struct sgd_box *b, int sig)

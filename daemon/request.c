@@ -270,6 +270,7 @@ static int set_up(struct request *r, struct sgd_box *b, struct sg_err *err)
 	if (rc)
 		return rc;
 	d->by_index[l->sandbox] = b;
+	sgd_state_put(b);
 	return sg_launch_limits(l, (const int[3]){-1, -1, -1}, err);
 }
 

@@ -122,6 +122,7 @@ static int start(struct sgd *d, struct sg_err *err)
 		.max_policies = SG_MAX_POLICIES,
 		.max_procs = MAX_PROCS,
 		.ring_bytes = RING_BYTES,
+		.pin = d->o->bpffs,
 	};
 	json_t *changed = NULL;
 	int rc = protect(err);
@@ -142,7 +143,15 @@ static int start(struct sgd *d, struct sg_err *err)
 		rc = load_policy(d, &changed, err);
 	json_decref(changed);
 	if (!rc)
-		rc = sg_bpf_attach_set(d->bpf, SG_BPF_KILLS, err);
+		rc = sgd_state_open(d, err);
+	if (!rc)
+		rc = sgd_adopt(d, err);
+	if (!rc)
+		rc = sg_bpf_attach_set(d->bpf, SG_BPF_KILLS | (d->sys_enter_users ? SG_BPF_SYS_ENTER : 0), err);
+	if (!rc && !d->sys_enter_users)
+		sg_bpf_detach_set(d->bpf, SG_BPF_SYS_ENTER); /* that of a daemon before */
+	if (!rc)
+		sgd_adopt_finish(d);
 	if (!rc) {
 		d->ring = (struct sgd_source){.fd = -1, .fn = on_ring, .owner = d};
 		rc = sgd_loop_set(&d->loop, &d->ring, sg_bpf_event_fd(d->bpf), EPOLLIN);
@@ -224,6 +233,16 @@ static int run(struct sgd *d, struct sg_err *err)
 
 static void stop(struct sgd *d)
 {
+	bool stay = false;
+
+	for (struct sgd_box *b = d->boxes; b; b = b->next)
+		stay |= b->phase != SGD_GONE && (b->keep || b->attached);
+	/* Whoever comes next finds what is in force as it is. */
+	for (struct sgd_box *b = d->boxes; b; b = b->next)
+		if (b->phase != SGD_GONE && (b->keep || b->attached))
+			sgd_box_leave(b);
+	if (d->bpf && !stay && d->failed)
+		stay = sg_bpf_adopted(d->bpf);
 	while (d->boxes)
 		sgd_box_free(d->boxes);
 	while (d->conns)
@@ -232,7 +251,10 @@ static void stop(struct sgd *d)
 		(void)unlink(d->o->socket);
 	sgd_stats_stop(d);
 	sgd_policies_free(&d->policies);
+	if (d->bpf && !stay)
+		sg_bpf_unpin(d->bpf);
 	sg_bpf_close(d->bpf);
+	sgd_state_close(d);
 	sgd_vlog_close(&d->log);
 	if (d->parent.dirfd >= 0) {
 		close(d->parent.dirfd);
@@ -264,6 +286,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "sgd: " SG_VERSION " listens at %s\n", o.socket);
 		rc = run(&d, &err);
 	}
+	d.failed = rc;
 	stop(&d);
 	return rc ? fail(&err) : 0;
 }

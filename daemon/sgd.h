@@ -5,6 +5,7 @@
 #include "daemon/loop.h"
 #include "daemon/peer.h"
 #include "daemon/policies.h"
+#include "daemon/state.h"
 #include "daemon/stats.h"
 #include "daemon/vlog.h"
 #include "runner/monitor.h"
@@ -39,6 +40,8 @@ struct sgd {
 	struct sg_cgroup parent; /* of launched sandboxes */
 	struct sgd_vlog log;
 	struct sgd_policies policies;
+	struct sgd_state state;
+	uint64_t logged, skip; /* place in the ring buffer up to which the log has it; what is to be passed over */
 	struct sgd_source listener, signals, ring;
 	struct sgd_conn *conns;
 	unsigned n_conns;
@@ -50,6 +53,7 @@ struct sgd {
 	uint64_t serial;
 	uint64_t started; /* when this daemon started: part of the ids */
 	bool stopping;
+	bool failed; /* to start or to go on: leave everything as it is */
 	struct {
 		uint64_t launches, failed, attaches, adopted, reloads, reloads_failed, refused, orphans;
 	} count;
@@ -82,16 +86,20 @@ struct sgd_box {
 	struct sgd *d;
 	enum sgd_phase phase;
 	bool attached; /* an existing cgroup; else launched */
-	bool human, quiet, keep, detached, ready, killed;
-	uid_t uid; /* whose it is */
+	bool human, quiet, keep, detached, ready;
+	bool killed;  /* its last record is written */
+	bool adopted; /* from a daemon before this one */
+	uid_t uid;    /* whose it is */
 	char container[128];
+	char language[64], digest[80]; /* of an adopted one whose policy is not known any more */
 	struct sg_options options;
 	struct sg_plan plan;
 	struct sg_session session;
 	struct sg_launch launch;
 	struct sg_watch watch;
 	struct sgd_policy *policy;
-	int slot; /* of the policy in the BPF tables, -1: none */
+	int slot_raw; /* the same, where the policy is not known any more; -1: not */
+	int slot;     /* of the policy in the BPF tables, -1: none */
 	struct sgd_job *job;
 	struct sgd_conn *conn;
 	struct sgd_source src[SG_WATCH_N];
@@ -113,10 +121,14 @@ void sgd_box_sync(struct sgd_box *b);
 void sgd_box_signal(struct sgd_box *b, int sig);
 /* Kills every process. */
 void sgd_box_kill(struct sgd_box *b);
+/* This daemon ends and the sandbox does not. */
+void sgd_box_leave(struct sgd_box *b);
 /* What ended it may be told after it is gone. */
 void sgd_box_time(struct sgd_box *b, uint64_t now);
 /* Takes a started sandbox over from launch.c. */
 void sgd_box_started(struct sgd_box *b);
+/* The same for one that ran already. */
+void sgd_box_adopted(struct sgd_box *b);
 /* Ends an attached sandbox: the record, the BPF side. */
 void sgd_box_detach(struct sgd_box *b, const char *why);
 void sgd_box_deadline(struct sgd_box *b, uint64_t at);

@@ -126,10 +126,18 @@ void sg_watch_deadline(struct sg_watch *w)
 
 static void reap(struct sg_watch *w)
 {
-	if (wait4(w->l->pid, &w->status, WNOHANG, &w->usage) == w->l->pid) {
+	pid_t pid = wait4(w->l->pid, &w->status, WNOHANG, &w->usage);
+
+	if (pid == w->l->pid) {
 		w->ended = true;
-		w->ended_ns = sg_clock_ns(CLOCK_MONOTONIC);
+	} else if (pid < 0 && errno == ECHILD) {
+		/* Another supervisor started it, and died: the status went to whoever took its children over. */
+		w->ended = true;
+		sg_session_degrade(w->l->session,
+				   "its exit status is not known: the supervisor that started it is gone");
 	}
+	if (w->ended)
+		w->ended_ns = sg_clock_ns(CLOCK_MONOTONIC);
 }
 
 void sg_watch_start(struct sg_watch *w, struct sg_launch *l)

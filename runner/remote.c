@@ -289,6 +289,7 @@ static int take_packet(struct remote *r, size_t n, struct sg_err *err)
 	case SG_WIRE_STARTED:
 		printf("%.*s\n", len, text);
 		r->done = true;
+		r->status = 0;
 		return 0;
 	case SG_WIRE_RESULT:
 		r->done = true;
@@ -353,8 +354,9 @@ static int loop(struct remote *r, struct sg_err *err)
 		while (!r->done &&
 		       (n = sg_client_receive(r->fd, r->buf, SG_PROTO_PACKET_MAX, MSG_DONTWAIT)) != -EAGAIN) {
 			if (n <= 0)
-				return sg_err_set(err, n ? (int)-n : EPIPE,
-						  "the connection to sgd broke, and with it the sandbox ended");
+				return sg_err_set(err, n ? (int)-n : EPIPE, "the connection to sgd broke%s",
+						  r->plan->options->keep ? "; the sandbox goes on"
+									 : ", and with it the sandbox ended");
 			rc = take_packet(r, (size_t)n, err);
 			if (rc)
 				return rc;

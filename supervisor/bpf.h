@@ -41,6 +41,7 @@ struct sg_bpf_opts {
 	uint32_t only_level; /* its depth, as for sg_bpf_add_sandbox() */
 	uint32_t max_procs;  /* tasks of all sandboxes together that are known by pid; 0: 10240. Only with SYS_ENTER */
 	uint32_t ring_bytes; /* power of two, page-multiple; 0: 256 KiB */
+	const char *pin;     /* directory in a bpffs (made, 0700) for maps and links that outlive us; NULL: none does */
 	const char *btf_cache;  /* directory for the reduced BTF, root-owned; NULL: /run/sandgate; "": none */
 	uint32_t assume_kernel; /* for tests: use only what this older kernel has (major << 16 | minor << 8); 0: all
 				   there is */
@@ -60,7 +61,25 @@ int sg_bpf_attach(struct sg_bpf *b, struct sg_err *err);
 /* The same for some of the programs that were opened: SG_BPF_*. What is attached already stays so. */
 int sg_bpf_attach_set(struct sg_bpf *b, uint32_t programs, struct sg_err *err);
 void sg_bpf_detach_set(struct sg_bpf *b, uint32_t programs);
-/* Detaches and frees; nothing stays in the kernel. NULL is fine. */
+/* Whether the maps were those of a supervisor before us: then sg_bpf_adopt() comes first. */
+bool sg_bpf_adopted(const struct sg_bpf *b);
+/*
+ * Takes over sandboxes that are registered there: sandbox[i] at depth level[i]. All others are removed. Not found (the
+ * cgroup differs): found[i] is false.
+ */
+struct sg_bpf_known {
+	uint32_t index;
+	uint32_t level;
+	uint64_t cgroup_id;
+	bool found;
+};
+int sg_bpf_adopt(struct sg_bpf *b, struct sg_bpf_known *known, size_t n, struct sg_err *err);
+/* Where the next record stands in the ring buffer: grows for ever, also from one supervisor to the next. Within the
+ * function that sg_bpf_consume() calls: the place of the record at hand. */
+uint64_t sg_bpf_ring_position(const struct sg_bpf *b);
+/* Removes everything that is pinned: nothing of it outlives sg_bpf_close() then. */
+void sg_bpf_unpin(struct sg_bpf *b);
+/* Detaches and frees; nothing stays in the kernel but what is pinned. NULL is fine. */
 void sg_bpf_close(struct sg_bpf *b);
 
 /* Replaces a policy. A call being judged meanwhile may see parts of both. Without SYS_ENTER no program reads policies.

@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 int sg_bpf_event_check(const void *rec, size_t size, uint32_t max_sandboxes)
 {
@@ -55,7 +57,19 @@ int sg_bpf_events_open(struct sg_bpf *b, struct sg_err *err)
 	b->ring = ring_buffer__new(bpf_map__fd(b->skel->maps.sg_events), on_record, b, NULL);
 	if (!b->ring)
 		return sg_err_set(err, errno, "cannot map the ring buffer: %s", strerror(errno));
+	/* The consumer's page of the map: kernel documentation, bpf/ringbuf. */
+	b->ring_page = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ, MAP_SHARED,
+			    bpf_map__fd(b->skel->maps.sg_events), 0);
+	if (b->ring_page == MAP_FAILED) {
+		b->ring_page = NULL;
+		return sg_err_set(err, errno, "cannot map the ring buffer: %s", strerror(errno));
+	}
 	return 0;
+}
+
+uint64_t sg_bpf_ring_position(const struct sg_bpf *b)
+{
+	return __atomic_load_n(b->ring_page, __ATOMIC_ACQUIRE);
 }
 
 int sg_bpf_event_fd(const struct sg_bpf *b)

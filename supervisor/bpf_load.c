@@ -240,6 +240,12 @@ int sg_bpf_open(const struct sg_bpf_opts *opts, struct sg_bpf **out, struct sg_e
 	if (rc)
 		goto out;
 	configure(b, opts);
+	if (opts->pin) {
+		b->pin = strdup(opts->pin);
+		rc = b->pin ? sg_bpf_pin_maps(b, b->skel->obj, err) : sg_err_set(err, ENOMEM, "out of memory");
+		if (rc)
+			goto out;
+	}
 	if (btf_fd >= 0) {
 		rc = sg_bpf_btf_write(btf_fd, bpf_object__btf(b->skel->obj), opts->btf_cache, NULL, err);
 		if (rc)
@@ -300,8 +306,10 @@ int sg_bpf_attach_set(struct sg_bpf *b, uint32_t programs, struct sg_err *err)
 			continue;
 		b->links[i] = bpf_program__attach_raw_tracepoint(all[i].prog, all[i].tracepoint);
 		done[i] = b->links[i];
-		if (done[i])
+		if (done[i]) {
+			rc = sg_bpf_pin_link(b, b->links[i], bpf_program__name(all[i].prog), err);
 			continue;
+		}
 		rc = -errno;
 		snprintf(what, sizeof(what), "cannot attach %s to the tracepoint %s", bpf_program__name(all[i].prog),
 			 all[i].tracepoint);
@@ -324,8 +332,10 @@ void sg_bpf_detach_set(struct sg_bpf *b, uint32_t programs)
 	attach_list(b, all);
 	/* sys_enter first */
 	for (size_t i = SG_BPF_PROGRAMS_MAX; i-- > 0;) {
-		if (!b->links[i] || !(all[i].set & programs))
+		if (!all[i].prog || !(all[i].set & programs))
 			continue;
+		/* Also one that only a supervisor before us attached. */
+		sg_bpf_unpin_link(b, bpf_program__name(all[i].prog));
 		bpf_link__destroy(b->links[i]);
 		b->links[i] = NULL;
 	}
@@ -343,7 +353,10 @@ void sg_bpf_close(struct sg_bpf *b)
 {
 	if (!b)
 		return;
-	sg_bpf_detach_set(b, ~0U);
+	for (size_t i = SG_BPF_PROGRAMS_MAX; i-- > 0;)
+		bpf_link__destroy(b->links[i]);
+	if (b->ring_page)
+		munmap((void *)b->ring_page, (size_t)sysconf(_SC_PAGESIZE));
 	ring_buffer__free(b->ring);
 	if (b->sandboxes)
 		munmap(b->sandboxes, b->sandboxes_size);
@@ -352,6 +365,7 @@ void sg_bpf_close(struct sg_bpf *b)
 	sg_bpf_skel__destroy(b->skel);
 	free(b->used);
 	free(b->level);
+	free(b->pin);
 	free(b);
 }
 

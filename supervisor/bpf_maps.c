@@ -226,6 +226,38 @@ static void processes_forget(struct sg_bpf *b, uint32_t index)
 		bpf_map__delete_elem(map, &key, sizeof(key), 0);
 }
 
+int sg_bpf_adopt(struct sg_bpf *b, struct sg_bpf_known *known, size_t n, struct sg_err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct sg_bpf_known *k = &known[i];
+
+		k->found = k->index < b->max_sandboxes && !b->used[k->index] && k->level > 0 &&
+			   k->level < SG_MAX_LEVELS && k->cgroup_id &&
+			   b->sandboxes[k->index].cgroup_id == k->cgroup_id && slot_find(b, k->cgroup_id);
+		if (!k->found)
+			continue;
+		b->used[k->index] = true;
+		b->level[k->index] = k->level;
+		b->level_users[k->level]++;
+	}
+	/* Only now: a depth that is missing from the list for a moment would be a moment without enforcement. */
+	levels_publish(b);
+	for (uint32_t index = 0; index < b->max_sandboxes; index++) {
+		uint64_t id = b->sandboxes[index].cgroup_id;
+		struct sg_slot *slot;
+
+		if (b->used[index] || !id)
+			continue;
+		slot = slot_find(b, id);
+		if (slot)
+			__atomic_store_n(&slot->cgroup_id, SLOT_DELETED, __ATOMIC_RELEASE);
+		bpf_map__delete_elem(b->skel->maps.sg_claims, &index, sizeof(index), 0);
+		memset(&b->sandboxes[index], 0, sizeof(b->sandboxes[index]));
+	}
+	(void)err;
+	return 0;
+}
+
 int sg_bpf_remove_sandbox(struct sg_bpf *b, uint32_t index, struct sg_err *err)
 {
 	struct sg_sandbox *sb;

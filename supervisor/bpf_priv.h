@@ -22,7 +22,8 @@ struct sg_bpf {
 	bool kill_by_exit;
 	bool count_only;
 	struct ring_buffer *ring;
-	struct sg_sandbox *sandboxes; /* the map itself, mapped */
+	const unsigned long *ring_page; /* the ring buffer's page with how far it was read */
+	struct sg_sandbox *sandboxes;   /* the map itself, mapped */
 	size_t sandboxes_size;
 	struct sg_slot *slots; /* likewise; NULL: the programs know their one sandbox */
 	uint64_t only_cgroup;
@@ -31,6 +32,8 @@ struct sg_bpf {
 	uint32_t *level;                             /* by sandbox number */
 	uint32_t level_users[SG_MAX_LEVELS];         /* sandboxes at each depth */
 	struct bpf_link *links[SG_BPF_PROGRAMS_MAX]; /* NULL: not attached */
+	char *pin;                                   /* directory in bpffs for what outlives us; NULL: nothing does */
+	bool adopted;                                /* the maps were there */
 	int cpus;
 	uint64_t malformed;
 	/* of the sg_bpf_consume() under way */
@@ -44,6 +47,13 @@ struct sg_bpf {
 int sg_bpf_events_open(struct sg_bpf *b, struct sg_err *err);
 /* 0 when rec is a whole record of a known kind; takes no part of the kernel's word for it. */
 int sg_bpf_event_check(const void *rec, size_t size, uint32_t max_sandboxes);
+
+/* bpf_pin.c */
+/* Before load: maps that are pinned and fit are used, others are made and pinned. */
+int sg_bpf_pin_maps(struct sg_bpf *b, struct bpf_object *obj, struct sg_err *err);
+/* After attach: the link outlives us, in the place of an older one. name: of its program. */
+int sg_bpf_pin_link(struct sg_bpf *b, struct bpf_link *link, const char *name, struct sg_err *err);
+void sg_bpf_unpin_link(struct sg_bpf *b, const char *name);
 
 /* bpf_maps.c */
 int sg_bpf_maps_open(struct sg_bpf *b, struct sg_err *err);

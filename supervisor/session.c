@@ -99,9 +99,13 @@ const struct sg_policy *sg_session_policy(struct sg_session *s, struct sg_err *e
 
 static json_t *record_new(struct sg_session *s, const char *type, const char *level, uint64_t time_ns)
 {
-	return json_pack("{s:I, s:s, s:s, s:s, s:I, s:s}", "timestamp", (json_int_t)time_ns, "level", level, "type",
-			 type, "sandbox", s->id, "cgroup_id", (json_int_t)s->cgroup_id, "language",
-			 s->language ? s->language : "unknown");
+	json_t *r = json_pack("{s:I, s:s, s:s, s:s, s:I, s:s}", "timestamp", (json_int_t)time_ns, "level", level,
+			      "type", type, "sandbox", s->id, "cgroup_id", (json_int_t)s->cgroup_id, "language",
+			      s->language ? s->language : "unknown");
+
+	if (r && s->seq)
+		json_object_set_new(r, "seq", json_integer((json_int_t)s->seq));
+	return r;
 }
 
 static void emit(struct sg_session *s, json_t *record, bool essential)

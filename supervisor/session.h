@@ -35,6 +35,7 @@ struct sg_session {
 	void (*seen)(void *ctx, const json_t *record); /* is shown every record before; NULL: nobody */
 	void *sink_ctx;                                /* of both */
 
+	uint64_t seq;             /* of the record at hand among all of the ring buffer; 0: none */
 	size_t argv_bytes;        /* of the start record's argv; 0: 128 KiB */
 	bool policy_shared;       /* policy belongs to somebody else */
 	unsigned widen;           /* SG_WIDEN_*: with which a built-in policy is resolved */

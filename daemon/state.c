@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/sgd.h"
+
+#include "supervisor/proc.h"
+#include "supervisor/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define MAGIC 0x53444753U /* "SGDS" */
+
+struct head {
+	uint32_t magic, version, entry_size, n;
+	uint8_t pad[4080];
+};
+
+static int make_directory(const char *path, struct sg_err *err)
+{
+	char parent[4096];
+	char *slash;
+
+	if (snprintf(parent, sizeof(parent), "%s", path) >= (int)sizeof(parent))
+		return sg_err_set(err, ENAMETOOLONG, "--state %s: too long", path);
+	slash = strrchr(parent, '/');
+	if (slash && slash != parent) {
+		*slash = '\0';
+		(void)mkdir(parent, 0755);
+	}
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return sg_err_set(err, errno, "cannot create %s: %s", path, strerror(errno));
+	return 0;
+}
+
+int sgd_state_open(struct sgd *d, struct sg_err *err)
+{
+	struct sgd_state *s = &d->state;
+	size_t size;
+	struct head *h;
+	struct stat st;
+	SG_CLOSE int fd = -1;
+	int rc = make_directory(d->o->state, err);
+
+	if (rc)
+		return rc;
+	s->n = d->o->max_sandboxes;
+	size = sizeof(*h) + s->n * sizeof(*s->entries);
+	s->dir = open(d->o->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (s->dir >= 0)
+		fd = openat(s->dir, "table", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return sg_err_set(err, errno, "cannot open the table in %s: %s", d->o->state, strerror(errno));
+	if ((uint64_t)st.st_size != size && (ftruncate(fd, 0) < 0 || ftruncate(fd, (off_t)size) < 0))
+		return sg_err_set(err, errno, "cannot make the table in %s: %s", d->o->state, strerror(errno));
+	h = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (h == MAP_FAILED)
+		return sg_err_set(err, errno, "cannot map the table in %s: %s", d->o->state, strerror(errno));
+	if (h->magic != MAGIC || h->version != SGD_STATE_VERSION || h->entry_size != sizeof(*s->entries) ||
+	    h->n != s->n) {
+		memset(h, 0, size);
+		*h = (struct head){
+			.magic = MAGIC, .version = SGD_STATE_VERSION, .entry_size = sizeof(*s->entries), .n = s->n};
+	}
+	s->entries = (struct sgd_entry *)(h + 1);
+	return 0;
+}
+
+void sgd_state_close(struct sgd *d)
+{
+	struct sgd_state *s = &d->state;
+
+	if (s->entries)
+		munmap((struct head *)s->entries - 1, sizeof(struct head) + s->n * sizeof(*s->entries));
+	if (s->dir > 0)
+		close(s->dir);
+	*s = (struct sgd_state){0};
+}
+
+static struct sgd_entry *entry_of(struct sgd_box *b)
+{
+	struct sgd_state *s = &b->d->state;
+
+	return s->entries && b->launch.registered && b->launch.sandbox < s->n ? &s->entries[b->launch.sandbox] : NULL;
+}
+
+#define COPY(to, from) snprintf(to, sizeof(to), "%s", (from) ? (from) : "")
+
+void sgd_state_put(struct sgd_box *b)
+{
+	struct sgd_entry *e = entry_of(b);
+	const struct sg_session *s = &b->session;
+
+	if (!e)
+		return;
+	__atomic_store_n(&e->used, 0, __ATOMIC_RELEASE);
+	e->flags = (b->attached ? SGD_ENTRY_ATTACHED : 0) | (b->keep ? SGD_ENTRY_KEEP : 0) |
+		   (b->detached ? SGD_ENTRY_DETACHED : 0) | (b->options.audit ? SGD_ENTRY_AUDIT : 0) |
+		   (b->options.stats ? SGD_ENTRY_STATS : 0) | (b->launch.filter ? SGD_ENTRY_FILTER : 0) |
+		   (b->launch.sys_enter ? SGD_ENTRY_SYS_ENTER : 0) | (b->launch.listener >= 0 ? SGD_ENTRY_LISTENER : 0);
+	e->cgroup_id = b->launch.cg.id;
+	e->level = b->launch.cg.level;
+	e->uid = b->uid;
+	e->widen = s->widen;
+	e->limits = b->plan.limits;
+	e->policy = b->slot < 0 ? 0 : (uint32_t)b->slot;
+	e->pid = b->launch.pid;
+	e->pid_start = b->launch.pid > 0 && b->keep && !b->attached ? sg_proc_start_time(b->launch.pid) : 0;
+	e->started_at = b->launch.started_at;
+	COPY(e->id, s->id);
+	COPY(e->language, s->language);
+	COPY(e->digest, s->policy_digest);
+	COPY(e->container, b->container);
+	COPY(e->rel, b->launch.cg.rel);
+	__atomic_store_n(&e->used, 1, __ATOMIC_RELEASE);
+}
+
+void sgd_state_drop(struct sgd_box *b)
+{
+	struct sgd_entry *e = entry_of(b);
+
+	if (e)
+		__atomic_store_n(&e->used, 0, __ATOMIC_RELEASE);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SG_SGD_STATE_H
+#define SG_SGD_STATE_H
+
+#include "policy/policy.h"
+
+#include <stdint.h>
+
+struct sgd;
+struct sgd_box;
+
+/*
+ * Who is who among the sandboxes, for the daemon after this one: a table in a file that is mapped, one entry for each
+ * number in the BPF tables. What the programs know (counters, the violation that killed) stays in their own maps, and
+ * these are checked against each other. An entry is written in less time than a file takes to be opened.
+ */
+#define SGD_STATE_VERSION 1
+
+struct sgd_entry {
+	uint32_t used; /* written last, cleared first */
+	uint32_t flags;
+	uint64_t cgroup_id;
+	uint64_t started_at; /* realtime, ns */
+	uint64_t pid_start;  /* in clock ticks after boot: tells a pid that was used again */
+	uint64_t counts[4];
+	uint32_t level, uid, widen, policy; /* policy: number in the BPF tables */
+	int32_t pid;
+	uint32_t pad;
+	struct sg_limits limits;
+	char id[64], language[64], digest[80], container[128], rel[400];
+};
+
+#define SGD_ENTRY_ATTACHED (1U << 0)
+#define SGD_ENTRY_KEEP (1U << 1)
+#define SGD_ENTRY_DETACHED (1U << 2)
+#define SGD_ENTRY_AUDIT (1U << 3)
+#define SGD_ENTRY_STATS (1U << 4)
+#define SGD_ENTRY_FILTER (1U << 5)
+#define SGD_ENTRY_SYS_ENTER (1U << 6)
+#define SGD_ENTRY_LISTENER (1U << 7) /* some of its calls wait for the supervisor's answer */
+
+struct sgd_state {
+	struct sgd_entry *entries; /* of --max-sandboxes; NULL: nothing is written down */
+	unsigned n;
+	int dir;
+};
+
+/* Opens or creates the table in dir (made, 0700). One of another version or size is begun anew. */
+int sgd_state_open(struct sgd *d, struct sg_err *err);
+void sgd_state_close(struct sgd *d);
+/* Writes a sandbox down, or what changed of it; forgets it. */
+void sgd_state_put(struct sgd_box *b);
+void sgd_state_drop(struct sgd_box *b);
+
+/*
+ * Takes over what a daemon before this one left: sandboxes in the BPF tables that are written down and whose cgroup is
+ * still the same, unread records, cgroups of its launches. What is not to outlive its supervisor is ended. To be called
+ * after the BPF object is open and before it is attached. Errors: -ENOMEM.
+ */
+int sgd_adopt(struct sgd *d, struct sg_err *err);
+/* When everything is attached: reads what is unread, and ends what is over. */
+void sgd_adopt_finish(struct sgd *d);
+
+#endif

@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The control socket under abuse: refused with a reason, the daemon up, nothing there that should not be."""
+import json
+import os
+import random
+import socket
+import struct
+import subprocess
+import time
+
+from harness import (ENV, LAUNCH, MAGIC, NOBODY, PACKET_MAX, RESULT, SIGNAL, cgroup_mount, header, until)
+
+OPTIONS = ("--group", str(NOBODY))
+SEED = 20240607
+
+
+def healthy(daemon):
+    assert daemon.request({"op": "status"})["ok"]
+    assert not daemon.listed()
+    assert daemon.run("--lang", "c", "--", "/bin/true").returncode == 0
+    assert until(lambda: not daemon.sandboxes()), daemon.sandboxes()
+
+
+def reply(s):
+    """The answer, or "closed" where there was none."""
+    try:
+        data = s.recv(PACKET_MAX)
+    except ConnectionResetError:
+        return "closed"
+    return data.decode("utf-8", "replace") if data else "closed"
+
+
+def refused(daemon, packet, fds=(), word=None):
+    with daemon.connect() as s:
+        socket.send_fds(s, [packet], list(fds))
+        answer = reply(s)
+    assert '"ok":true' not in answer.replace(" ", ""), answer
+    if word:
+        assert word in answer, (word, answer)
+    return answer
+
+
+def test_garbage(daemon):
+    rng = random.Random(SEED)
+    for _ in range(300):
+        refused(daemon, rng.randbytes(rng.choice((1, 7, 23, 24, 25, 200, 4000))))
+    for text in (b"{", b"{}", b"[]", b"{\"v\":1}", b"{\"v\":2,\"op\":\"list\"}", b"{\"v\":1,\"op\":7}", b"{\"v\":1,\"op\":\"\"}",
+                 b"{\"v\":1,\"op\":\"list\",\"op\":\"kill\"}", b"{\"v\":1,\"op\":\"list\"}{\"v\":1,\"op\":\"list\"}",
+                 b"{\"v\":1,\"op\":\"list\\u0000\"}", b"{" * 30000, b"{\"a\":" * 10000, b"{\"v\":1,\"op\":\"show\",\"id\":{}}"):
+        refused(daemon, text, word='"error"')
+    healthy(daemon)
+
+
+def test_lengths(daemon):
+    for size in (PACKET_MAX + 1, 100000, 200000):
+        refused(daemon, b"{" + b" " * (size - 1), word="longer")
+    refused(daemon, b"{\"v\":1,\"op\":\"show\",\"id\":\"" + b"x" * 60000 + b"\"}", word="no sandbox")
+    for kind in range(10):
+        refused(daemon, header(kind, 24))
+        refused(daemon, header(kind, 2 ** 32 - 1))
+        refused(daemon, header(kind, 24, magic=MAGIC + 1))
+        refused(daemon, header(kind, 24, version=9), word="version")
+    healthy(daemon)
+
+
+def real_launch(daemon):
+    """The packet that sgrun sends, caught by a socket in sgd's place."""
+    path = os.path.join(daemon.work, "catch.sock")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(path)
+        listener.listen(1)
+        p = subprocess.Popen([daemon.sgrun, "--daemon", path, "--lang", "c", "--verdicts", "/dev/null", "--", "/bin/true"],
+                             env=ENV, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        listener.settimeout(20)
+        s, _ = listener.accept()
+        with s:
+            packet, fds, _, _ = socket.recv_fds(s, PACKET_MAX, 72)
+        p.wait(20)
+    os.unlink(path)
+    return packet, fds
+
+
+def test_launches_changed_in_every_byte(daemon):
+    packet, fds = real_launch(daemon)
+    rng = random.Random(SEED)
+    try:
+        # The control: as it was it runs.
+        with daemon.connect() as s:
+            socket.send_fds(s, [packet], fds)
+            kinds = []
+            while True:
+                data = s.recv(PACKET_MAX)
+                if not data:
+                    break
+                kinds.append(struct.unpack_from("=IHH", data)[2])
+        assert kinds[-1] == RESULT, kinds
+        for n in range(600):
+            changed = bytearray(packet)
+            at = rng.randrange(24, 260) if n % 3 else rng.randrange(len(packet))
+            changed[at] = rng.randrange(256)
+            if n % 5 == 0:
+                changed[at & ~3:(at & ~3) + 4] = struct.pack("=I", rng.choice((0, 1, 2 ** 31, 2 ** 32 - 1, 65536)))
+            with daemon.connect() as s:
+                socket.send_fds(s, [bytes(changed)], fds)
+                s.settimeout(10)
+                while s.recv(PACKET_MAX):
+                    pass
+        for cut in range(0, len(packet), 7):
+            short = bytearray(packet[:cut])
+            if cut >= 12:
+                short[8:12] = struct.pack("=I", cut)
+            refused(daemon, bytes(short) or b"\0", fds)
+        for some in (fds[:1], [], fds + fds, list(reversed(fds))):
+            with daemon.connect() as s:
+                socket.send_fds(s, [packet], some)
+                while s.recv(PACKET_MAX):
+                    pass
+    finally:
+        for fd in fds:
+            os.close(fd)
+    assert until(lambda: not daemon.sandboxes()), daemon.sandboxes()
+    healthy(daemon)
+
+
+def test_descriptors(daemon):
+    fds = [os.open("/dev/null", os.O_RDONLY) for _ in range(100)]
+    before = len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
+    try:
+        refused(daemon, b"{\"v\":1,\"op\":\"attach\",\"by\":\"cgroup\",\"language\":\"c\"}", fds, word="descriptors")
+        refused(daemon, b"\0" * 30, fds)
+    finally:
+        for fd in fds:
+            os.close(fd)
+    assert until(lambda: len(os.listdir(f"/proc/{daemon.process.pid}/fd")) <= before)
+    healthy(daemon)
+
+
+def test_signals_for_nobody(daemon):
+    for number in (0, 9, 64, 2 ** 31):
+        refused(daemon, header(SIGNAL, 32) + struct.pack("=II", number, 0))
+    healthy(daemon)
+
+
+def test_a_policy_that_could_change_or_wait(daemon):
+    """A pipe, a file and an unsealed memfd: the daemon reads none of them."""
+    r, w = os.pipe()
+    with open(os.path.join(daemon.work, "p.yaml"), "w+b") as f:
+        f.write(b"x: {allow: [read]}\n")
+        f.flush()
+        memory = os.memfd_create("x")
+        os.write(memory, b"x: {allow: [read]}\n")
+        for fd in (r, f.fileno(), memory, os.open("/dev/zero", os.O_RDONLY)):
+            refused(daemon, b"{\"v\":1,\"op\":\"reload\",\"name\":\"x\"}", [fd], word="sealed")
+            os.close(os.dup(fd))
+    os.close(r)
+    os.close(w)
+    os.close(memory)
+    healthy(daemon)
+
+
+def test_slow_and_silent(daemon):
+    held = [daemon.connect() for _ in range(50)]
+    begin = time.monotonic()
+    healthy(daemon)
+    assert time.monotonic() - begin < 10
+    # Those that say nothing are let go.
+    assert until(lambda: reply_now(held[0]) == "closed", 15)
+    for s in held:
+        s.close()
+
+
+def reply_now(s):
+    s.settimeout(0.05)
+    try:
+        return reply(s)
+    except TimeoutError:
+        return None
+
+
+def test_a_client_that_does_not_read(daemon):
+    with daemon.connect() as s:
+        line = json.dumps({"v": 1, "op": "status"}).encode()
+        s.setblocking(False)
+        sent = 0
+        try:
+            while sent < 20000:
+                s.send(line)
+                sent += 1
+        except (BlockingIOError, BrokenPipeError, ConnectionResetError):
+            pass
+        healthy(daemon)
+
+
+def test_a_thousand_connections(daemon):
+    held = []
+    try:
+        for _ in range(1000):
+            held.append(daemon.connect())
+        begin = time.monotonic()
+        assert daemon.run("--lang", "c", "--", "/bin/true").returncode == 0
+        assert time.monotonic() - begin < 20
+        for s in held[::100]:
+            assert daemon.ask(s, {"op": "list"})["ok"]
+    finally:
+        for s in held:
+            s.close()
+    healthy(daemon)
+
+
+def test_foreign_pidfds(daemon):
+    request = {"op": "attach", "by": "pidfd", "language": "python"}
+    p = subprocess.Popen(["/bin/sleep", "100"])
+    fd = os.pidfd_open(p.pid)
+    p.kill()
+    p.wait()
+    for wrong, why in ((fd, "gone"), (os.open("/dev/null", os.O_RDONLY), "no pidfd"),
+                       (os.pidfd_open(os.getpid()), ""), (os.pidfd_open(daemon.process.pid), ""),
+                       (os.pidfd_open(1), "")):
+        answer = daemon.request(request, [wrong])
+        assert not answer["ok"] and why in answer["error"], answer
+        os.close(wrong)
+    healthy(daemon)
+
+
+def test_cgroups_that_are_none(daemon):
+    request = {"op": "attach", "by": "cgroup", "language": "python"}
+    mount = cgroup_mount()
+    link = os.path.join(daemon.work, "link")
+    os.symlink(mount, link)
+    for path, flags in (("/", os.O_PATH), ("/tmp", os.O_RDONLY), (mount, os.O_PATH), (mount + "/../" + os.path.basename(mount), os.O_PATH),
+                        (os.path.join(mount, "cgroup.procs"), os.O_RDONLY), (link, os.O_PATH | os.O_NOFOLLOW),
+                        ("/proc/self", os.O_PATH), (os.path.join(mount, daemon.cgroup), os.O_PATH)):
+        fd = os.open(path, flags)
+        answer = daemon.request(request, [fd])
+        os.close(fd)
+        assert not answer["ok"] and answer["error"], (path, answer)
+    for more in ({"language": "no such"}, {"language": "../../etc/passwd"}, {"mode": "off"}, {"container_id": "a/b"},
+                 {"container_id": "x" * 200}, {"by": "path"}):
+        fd = os.open(mount, os.O_PATH)
+        answer = daemon.request({**request, **more}, [fd])
+        os.close(fd)
+        assert not answer["ok"] and answer["error"], (more, answer)
+    healthy(daemon)
+
+
+def test_wrong_user(daemon):
+    code = ("import socket,sys\ns = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)\ns.connect(sys.argv[1])\n"
+            "s.send(sys.argv[2].encode())\nprint(s.recv(65536).decode())")
+    for op in ("reload", "attach", "detach"):
+        r = subprocess.run(["/usr/bin/python3", "-c", code, daemon.socket, json.dumps({"v": 1, "op": op, "id": "x"})],
+                           capture_output=True, text=True, timeout=20, user=1234, group=1234, extra_groups=[NOBODY])
+        assert "only root" in r.stdout, r
+    healthy(daemon)
+
+
+def test_it_was_the_launch_message(daemon):
+    """The number that these tests take for a launch is the protocol's."""
+    packet, fds = real_launch(daemon)
+    for fd in fds:
+        os.close(fd)
+    assert struct.unpack_from("=IHHI", packet) == (MAGIC, 1, LAUNCH, len(packet))

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Existing cgroups under a policy: from that moment on, with all that is in them, until they are taken out."""
+import json
+import os
+import time
+
+from harness import Cgroup, until
+
+FORBIDDEN = "import ctypes\nctypes.CDLL(None).ptrace(0, 0, 0, 0)\nprint('survived', flush=True)\n"
+IN_A_CHILD = "import os\np = os.fork()\nif not p:\n    import ctypes\n    ctypes.CDLL(None).ptrace(0, 0, 0, 0)\n    os._exit(3)\n" \
+             "print(os.waitstatus_to_exitcode(os.waitpid(p, 0)[1]), flush=True)\n"
+
+
+def attach(daemon, cgroup, *more):
+    r = daemon.ctl("--json", "attach", "--cgroup", cgroup.path, "--lang", "python", *more)
+    assert r.returncode == 0, r
+    return json.loads(r.stdout)["sandbox"]["id"]
+
+
+def test_a_process_that_was_there_is_covered(daemon):
+    cgroup = Cgroup(daemon, "there")
+    free = cgroup.start(FORBIDDEN)
+    cgroup.go(free)
+    assert free.communicate(timeout=20)[0] == "survived\n"  # the control: nobody forbids it yet
+    p = cgroup.start(FORBIDDEN)
+    name = attach(daemon, cgroup, "--container-id", "one")
+    cgroup.go(p)
+    assert (p.communicate(timeout=20)[0], p.returncode) == ("", -9)
+    assert until(lambda: daemon.records(sandbox=name, type="syscall_violation"))
+    r, = daemon.records(sandbox=name, type="syscall_violation")
+    assert r["syscall"] == "ptrace" and r["layer"] == "sys_enter" and r["pid"] == p.pid, r
+    assert daemon.ctl("detach", "--container-id", "one").returncode == 0
+    after = cgroup.start(FORBIDDEN)
+    cgroup.go(after)
+    assert after.communicate(timeout=20)[0] == "survived\n"
+
+
+def test_children_are_covered_and_only_the_offender_dies(daemon):
+    cgroup = Cgroup(daemon, "children")
+    p = cgroup.start(IN_A_CHILD)
+    name = attach(daemon, cgroup)
+    cgroup.go(p)
+    assert p.communicate(timeout=20)[0] == "-9\n"
+    assert daemon.ctl("detach", name).returncode == 0
+
+
+def test_audit_records_and_lets_go_on(daemon):
+    cgroup = Cgroup(daemon, "audit")
+    p = cgroup.start(FORBIDDEN)
+    name = attach(daemon, cgroup, "--mode", "audit")
+    cgroup.go(p)
+    assert p.communicate(timeout=20)[0] == "survived\n"
+    assert until(lambda: daemon.records(sandbox=name, type="syscall_violation"))
+    assert {r["action"] for r in daemon.records(sandbox=name, type="syscall_violation")} == {"audit"}
+    assert daemon.ctl("detach", name).returncode == 0
+
+
+def test_by_pid(daemon):
+    cgroup = Cgroup(daemon, "pid")
+    p = cgroup.start(FORBIDDEN)
+    r = daemon.ctl("--json", "attach", "--pid", p.pid, "--lang", "python")
+    assert r.returncode == 0, r
+    sandbox = json.loads(r.stdout)["sandbox"]
+    assert sandbox["cgroup_id"] == os.stat(cgroup.path).st_ino
+    cgroup.go(p)
+    assert (p.communicate(timeout=20)[0], p.returncode) == ("", -9)
+    assert daemon.ctl("detach", sandbox["id"]).returncode == 0
+
+
+def test_twice_and_inside_one_another(daemon):
+    outer = Cgroup(daemon, "outer")
+    inner = os.path.join(outer.path, "inner")
+    os.mkdir(inner)
+    name = attach(daemon, outer)
+    for path in (outer.path, inner):
+        r = daemon.ctl("attach", "--cgroup", path, "--lang", "python")
+        assert r.returncode == 1 and "overlaps" in r.stderr, r
+    assert daemon.ctl("detach", name).returncode == 0
+    os.rmdir(inner)
+
+
+def test_sys_enter_is_attached_while_it_is_needed(daemon):
+    assert not daemon.request({"op": "status"})["sys_enter"]
+    cgroup = Cgroup(daemon, "need")
+    name = attach(daemon, cgroup)
+    assert daemon.request({"op": "status"})["sys_enter"]
+    assert daemon.ctl("detach", name).returncode == 0
+    assert not daemon.request({"op": "status"})["sys_enter"]
+
+
+def test_a_container_that_goes_away_is_noticed(daemon):
+    cgroup = Cgroup(daemon, "gone")
+    name = attach(daemon, cgroup)
+    os.rmdir(cgroup.path)
+    assert until(lambda: not daemon.listed())
+    assert daemon.records(sandbox=name, type="exit")
+
+
+def write(daemon, text):
+    path = os.path.join(daemon.work, "policies.yaml")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    return path
+
+
+def test_reload_tightens_at_once_and_a_bad_file_changes_nothing(daemon):
+    loop = "import os,time\nfor i in range(400):\n    os.getppid()\n    print(i, flush=True)\n    time.sleep(0.05)\n"
+    cgroup = Cgroup(daemon, "reload")
+    p = cgroup.start(loop)
+    name = attach(daemon, cgroup)
+    cgroup.go(p)
+    assert p.stdout.readline() == "0\n"
+    before = daemon.request({"op": "show", "id": name})["sandbox"]["policy"]
+    for bad in ("python: {allow: [no_such_call]}", "python: [", "python: {inherit: nothing}", ""):
+        r = daemon.ctl("reload", write(daemon, bad))
+        assert r.returncode == 1 and r.stderr, (bad, r)
+        assert daemon.request({"op": "show", "id": name})["sandbox"]["policy"] == before
+    assert p.poll() is None
+    r = daemon.ctl("--json", "reload", write(daemon, "python: {inherit: \"builtin:python\"}\ndenied: [getppid]\n"))
+    assert r.returncode == 0 and json.loads(r.stdout)["changed"] == [name], r
+    assert until(lambda: p.poll() is not None)
+    assert p.returncode == -9
+    p.communicate()
+    assert until(lambda: daemon.records(sandbox=name, type="syscall_violation"))
+    r, = daemon.records(sandbox=name, type="syscall_violation")
+    assert r["syscall"] == "getppid" and r["rule"]["file"].endswith("policies.yaml"), r
+    assert daemon.ctl("detach", name).returncode == 0
+    # Launches follow the same file from now on.
+    r = daemon.run("--lang", "python", "--", "/usr/bin/python3", "-c", "import os; os.getppid()")
+    assert r.returncode == 159, r
+    assert daemon.ctl("reload", write(daemon, "python: {inherit: \"builtin:python\"}\n")).returncode == 0
+    assert daemon.run("--lang", "python", "--", "/usr/bin/python3", "-c", "import os; os.getppid()").returncode == 0
+    time.sleep(0.1)

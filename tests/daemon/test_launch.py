@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""sgrun through sgd: the program gets what it would get without, and nobody gets more than is theirs."""
+import json
+import os
+import resource
+import signal
+import subprocess
+
+from harness import ENV, NOBODY, until
+
+OPTIONS = ("--group", str(NOBODY))
+PYTHON = "/usr/bin/python3"
+# Calls that the tests' programs make and no run policy allows.
+OPEN = "open: {inherit: \"builtin:python\", allow: [execve, kill, setsid, prlimit64, getpriority, sched_getaffinity, %s]}\n"
+UNIX = "socket, connect, sendto, sendmsg, recvfrom, recvmsg, setsockopt, getsockopt"
+
+
+def policy(daemon, extra=UNIX):
+    path = os.path.join(daemon.work, "open.yaml")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(OPEN % extra)
+    return path
+
+
+def test_status_and_streams(daemon):
+    r = daemon.run("--lang", "c", "--", "/bin/echo", "hello")
+    assert (r.returncode, r.stdout, r.stderr) == (0, "hello\n", ""), r
+    assert daemon.run("--lang", "c", "--", "/bin/false").returncode == 1
+    assert daemon.run("--lang", "python", "--", PYTHON, "-c", "import os; os.abort()").returncode in (134, 159)
+    r = daemon.run("--lang", "c", "--", "/etc/passwd")
+    assert r.returncode == 126, r
+
+
+def test_standard_input(daemon):
+    r, w = os.pipe()
+    os.write(w, b"through\n")
+    os.close(w)
+    out = daemon.run("--lang", "c", "--", "/bin/cat", stdin=r)
+    os.close(r)
+    assert out.stdout == "through\n", out
+
+
+def test_violation_is_recorded_once_in_stream_and_log(daemon):
+    r = daemon.run("--lang", "python", "--", PYTHON, "-c", "import os; os.execv('/bin/true', ['true'])", verdicts="-")
+    assert r.returncode == 159, r
+    stream = [json.loads(line) for line in r.stdout.splitlines()]
+    assert [x["type"] for x in stream] == ["start", "syscall_violation", "exit"], stream
+    sandbox = stream[0]["sandbox"]
+    assert [x["type"] for x in daemon.records(sandbox=sandbox)] == ["start", "syscall_violation", "exit"]
+    assert stream[2]["verdict"] == "violation" and stream[2]["integrity"] == "complete", stream[2]
+    assert stream[1]["prevented"] is True and stream[1]["syscall"] == "execve"
+
+
+def test_surroundings_are_the_clients(daemon):
+    code = ("import os,resource,json; print(json.dumps({'cwd': os.getcwd(), 'umask': os.umask(0), 'fds': "
+            "sorted(int(f) for f in os.listdir('/proc/self/fd'))[:-1], 'groups': os.getgroups(), 'uid': os.getresuid(), "
+            "'nofile': resource.getrlimit(resource.RLIMIT_NOFILE), 'env': dict(os.environ)}))")
+
+    def prepare():
+        os.umask(0o027)
+        os.chdir("/usr")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (300, 400))
+
+    r = daemon.run("--policy", policy(daemon), "--lang", "open", "--env", "A=b", "--", PYTHON, "-c", code, preexec_fn=prepare)
+    assert r.returncode == 0, r
+    got = json.loads(r.stdout)
+    assert got["cwd"] == "/usr" and got["umask"] == 0o027 and got["fds"] == [0, 1, 2], got
+    assert got["nofile"] == [300, 400] and got["groups"] == sorted(os.getgroups()), got
+    assert got["env"]["A"] == "b" and "SGD" not in r.stdout, got
+
+
+def test_many_arguments(daemon):
+    words = ["y" * 100] * 5000
+    r = daemon.run("--lang", "c", "--", "/bin/echo", *words)
+    assert r.stdout == " ".join(words) + "\n", r.returncode
+
+
+def test_signals_reach_the_program(daemon):
+    code = ("import os,signal,sys,time\nsignal.signal(signal.SIGUSR1, lambda *a: (os.write(1, b'got\\n'), sys.exit(7)))\n"
+            "print('ready', flush=True)\ntime.sleep(30)")
+    p = daemon.popen("--lang", "python", "--", PYTHON, "-c", code)
+    assert p.stdout.readline() == "ready\n"
+    p.send_signal(signal.SIGUSR1)
+    out, err = p.communicate(timeout=20)
+    assert (out, p.returncode) == ("got\n", 7), (out, err)
+
+
+def test_the_client_dies_and_so_does_the_sandbox(daemon):
+    p = daemon.popen("--lang", "c", "--", "/bin/sleep", "300")
+    assert until(lambda: [b for b in daemon.listed() if b["state"] == "running"])
+    p.kill()
+    p.wait()
+    assert until(lambda: not daemon.sandboxes()), daemon.sandboxes()
+
+
+def test_time_limit(daemon):
+    r = daemon.run("--lang", "c", "--wall-time", "300ms", "--", "/bin/sleep", "30")
+    assert r.returncode == 124, r
+
+
+def test_detached(daemon):
+    name = daemon.detach("--lang", "c", "--", "/bin/sleep", "300")
+    assert [b["id"] for b in daemon.listed()] == [name]
+    shown = json.loads(daemon.ctl("--json", "show", name).stdout)["sandbox"]
+    assert shown["detached"] and shown["language"] == "compiled" and shown["uid"] == 0, shown
+    assert name in daemon.ctl("list").stdout
+    assert daemon.ctl("kill", name).returncode == 0
+    assert until(lambda: not daemon.sandboxes())
+    assert daemon.ctl("show", name).returncode == 1
+
+
+def test_nothing_stays(daemon):
+    before = len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
+    for _ in range(20):
+        assert daemon.run("--lang", "c", "--", "/bin/true").returncode == 0
+    assert until(lambda: not daemon.sandboxes()) and not daemon.listed()
+    assert until(lambda: len(os.listdir(f"/proc/{daemon.process.pid}/fd")) <= before)
+
+
+# ---- another user ----
+
+def test_user_gets_the_full_tier(daemon):
+    code = "import os; print(os.getresuid(), os.getresgid(), sorted(os.getgroups()))"
+    r = daemon.run("--require", "bpf", "--lang", "python", "--", PYTHON, "-c", code, user=1234, groups=[NOBODY, 777])
+    assert r.stdout == f"(1234, 1234, 1234) (1234, 1234, 1234) [777, {NOBODY}]\n", r
+    # The control: the same without sgd is refused.
+    r = subprocess.run([daemon.sgrun, "--daemon", "off", "--require", "bpf", "--lang", "c", "--", "/bin/true"], env=ENV,
+                       capture_output=True, user=1234, group=1234, extra_groups=[NOBODY])
+    assert r.returncode == 125
+
+
+def test_user_cannot_become_another(daemon):
+    r = daemon.run("--user", "0", "--lang", "c", "--", "/bin/true", user=1234, groups=[NOBODY])
+    assert r.returncode == 125 and "only root" in r.stderr, r
+
+
+def test_user_outside_the_group(daemon):
+    r = daemon.run("--lang", "c", "--", "/bin/true", user=1234)
+    assert r.returncode == 125 and "Permission denied" in r.stderr, r
+
+
+def test_users_do_not_reach_each_other(daemon):
+    mine = daemon.detach("--lang", "c", "--", "/bin/sleep", "300", user=1234, groups=[NOBODY])
+    roots = daemon.detach("--lang", "c", "--", "/bin/sleep", "300")
+    them = {"user": 2345, "groups": [NOBODY]}
+    try:
+        assert mine and roots
+        assert json.loads(daemon.ctl("--json", "list", user=1234, groups=[NOBODY]).stdout)["id"] == mine
+        assert daemon.ctl("--json", "list", **them).stdout == ""
+        for name in (mine, roots):
+            for command in (("show", name), ("kill", name)):
+                r = daemon.ctl(*command, **them)
+                assert r.returncode == 1 and f"no sandbox {name}" in r.stderr, r
+        for command in (("detach", mine), ("reload", "/etc/passwd"), ("attach", "--pid", "1", "--lang", "c")):
+            r = daemon.ctl(*command, user=1234, groups=[NOBODY])
+            assert r.returncode == 1, r
+        assert sorted(b["id"] for b in daemon.listed()) == sorted([mine, roots])
+        # The control: it is theirs, and they may.
+        assert daemon.ctl("kill", mine, user=1234, groups=[NOBODY]).returncode == 0
+        assert until(lambda: [b["id"] for b in daemon.listed()] == [roots])
+    finally:
+        daemon.ctl("kill", roots)
+        daemon.ctl("kill", mine)
+        until(lambda: not daemon.sandboxes())
+
+
+def test_a_program_in_a_sandbox_cannot_talk_to_it(daemon):
+    code = ("import socket,sys\ns = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)\ns.connect(sys.argv[1])\n"
+            "s.send(b'{\"v\":1,\"op\":\"status\"}')\nprint(s.recv(65536).decode())")
+    control = subprocess.run([PYTHON, "-c", code, daemon.socket], capture_output=True, text=True, timeout=20)
+    assert '"ok":true' in control.stdout.replace(" ", ""), control
+    r = daemon.run("--policy", policy(daemon), "--lang", "open", "--connect", f"unix:{daemon.socket}", "--", PYTHON, "-c", code,
+                   daemon.socket)
+    assert '"ok":true' not in r.stdout.replace(" ", ""), r

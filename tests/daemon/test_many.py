@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Many sandboxes at once, as far as that can be told without a clock."""
+import subprocess
+import time
+
+from harness import ENV, until
+
+MANY = 1000
+
+
+def memory(pid):
+    """Bytes that are the daemon's own."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return sum(int(line.split()[1]) for line in f if line.startswith(("RssAnon:",))) << 10
+
+
+def test_a_thousand_at_once(daemon):
+    assert daemon.run("--lang", "c", "--", "/bin/true").returncode == 0
+    before = memory(daemon.process.pid)
+    loop = f"for i in $(seq {MANY // 4}); do {daemon.sgrun} --daemon {daemon.socket} --verdicts /dev/null --lang c --detach -- " \
+           "/bin/sleep 600 || exit 1; done"
+    begin = time.monotonic()
+    workers = [subprocess.Popen(["/bin/sh", "-c", loop], env=ENV, stdout=subprocess.DEVNULL) for _ in range(4)]
+    assert [w.wait(120) for w in workers] == [0] * 4, daemon.errors()
+    print(f"      {MANY} launched in {time.monotonic() - begin:.1f} s")
+    assert until(lambda: len([b for b in daemon.listed() if b["state"] == "running"]) == MANY, 30)
+    each = (memory(daemon.process.pid) - before) / MANY
+    print(f"      {each / 1024:.1f} KiB each")
+    assert each <= 64 << 10, each
+    # It still serves others.
+    assert daemon.run("--lang", "c", "--", "/bin/true").returncode == 0
+    daemon.process.terminate()
+    assert daemon.process.wait(30) == 0
+    daemon.start()
+    names = [b["id"] for b in daemon.listed()]
+    assert len(names) == MANY
+    with daemon.connect() as s:
+        for name in names:
+            assert daemon.ask(s, {"op": "kill", "id": name})["ok"]
+    assert until(lambda: not daemon.sandboxes(), 60), len(daemon.sandboxes())

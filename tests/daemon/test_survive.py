@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""sgd killed and started again: what is to go on goes on, what happened meanwhile is in the log, once."""
+import json
+import os
+import signal
+import subprocess
+import time
+
+from harness import Cgroup, until
+
+PYTHON = "/usr/bin/python3"
+LATER = "import os,time\nwhile not os.path.exists('%s'): time.sleep(0.02)\nos.execv('/bin/true', ['true'])\n"
+
+
+def attached(daemon, cgroup):
+    r = daemon.ctl("--json", "attach", "--cgroup", cgroup.path, "--lang", "python")
+    assert r.returncode == 0, r
+    return json.loads(r.stdout)["sandbox"]["id"]
+
+
+def test_violations_between_two_daemons(daemon):
+    cgroup = Cgroup(daemon, "between")
+    name = attached(daemon, cgroup)
+    loose = cgroup.start("import ctypes\nctypes.CDLL(None).ptrace(0, 0, 0, 0)\nprint('survived')\n")
+    flag = os.path.join("/tmp", os.path.basename(daemon.work) + ".flag")
+    kept = daemon.detach("--lang", "python", "--read", "/tmp", "--", PYTHON, "-c", LATER % flag)
+    assert kept and until(lambda: [b for b in daemon.listed() if b["id"] == kept and b["state"] == "running"])
+    daemon.crash()
+    cgroup.go(loose)
+    assert (loose.communicate(timeout=20)[0], loose.returncode) == ("", -9)
+    open(flag, "w", encoding="ascii").close()
+    time.sleep(1.0)
+    os.unlink(flag)
+    daemon.start()
+    assert until(lambda: daemon.records(sandbox=kept, type="exit")), daemon.errors()
+    for sandbox in (name, kept):
+        kills = daemon.records(sandbox=sandbox, type="syscall_violation", action="kill")
+        assert len(kills) == 1, (sandbox, kills)
+    exits = daemon.records(sandbox=kept, type="exit")
+    assert len(exits) == 1 and exits[0]["verdict"] == "violation" and exits[0]["violation"]["syscall"] == "execve", exits
+    assert [b["id"] for b in daemon.listed()] == [name]
+    # It goes on being enforced by the programs of the new daemon.
+    p = cgroup.start("import ctypes\nctypes.CDLL(None).ptrace(0, 0, 0, 0)\nprint('survived')\n")
+    cgroup.go(p)
+    assert (p.communicate(timeout=20)[0], p.returncode) == ("", -9)
+    assert until(lambda: len(daemon.records(sandbox=name, action="kill")) == 2)
+    assert daemon.ctl("detach", name).returncode == 0
+
+
+def test_a_launched_sandbox_ends_with_its_daemon(daemon):
+    p = daemon.popen("--lang", "c", "--", "/bin/sleep", "300")
+    assert until(lambda: [b for b in daemon.listed() if b["state"] == "running"])
+    name = daemon.listed()[0]["id"]
+    daemon.crash()
+    assert p.wait(20) == 125
+    p.communicate()
+    daemon.start()
+    assert until(lambda: daemon.records(sandbox=name, type="exit"))
+    assert until(lambda: not daemon.sandboxes()), daemon.sandboxes()
+    assert not daemon.listed()
+
+
+def test_one_that_is_kept_goes_on(daemon):
+    name = daemon.detach("--lang", "c", "--", "/bin/sleep", "300")
+    pid = until(lambda: [b["pid"] for b in daemon.listed()])[0]
+    for _ in range(3):
+        daemon.crash()
+        daemon.start()
+        assert [(b["id"], b["pid"]) for b in daemon.listed()] == [(name, pid)]
+        os.kill(pid, 0)
+    assert daemon.ctl("kill", name).returncode == 0
+    assert until(lambda: daemon.records(sandbox=name, type="exit"))
+    assert len(daemon.records(sandbox=name, type="start")) == 1
+    assert until(lambda: not daemon.sandboxes())
+
+
+def test_an_orderly_end_leaves_what_is_kept(daemon):
+    name = daemon.detach("--lang", "c", "--", "/bin/sleep", "300")
+    p = daemon.popen("--lang", "c", "--", "/bin/sleep", "300")
+    assert until(lambda: len([b for b in daemon.listed() if b["state"] == "running"]) == 2)
+    assert daemon.stop() == 0
+    assert p.wait(20) == 128 + signal.SIGKILL
+    p.communicate()
+    daemon.start()
+    assert [b["id"] for b in daemon.listed()] == [name]
+    assert daemon.ctl("kill", name).returncode == 0
+    assert until(lambda: not daemon.sandboxes())
+    assert daemon.stop() == 0
+    # Nobody is left: neither are the programs.
+    assert not os.path.exists(os.path.join(daemon.bpf, "sandgate"))
+    daemon.start()
+
+
+def test_killed_again_and_again_under_load(daemon):
+    """Every kill is in the log exactly once, and nobody gets away with it."""
+    cgroup = Cgroup(daemon, "load")
+    name = attached(daemon, cgroup)
+    expected = 0
+    for _ in range(8):
+        runners = [cgroup.start("import ctypes\nctypes.CDLL(None).ptrace(0, 0, 0, 0)\nprint('survived')\n") for _ in range(8)]
+        for n, p in enumerate(runners):
+            cgroup.go(p)
+            if n == 3:
+                daemon.crash()
+        for p in runners:
+            assert (p.communicate(timeout=20)[0], p.returncode) == ("", -9)
+            expected += 1
+        daemon.start()
+    assert until(lambda: len(daemon.records(sandbox=name, action="kill")) >= expected)
+    pids = [r["pid"] for r in daemon.records(sandbox=name, type="syscall_violation")]
+    assert len(pids) == len(set(pids)) == expected, (expected, pids)
+    assert daemon.ctl("detach", name).returncode == 0
+
+
+def test_the_log_is_opened_anew(daemon):
+    moved = daemon.log + ".moved"
+    os.rename(daemon.log, moved)
+    assert daemon.run("--lang", "c", "--", "/bin/true").returncode == 0
+    assert not os.path.exists(daemon.log)  # the control: it is still the old file
+    daemon.process.send_signal(signal.SIGHUP)
+    assert until(lambda: os.path.exists(daemon.log))
+    assert daemon.run("--lang", "c", "--", "/bin/true").returncode == 0
+    assert until(lambda: len(daemon.records(type="exit")) == 1)
+
+
+def test_a_full_disk_costs_records_and_nothing_else(daemon):
+    small = os.path.join(daemon.work, "small")
+    os.mkdir(small)
+    subprocess.run(["/usr/bin/mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", small], check=True)
+    usual, daemon.log = daemon.log, os.path.join(small, "log")
+    try:
+        assert daemon.stop() == 0
+        daemon.start()
+        for _ in range(30):
+            assert daemon.run("--lang", "c", "--", "/bin/true").returncode == 0
+        lost = daemon.request({"op": "status"})["log_lost"]
+        assert lost > 0
+        os.truncate(daemon.log, 0)
+        daemon.process.send_signal(signal.SIGHUP)
+        assert daemon.run("--lang", "c", "--", "/bin/true").returncode == 0
+        assert until(lambda: daemon.records(type="lost"))
+        assert daemon.records(type="lost")[0]["count"] == lost
+    finally:
+        daemon.stop()
+        daemon.log = usual
+        subprocess.run(["/usr/bin/umount", small], check=True)
+        daemon.start()
