@@ -52,8 +52,10 @@ static void read_log(struct sgd *d, char *text)
 		const char *id = json_string_value(json_object_get(r, "sandbox"));
 		const char *type = json_string_value(json_object_get(r, "type"));
 		uint64_t seq = (uint64_t)json_integer_value(json_object_get(r, "seq"));
+		uint64_t time = (uint64_t)json_integer_value(json_object_get(r, "timestamp"));
 
-		if (seq > d->logged)
+		/* An older ring buffer's numbers say nothing of this one's. */
+		if (seq > d->logged && time >= *d->state.born)
 			d->logged = seq;
 		for (struct sgd_box *b = id && type ? d->boxes : NULL; b; b = b->next) {
 			const char *action = json_string_value(json_object_get(r, "action"));
@@ -252,6 +254,8 @@ int sgd_adopt(struct sgd *d, struct sg_err *err)
 		if (s->entries[i].used)
 			known[n++] = (struct sg_bpf_known){
 				.index = i, .level = s->entries[i].level, .cgroup_id = s->entries[i].cgroup_id};
+	if (!sg_bpf_adopted(d->bpf))
+		*s->born = sg_clock_ns(CLOCK_REALTIME);
 	rc = sg_bpf_adopt(d->bpf, known, n, err);
 	for (size_t i = 0; !rc && i < n; i++) {
 		struct sgd_entry *e = &s->entries[known[i].index];

@@ -16,7 +16,8 @@
 
 struct head {
 	uint32_t magic, version, entry_size, n;
-	uint8_t pad[4080];
+	uint64_t born;
+	uint8_t pad[4072];
 };
 
 static int make_directory(const char *path, struct sg_err *err)
@@ -66,6 +67,7 @@ int sgd_state_open(struct sgd *d, struct sg_err *err)
 			.magic = MAGIC, .version = SGD_STATE_VERSION, .entry_size = sizeof(*s->entries), .n = s->n};
 	}
 	s->entries = (struct sgd_entry *)(h + 1);
+	s->born = &h->born;
 	return 0;
 }
 

@@ -43,6 +43,7 @@ struct sgd_state {
 	struct sgd_entry *entries; /* of --max-sandboxes; NULL: nothing is written down */
 	unsigned n;
 	int dir;
+	uint64_t *born; /* realtime, ns: when the ring buffer was made that records are numbered by */
 };
 
 /* Opens or creates the table in dir (made, 0700). One of another version or size is begun anew. */

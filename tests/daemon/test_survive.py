@@ -107,7 +107,7 @@ def test_killed_again_and_again_under_load(daemon):
             expected += 1
             died.append(p.pid)
         daemon.start()
-    until(lambda: len(daemon.records(sandbox=name, action="kill")) >= expected)
+    until(lambda: len(daemon.records(sandbox=name, type="syscall_violation")) >= expected)
     pids = [r["pid"] for r in daemon.records(sandbox=name, type="syscall_violation")]
     assert len(pids) == len(set(pids)) == expected, (sorted(set(died) - set(pids)), len(pids), len(set(pids)), expected)
     assert daemon.ctl("detach", name).returncode == 0
