@@ -161,6 +161,7 @@ static int take_options(struct sgd_box *b, const json_t *request, struct sg_err 
 		return sg_err_set(err, EINVAL, "\"mode\": audit or enforce");
 	b->options.audit = mode && !strcmp(mode, "audit");
 	b->options.stats = json_is_true(json_object_get(request, "stats"));
+	b->launch.from_exec = json_is_true(json_object_get(request, "from_exec"));
 	if (container && (strlen(container) >= sizeof(b->container) ||
 			  strspn(container, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-") !=
 				  strlen(container)))

@@ -33,6 +33,7 @@ static void sink(void *ctx, const char *json, const char *human, bool essential)
 	const char *text = human ? human : json;
 
 	sgd_vlog_line(&b->d->log, json);
+	sgd_publish(b, json);
 	if (!b->conn || b->quiet)
 		return;
 	if (!sgd_send_text(b->conn, SG_WIRE_RECORD, 0, text, strlen(text), essential))

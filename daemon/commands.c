@@ -52,6 +52,7 @@ static json_t *describe(struct sgd_box *b, bool all)
 		json_object_set_new(o, "container_id", sg_json_text(b->container));
 	if (!all)
 		return o;
+	json_object_set_new(o, "counting", json_boolean(b->options.stats));
 	json_object_set_new(o, "policy",
 			    json_pack("{s:s, s:o, s:s}", "name", s->language, "source", sg_json_text(s->policy_source),
 				      "digest", s->policy_digest));
@@ -105,17 +106,52 @@ struct call {
 
 static int op_list(struct call *k, json_t **answer, struct sg_err *err)
 {
+	bool all = json_is_true(json_object_get(k->request, "all"));
 	json_int_t n = 0;
 
 	for (struct sgd_box *b = k->c->d->boxes; b; b = b->next) {
 		if (b->phase == SGD_GONE || b->removals || !may(k->c, b))
 			continue;
-		if (!sgd_send_json(k->c, json_pack("{s:o}", "sandbox", describe(b, false))))
+		if (!sgd_send_json(k->c, json_pack("{s:o}", "sandbox", describe(b, all))))
 			return sg_err_set(err, EPIPE, "the client does not read");
 		n++;
 	}
 	*answer = json_pack("{s:b, s:I}", "ok", 1, "count", n);
 	return 0;
+}
+
+/* Records come on the connection from now on, until the client closes it. */
+static int op_tail(struct call *k, json_t **answer, struct sg_err *err)
+{
+	(void)err;
+	k->c->tail = true;
+	k->c->since = 0;
+	*answer = ok();
+	return 0;
+}
+
+void sgd_publish(struct sgd_box *b, const char *json)
+{
+	for (struct sgd_conn *c = b->d->conns; c; c = c->next) {
+		static const char head[] = "{\"v\":1,\"record\":";
+		SG_FREE char *line = NULL;
+
+		if (!c->tail || c->closing || !may(c, b))
+			continue;
+		if (c->lost) {
+			char lost[64];
+			int n = snprintf(lost, sizeof(lost), "{\"v\":1,\"lost\":%llu}", (unsigned long long)c->lost);
+
+			if (!sgd_send(c, lost, (size_t)n, "", 0, false)) {
+				c->lost++;
+				continue;
+			}
+			c->lost = 0;
+		}
+		if (strlen(json) + sizeof(head) + 1 > SG_PROTO_PACKET_MAX || asprintf(&line, "%s}", json) < 0 ||
+		    !sgd_send(c, head, sizeof(head) - 1, line, strlen(line), false))
+			c->lost++;
+	}
 }
 
 static int op_show(struct call *k, json_t **answer, struct sg_err *err)
@@ -231,8 +267,8 @@ void sgd_command(struct sgd_conn *c, const char *line, size_t size, int *fds, in
 	static const struct {
 		const char *name;
 		int (*fn)(struct call *k, json_t **answer, struct sg_err *err);
-	} ops[] = {{"list", op_list},     {"show", op_show},     {"kill", op_kill},    {"attach", op_attach},
-		   {"detach", op_detach}, {"reload", op_reload}, {"status", op_status}};
+	} ops[] = {{"list", op_list},     {"show", op_show},     {"kill", op_kill},     {"attach", op_attach},
+		   {"detach", op_detach}, {"reload", op_reload}, {"status", op_status}, {"tail", op_tail}};
 	json_t *request = json_loadb(line, size, JSON_REJECT_DUPLICATES, NULL), *answer = NULL;
 	struct call k = {.c = c, .request = request, .fds = fds, .n_fds = n_fds};
 	const char *op = text_of(request, "op");

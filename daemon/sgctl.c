@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/sgctl.h"
+
 #include "supervisor/client.h"
 #include "supervisor/util.h"
 
@@ -21,14 +23,11 @@ static const char help[] =
 	"                                         put an existing cgroup under a policy (root)\n"
 	"  detach ID | --container-id ID          take an attached one out again (root)\n"
 	"  reload FILE                            replace sgd's policies, also under running sandboxes (root)\n"
-	"  status                                 what sgd has done so far\n";
-
-struct sgctl {
-	const char *socket;
-	bool json;
-	const char *id, *container, *cgroup, *language, *mode, *pid, *signal;
-	bool stats;
-};
+	"  status                                 what sgd has done so far\n"
+	"  tail [ID] [--type TYPE] [--lang NAME]  records as they come; on a terminal in sentences\n"
+	"  top [--once]                           a live table; q ends it\n"
+	"  oci-hook                               for OCI runtimes: container state on standard input "
+	"(docs/containers.md)\n";
 
 static int fail(const struct sg_err *err)
 {
@@ -39,7 +38,7 @@ static int fail(const struct sg_err *err)
 	return 1;
 }
 
-static void print_json(const json_t *o)
+void sgctl_print_json(const json_t *o)
 {
 	SG_FREE char *line = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(9));
 
@@ -47,14 +46,14 @@ static void print_json(const json_t *o)
 		puts(line);
 }
 
-static const char *text_of(const json_t *o, const char *key)
+const char *sgctl_text(const json_t *o, const char *key)
 {
 	const char *text = json_string_value(json_object_get(o, key));
 
 	return text ? text : "-";
 }
 
-static long long number_of(const json_t *o, const char *key)
+long long sgctl_number(const json_t *o, const char *key)
 {
 	return json_integer_value(json_object_get(o, key));
 }
@@ -62,11 +61,12 @@ static long long number_of(const json_t *o, const char *key)
 static void print_row(const json_t *b)
 {
 	const json_t *counts = json_object_get(b, "counts");
-	double age = (double)number_of(b, "age_ms") / 1000;
+	double age = (double)sgctl_number(b, "age_ms") / 1000;
 
-	printf("%-18s %-9s %-11s %-8s %6lld %5lld %5lld %9.1f\n", text_of(b, "id"),
-	       json_is_true(json_object_get(b, "attached")) ? "attached" : text_of(b, "state"), text_of(b, "language"),
-	       text_of(b, "mode"), number_of(b, "uid"), number_of(b, "tasks"), number_of(counts, "kill"), age);
+	printf("%-18s %-9s %-11s %-8s %6lld %5lld %5lld %9.1f\n", sgctl_text(b, "id"),
+	       json_is_true(json_object_get(b, "attached")) ? "attached" : sgctl_text(b, "state"),
+	       sgctl_text(b, "language"), sgctl_text(b, "mode"), sgctl_number(b, "uid"), sgctl_number(b, "tasks"),
+	       sgctl_number(counts, "kill"), age);
 }
 
 static int each(void *ctx, json_t *part)
@@ -75,7 +75,7 @@ static int each(void *ctx, json_t *part)
 	json_t *b = json_object_get(part, "sandbox");
 
 	if (s->json)
-		print_json(b);
+		sgctl_print_json(b);
 	else
 		print_row(b);
 	return 0;
@@ -97,16 +97,22 @@ static void print_object(json_t *o)
 	}
 }
 
-static int ask(const struct sgctl *s, json_t *request, const int *fds, size_t n_fds, json_t **answer,
-	       struct sg_err *err)
+int sgctl_ask(const struct sgctl *s, json_t *request, const int *fds, size_t n_fds, int (*fn)(void *ctx, json_t *part),
+	      void *ctx, json_t **answer, struct sg_err *err)
 {
 	SG_CLOSE int fd = -1;
 	int rc = sg_client_connect(s->socket, &fd, err);
 
 	if (!rc)
-		rc = sg_client_request(fd, request, fds, n_fds, each, (void *)s, answer, err);
+		rc = sg_client_request(fd, request, fds, n_fds, fn, ctx, answer, err);
 	json_decref(request);
 	return rc;
+}
+
+static int ask(const struct sgctl *s, json_t *request, const int *fds, size_t n_fds, json_t **answer,
+	       struct sg_err *err)
+{
+	return sgctl_ask(s, request, fds, n_fds, each, (void *)s, answer, err);
 }
 
 static void name_it(json_t *request, const struct sgctl *s)
@@ -122,7 +128,7 @@ static int finish(const struct sgctl *s, json_t *answer, bool quiet)
 	json_t *b = json_object_get(answer, "sandbox");
 
 	if (s->json)
-		print_json(answer);
+		sgctl_print_json(answer);
 	else if (!quiet)
 		print_object(b ? b : answer);
 	json_decref(answer);
@@ -215,7 +221,7 @@ static int reload(const struct sgctl *s, struct sg_err *err)
 
 static int parse(struct sgctl *s, int argc, char **argv, const char **command, struct sg_err *err)
 {
-	enum { SOCKET = 256, JSON, CONTAINER, CGROUP, PID, LANG, MODE, SIGNAL, STATS, HELP };
+	enum { SOCKET = 256, JSON, CONTAINER, CGROUP, PID, LANG, MODE, SIGNAL, STATS, TYPE, ONCE, HELP };
 	static const struct option options[] = {{"socket", required_argument, NULL, SOCKET},
 						{"json", no_argument, NULL, JSON},
 						{"container-id", required_argument, NULL, CONTAINER},
@@ -225,6 +231,8 @@ static int parse(struct sgctl *s, int argc, char **argv, const char **command, s
 						{"mode", required_argument, NULL, MODE},
 						{"signal", required_argument, NULL, SIGNAL},
 						{"stats", no_argument, NULL, STATS},
+						{"type", required_argument, NULL, TYPE},
+						{"once", no_argument, NULL, ONCE},
 						{"help", no_argument, NULL, HELP},
 						{0}};
 	int opt;
@@ -259,6 +267,12 @@ static int parse(struct sgctl *s, int argc, char **argv, const char **command, s
 		case STATS:
 			s->stats = true;
 			break;
+		case TYPE:
+			s->type = optarg;
+			break;
+		case ONCE:
+			s->once = true;
+			break;
 		case HELP:
 			fputs(help, stdout);
 			exit(0);
@@ -291,6 +305,12 @@ int main(int argc, char **argv)
 		rc = attach(&s, &err);
 	else if (!strcmp(command, "reload"))
 		rc = reload(&s, &err);
+	else if (!strcmp(command, "tail"))
+		rc = sgctl_tail(&s, &err);
+	else if (!strcmp(command, "top"))
+		rc = sgctl_top(&s, &err);
+	else if (!strcmp(command, "oci-hook"))
+		rc = sgctl_oci_hook(&s, &err);
 	else if (!strcmp(command, "show") || !strcmp(command, "status"))
 		rc = simple(&s, command, false, &err);
 	else if (!strcmp(command, "kill") || !strcmp(command, "detach"))

@@ -153,6 +153,8 @@ int sgd_reload(struct sgd *d, const char *text, size_t size, const char *name, j
 
 /* ---- commands.c: JSON requests ---- */
 
+/* To every client that wants records and may see this sandbox. Never waits: what finds no room is counted. */
+void sgd_publish(struct sgd_box *b, const char *json);
 void sgd_command(struct sgd_conn *c, const char *line, size_t size, int *fds, int n_fds);
 
 /* ---- conn.c ---- */
@@ -173,7 +175,9 @@ struct sgd_conn {
 	size_t queued;
 	uint64_t dropped;
 	uint64_t since;
-	bool closing; /* when everything is sent */
+	bool closing;  /* when everything is sent */
+	bool tail;     /* is sent every record that is for its eyes */
+	uint64_t lost; /* of those, since it was last told */
 };
 
 int sgd_listen(struct sgd *d, struct sg_err *err);

@@ -143,7 +143,7 @@ int sg_launch_register(struct sg_launch *l, uint32_t policy, struct sg_err *err)
 	if (l->filter)
 		cfg.flags |= SG_SANDBOX_SECCOMP;
 	if (l->sys_enter)
-		cfg.flags |= SG_SANDBOX_SYS_ENTER | (l->attached ? 0 : SG_SANDBOX_ARM_ON_EXEC);
+		cfg.flags |= SG_SANDBOX_SYS_ENTER | (l->attached && !l->from_exec ? 0 : SG_SANDBOX_ARM_ON_EXEC);
 	if (o->stats)
 		cfg.flags |= SG_SANDBOX_COUNT;
 	rc = sg_bpf_add_sandbox(l->bpf, &cfg, l->cg.level, &l->sandbox, err);

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What goes on: records as they come, and a table that is drawn anew every second. */
+#include "daemon/sgctl.h"
+
+#include "supervisor/client.h"
+#include "supervisor/human.h"
+#include "supervisor/util.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+
+#define ROWS_MAX 4096
+#define INTERVAL_MS 1000
+
+/* ---- tail ---- */
+
+static bool wanted(const struct sgctl *s, const json_t *record)
+{
+	return (!s->type || !strcmp(sgctl_text(record, "type"), s->type)) &&
+	       (!s->language || !strcmp(sgctl_text(record, "language"), s->language)) &&
+	       (!s->id || !strcmp(sgctl_text(record, "sandbox"), s->id));
+}
+
+static void print_record(const struct sgctl *s, const json_t *record)
+{
+	SG_FREE char *line = NULL;
+
+	if (!wanted(s, record))
+		return;
+	if (s->json || !isatty(STDOUT_FILENO)) {
+		sgctl_print_json(record);
+		return;
+	}
+	line = sg_human_line(record);
+	if (line)
+		printf("%-18s %s\n", sgctl_text(record, "sandbox"), line);
+}
+
+int sgctl_tail(const struct sgctl *s, struct sg_err *err)
+{
+	static char packet[SG_PROTO_PACKET_MAX + 1];
+	SG_CLOSE int fd = -1;
+	json_t *answer = NULL;
+	int rc = sg_client_connect(s->socket, &fd, err);
+
+	if (!rc) {
+		json_t *request = json_pack("{s:s}", "op", "tail");
+
+		rc = sg_client_request(fd, request, NULL, 0, NULL, NULL, &answer, err);
+		json_decref(request);
+	}
+	json_decref(answer);
+	while (!rc) {
+		ssize_t n = sg_client_receive(fd, packet, sizeof(packet), 0);
+		json_t *part, *record;
+
+		if (n == 0)
+			return sg_err_set(err, ECONNRESET, "the daemon has closed the connection");
+		if (n < 0)
+			return sg_err_set(err, (int)-n, "cannot receive: %s", strerror((int)-n));
+		part = json_loadb(packet, (size_t)n, 0, NULL);
+		record = json_object_get(part, "record");
+		if (record)
+			print_record(s, record);
+		else if (sgctl_number(part, "lost"))
+			fprintf(stderr, "sgctl: %lld records came too fast and are only in the log\n",
+				sgctl_number(part, "lost"));
+		json_decref(part);
+		if (fflush(stdout))
+			return 0; /* whoever read it has had enough */
+	}
+	return rc;
+}
+
+/* ---- top ---- */
+
+struct row {
+	json_t *sandbox;
+	long long total, kills, tasks;
+	double rate;
+};
+
+struct table {
+	struct row *rows;
+	size_t n;
+	uint64_t at; /* CLOCK_MONOTONIC, ns */
+};
+
+static void table_free(struct table *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		json_decref(t->rows[i].sandbox);
+	free(t->rows);
+	*t = (struct table){0};
+}
+
+static int take(void *ctx, json_t *part)
+{
+	struct table *t = ctx;
+	json_t *b = json_object_get(part, "sandbox");
+	struct row *rows;
+
+	if (!b || t->n == ROWS_MAX)
+		return 0;
+	rows = realloc(t->rows, (t->n + 1) * sizeof(*rows));
+	if (!rows)
+		return -ENOMEM;
+	t->rows = rows;
+	t->rows[t->n++] = (struct row){
+		.sandbox = json_incref(b),
+		.total = sgctl_number(json_object_get(b, "stats"), "total"),
+		.kills = sgctl_number(json_object_get(b, "counts"), "kill"),
+		.tasks = sgctl_number(b, "tasks"),
+	};
+	return 0;
+}
+
+static int table_fill(const struct sgctl *s, struct table *t, struct sg_err *err)
+{
+	json_t *answer = NULL;
+	int rc = sgctl_ask(s, json_pack("{s:s, s:b}", "op", "list", "all", 1), NULL, 0, take, t, &answer, err);
+
+	t->at = sg_clock_ns(CLOCK_MONOTONIC);
+	json_decref(answer);
+	return rc;
+}
+
+static void table_rates(struct table *now, const struct table *before)
+{
+	double seconds = (double)(now->at - before->at) / 1e9;
+
+	for (size_t i = 0; i < now->n; i++) {
+		struct row *r = &now->rows[i];
+
+		for (size_t j = 0; j < before->n; j++)
+			if (!strcmp(sgctl_text(r->sandbox, "id"), sgctl_text(before->rows[j].sandbox, "id")) &&
+			    r->total >= before->rows[j].total && seconds > 0)
+				r->rate = (double)(r->total - before->rows[j].total) / seconds;
+	}
+}
+
+/* What is worth a look first: what broke a rule, then what is busy. */
+static int by_interest(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	if (x->kills != y->kills)
+		return x->kills < y->kills ? 1 : -1;
+	if (x->rate != y->rate)
+		return x->rate < y->rate ? 1 : -1;
+	return x->tasks < y->tasks ? 1 : x->tasks > y->tasks ? -1 : 0;
+}
+
+static const char *short_number(double v, char *buf, size_t size)
+{
+	static const char units[] = " kMGT";
+	size_t u = 0;
+
+	for (; v >= 99999.5 && u + 2 < sizeof(units); u++)
+		v /= 1000;
+	snprintf(buf, size, u ? "%.0f%c" : "%.0f", v, units[u]);
+	return buf;
+}
+
+static const char *age(long long ms, char *buf, size_t size)
+{
+	long long s = ms / 1000;
+
+	if (s < 100)
+		snprintf(buf, size, "%.1fs", (double)ms / 1000);
+	else if (s < 6000)
+		snprintf(buf, size, "%lldm%02llds", s / 60, s % 60);
+	else
+		snprintf(buf, size, "%lldh%02lldm", s / 3600, s / 60 % 60);
+	return buf;
+}
+
+/* 80 columns, and no more lines than the terminal has. */
+static void draw(const struct table *t, unsigned lines)
+{
+	long long tasks = 0, kills = 0, attached = 0;
+	double rate = 0;
+	char total[16];
+
+	for (size_t i = 0; i < t->n; i++) {
+		tasks += t->rows[i].tasks;
+		kills += t->rows[i].kills;
+		rate += t->rows[i].rate;
+		attached += json_is_true(json_object_get(t->rows[i].sandbox, "attached"));
+	}
+	printf("%zu sandboxes (%lld attached)  %lld tasks  %s calls/s  %lld kills\n\n", t->n, attached, tasks,
+	       short_number(rate, total, sizeof(total)), kills);
+	printf("%-18s %-9s %-11s %-7s %5s %7s %5s %5s %5s\n", "ID", "STATE", "LANGUAGE", "MODE", "TASKS", "CALLS/s",
+	       "KILLS", "AUDIT", "AGE");
+	for (size_t i = 0; i < t->n && i + 4 < lines; i++) {
+		const struct row *r = &t->rows[i];
+		const json_t *b = r->sandbox;
+		bool counted = json_is_true(json_object_get(b, "counting"));
+		char calls[16], old[16];
+
+		printf("%-18.18s %-9.9s %-11.11s %-7.7s %5lld %7s %5lld %5lld %5.5s\n", sgctl_text(b, "id"),
+		       json_is_true(json_object_get(b, "attached")) ? "attached" : sgctl_text(b, "state"),
+		       sgctl_text(b, "language"), sgctl_text(b, "mode"), r->tasks,
+		       counted ? short_number(r->rate, calls, sizeof(calls)) : "-", r->kills,
+		       sgctl_number(json_object_get(b, "counts"), "audit"),
+		       age(sgctl_number(b, "age_ms"), old, sizeof(old)));
+	}
+	if (t->n + 4 > lines)
+		printf("… %zu more\n", t->n + 4 - lines);
+}
+
+static unsigned terminal_lines(void)
+{
+	struct winsize w;
+
+	return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_row > 6 ? w.ws_row
+												  : ROWS_MAX + 8;
+}
+
+int sgctl_top(const struct sgctl *s, struct sg_err *err)
+{
+	struct table before = {0}, now = {0};
+	bool live = isatty(STDOUT_FILENO) && !s->once;
+	int rc = table_fill(s, &before, err);
+
+	while (!rc) {
+		struct pollfd keys = {.fd = live ? STDIN_FILENO : -1, .events = POLLIN};
+		char key = 0;
+
+		if (poll(&keys, 1, INTERVAL_MS) > 0 && (read(STDIN_FILENO, &key, 1) <= 0 || key == 'q'))
+			break;
+		rc = table_fill(s, &now, err);
+		if (rc)
+			break;
+		table_rates(&now, &before);
+		qsort(now.rows, now.n, sizeof(*now.rows), by_interest);
+		if (live)
+			fputs("\033[H\033[2J", stdout);
+		draw(&now, terminal_lines());
+		fflush(stdout);
+		table_free(&before);
+		before = now;
+		now = (struct table){0};
+		if (!live)
+			break;
+	}
+	table_free(&before);
+	table_free(&now);
+	return rc;
+}
