@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs every hostile program without a sandbox (the control) and under sgrun, and compares with the manifest.
 
-run.py --sgrun PATH [--bin DIR] --tier bpf|unprivileged [--user UID] [--only TEXT] [--list] [--jobs N]
+run.py --sgrun PATH [--bin DIR] --tier lsm|bpf|unprivileged [--user UID] [--only TEXT] [--list] [--jobs N]
 """
 import argparse
 import concurrent.futures
@@ -207,7 +207,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sgrun", help="without it, only the controls run")
     parser.add_argument("--bin", default=HERE, help="directory of hostile, victim and hostile_attacks.so")
-    parser.add_argument("--tier", choices=["bpf", "unprivileged"], default="unprivileged")
+    parser.add_argument("--tier", choices=["lsm", "bpf", "unprivileged"], default="unprivileged")
     parser.add_argument("--user", type=int, help="uid of the programs (unprivileged: also of sgrun)")
     parser.add_argument("--only", default="", help="programs whose name contains this")
     parser.add_argument("--jobs", type=int, default=2)

@@ -38,7 +38,7 @@ class Tier:
 
     def __init__(self, name, sgrun, work):
         self.name = name
-        self.stream_name = "bpf" if name == "bpf" else "unprivileged"
+        self.stream_name = name if name in ("bpf", "lsm") else "unprivileged"
         self.uid, self.gid = (UID, GID) if name == "user" else (0, 0)
         self.identity = {"user": UID, "group": GID, "extra_groups": []} if name == "user" else {}
         if os.geteuid() != 0:
@@ -53,7 +53,7 @@ class Tier:
 
     @property
     def has_bpf(self):
-        return self.name == "bpf"
+        return self.name in ("bpf", "lsm")
 
     @property
     def is_root(self):

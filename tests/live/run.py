@@ -98,12 +98,14 @@ def build(here, programs, target):
 def collect(here, args, programs, work):
     suite = []
     tiers = {name: harness.Tier(name, args.sgrun, work) for name in TIERS if args.tier in (None, name)}
+    if args.tier == "lsm":
+        tiers["lsm"] = harness.Tier("lsm", args.sgrun, work)
     modules = sorted(f[:-3] for f in os.listdir(here) if f.startswith("test_") and f.endswith(".py"))
     for module in map(importlib.import_module, modules):
         for base in vars(module).values():
             if not (isinstance(base, type) and issubclass(base, harness.LiveTest)) or base.__module__ != module.__name__:
                 continue
-            for tier in (tiers[t] for t in base.tiers if t in tiers):
+            for tier in (tiers[t] for t in (*base.tiers, *("lsm" for b in base.tiers if b == "bpf")) if t in tiers):
                 cls = type(base.__name__, (base,), {"tier": tier, "base_name": base.__name__,
                                                     "__module__": module.__name__, **programs})
                 if os.geteuid() != 0 and tier.name != "user":
@@ -119,7 +121,7 @@ def main(here=HERE, names=PROGRAMS, about=__doc__):
     p = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--sgrun", required=True)
     p.add_argument("--bin")
-    p.add_argument("--tier", choices=TIERS)
+    p.add_argument("--tier", choices=(*TIERS, "lsm"), help="default: all but lsm, which few machines have")
     p.add_argument("--only")
     p.add_argument("--verbose", action="store_true")
     args = p.parse_args()
