@@ -50,7 +50,7 @@ def snapshot(top):
             path = os.path.join(where, name)
             st = os.lstat(path)
             data = b""
-            if os.path.isfile(path) and not os.path.islink(path):
+            if os.path.isfile(path) and not os.path.islink(path) and st.st_size < 4096:
                 with open(path, "rb") as f:
                     data = f.read()
             seen[path] = (st.st_mode, st.st_uid, st.st_nlink, st.st_size, st.st_mtime_ns, data,
