@@ -143,6 +143,8 @@ static int start(struct sgd *d, struct sg_err *err)
 		rc = load_policy(d, &changed, err);
 	json_decref(changed);
 	if (!rc)
+		rc = sgd_stats_start(d, err); /* what is taken over is counted */
+	if (!rc)
 		rc = sgd_state_open(d, err);
 	if (!rc)
 		rc = sgd_adopt(d, err);
@@ -156,8 +158,6 @@ static int start(struct sgd *d, struct sg_err *err)
 		d->ring = (struct sgd_source){.fd = -1, .fn = on_ring, .owner = d};
 		rc = sgd_loop_set(&d->loop, &d->ring, sg_bpf_event_fd(d->bpf), EPOLLIN);
 	}
-	if (!rc)
-		rc = sgd_stats_start(d, err);
 	if (!rc)
 		rc = sgd_listen(d, err);
 	return rc;
