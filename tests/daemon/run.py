@@ -20,6 +20,7 @@ import test_attach  # noqa: E402
 import test_launch  # noqa: E402
 import test_many  # noqa: E402
 import test_survive  # noqa: E402
+import test_watch  # noqa: E402
 
 
 def main():
@@ -31,7 +32,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that nothing is left behind
     build = os.path.dirname(os.path.dirname(os.path.abspath(a.sgrun)))
     passed = failed = 0
-    for module in (test_launch, test_abuse, test_attach, test_survive, test_many):
+    for module in (test_launch, test_watch, test_abuse, test_attach, test_survive, test_many):
         tests = [(n, f) for n, f in vars(module).items() if n.startswith("test_") and callable(f)]
         tests = [(n, f) for n, f in tests if a.only in f"{module.__name__}.{n}"]
         if not tests:

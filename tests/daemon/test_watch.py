@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""sgctl tail and sgctl top: everybody sees what is theirs, as it comes, and a reader that does not read stops nothing."""
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import time
+
+from harness import ENV, NOBODY, until
+
+OPTIONS = ("--group", str(NOBODY))
+PYTHON = "/usr/bin/python3"
+
+
+class Tail:
+    def __init__(self, daemon, *args, user=None):
+        self.path = os.path.join(daemon.work, f"tail-{time.monotonic_ns()}")
+        who = {"user": user, "group": user, "extra_groups": []} if user else {}
+        with open(self.path, "wb") as out:
+            self.process = subprocess.Popen([daemon.sgctl, "--socket", daemon.socket, *args, "tail"], env=ENV,
+                                            stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, **who)
+        time.sleep(0.3)
+
+    def lines(self):
+        with open(self.path, encoding="utf-8") as f:
+            return [json.loads(line) for line in f if line.endswith("\n")]
+
+    def end(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(10)
+
+
+def violation(daemon, **how):
+    r = daemon.run("--lang", "python", "--", PYTHON, "-c", "import os; os.execv('/bin/true', ['true'])", **how)
+    assert r.returncode == 159, r
+
+
+def test_tail_shows_records_as_they_come(daemon):
+    tail, only, mine = Tail(daemon), Tail(daemon, "--type", "syscall_violation"), Tail(daemon, user=NOBODY)
+    try:
+        violation(daemon)
+        assert until(lambda: [r["type"] for r in tail.lines()] == ["start", "syscall_violation", "exit"], 10), tail.lines()
+        assert until(lambda: [r["syscall"] for r in only.lines()] == ["execve"], 10), only.lines()
+        assert mine.lines() == [], "a user sees root's sandbox"
+        violation(daemon, user=NOBODY)
+        assert until(lambda: len(mine.lines()) == 3, 10), mine.lines()
+        assert {r["sandbox"] for r in mine.lines()} == {tail.lines()[-1]["sandbox"]}
+    finally:
+        for t in (tail, only, mine):
+            t.end()
+
+
+def test_a_tail_that_does_not_read_stops_nothing(daemon):
+    with daemon.connect() as s:
+        daemon.ask(s, {"op": "tail"})
+        for _ in range(5):
+            violation(daemon)
+        assert daemon.request({"op": "status"})["ok"]
+
+
+def test_top_on_80_columns(daemon):
+    sandbox = daemon.detach("--lang", "python", "--stats", "--", PYTHON, "-c",
+                            "import os, time\nend = time.time() + 60\nwhile time.time() < end: os.getppid()")
+    try:
+        r = daemon.ctl("top", "--once")
+        assert r.returncode == 0, r
+        lines = r.stdout.splitlines()
+        assert lines[0].startswith("1 sandboxes (0 attached)"), lines
+        row = next(line.split() for line in lines if line.startswith(sandbox))
+        assert row[1:4] == ["running", "python", "enforce"], row
+        assert row[5] != "-" and row[5] != "0", row
+        assert max(map(len, lines)) <= 80, lines
+        screen(daemon, sandbox)
+    finally:
+        assert daemon.ctl("kill", sandbox).returncode == 0
+    assert until(lambda: not daemon.listed(), 10)
+
+
+def screen(daemon, sandbox):
+    """On a terminal it is drawn again and again, until q."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execve(daemon.sgctl, ["sgctl", "--socket", daemon.socket, "top"], ENV)
+    text = b""
+    end = time.monotonic() + 20
+    while text.count(b"\x1b[2J") < 2 and time.monotonic() < end:
+        if select.select([fd], [], [], 1)[0]:
+            text += os.read(fd, 65536)
+    os.write(fd, b"q\n")
+    assert os.waitpid(pid, 0)[1] == 0
+    os.close(fd)
+    assert text.count(b"\x1b[2J") >= 2 and sandbox.encode() in text, text
