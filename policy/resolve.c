@@ -361,7 +361,7 @@ static int visit_widening(struct sg_flat *f, unsigned widen)
 		if (widen & (1U << i))
 			rc = visit_part(f, names[i]);
 	if (!rc && (widen & SG_WIDEN_INET))
-		rc = visit_part(f, "names");
+		rc = visit_part(f, "trust");
 	f->objects.widening = false;
 	return rc;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #define READ_MAP_EXEC (SG_RIGHT_READ | SG_RIGHT_MAP | SG_RIGHT_EXEC)
 #define FULL (SG_RIGHT_READ | SG_RIGHT_WRITE | SG_RIGHT_CREATE | SG_RIGHT_DELETE)
@@ -55,14 +56,20 @@ static const char *real_path(struct sg_plan *plan, int base, const char *path, s
 	return path_of_fd(plan, fd);
 }
 
-static const char *real_directory(struct sg_plan *plan, int base, const char *path)
+/* All of the file system is more than anybody means by a working directory, a home or a place for temporary files. */
+static const char *unless_root(const char *path)
 {
-	struct stat st;
-	const char *real = real_path(plan, base, path, &st);
+	return path && path[0] == '/' && path[strspn(path, "/")] ? path : NULL;
+}
 
-	/* All of the file system is more than anybody means by a working directory, a home or a place for temporary
-	 * files. */
-	return real && S_ISDIR(st.st_mode) && strcmp(real, "/") != 0 ? real : NULL;
+static const char *working_directory(struct sg_plan *plan)
+{
+	char path[PATH_MAX];
+
+	if (plan->base >= 0)
+		return unless_root(path_of_fd(plan, plan->base));
+	/* Where the directory cannot be reached by a path the kernel says "(unreachable)…". */
+	return getcwd(path, sizeof(path)) && unless_root(path) ? copy(plan, path, strlen(path)) : NULL;
 }
 
 static const char *env_value(char *const *env, const char *name)
@@ -107,7 +114,8 @@ static const char *runtime_of(struct sg_plan *plan, const char *program)
 {
 	/* Here every library has a prefix of its own. */
 	static const char *const stores[] = {"/nix/store", "/gnu/store"};
-	const char *prefix;
+	const char *prefix, *home;
+	struct stat st;
 
 	if (in_system(program))
 		return NULL;
@@ -115,10 +123,9 @@ static const char *runtime_of(struct sg_plan *plan, const char *program)
 		if (sg_path_within(program, stores[i]))
 			return stores[i];
 	prefix = prefix_of(plan, program);
+	home = prefix && plan->vars.home ? real_path(plan, AT_FDCWD, plan->vars.home, &st) : NULL;
 	/* ~/bin/python does not make all of the home a runtime. */
-	if (!prefix || (plan->vars.home && sg_path_within(plan->vars.home, prefix)))
-		return NULL;
-	return prefix;
+	return home && sg_path_within(home, prefix) ? NULL : prefix;
 }
 
 /*
@@ -181,14 +188,15 @@ static int add_venv(struct sg_plan *plan, struct sg_err *err)
 static int add_operand(struct sg_plan *plan, struct sg_err *err)
 {
 	for (int i = 1; plan->argv[0] && plan->argv[i] && i <= OPERANDS; i++) {
-		const char *path;
+		const char *arg = plan->argv[i], *path = arg;
 		struct stat st;
 
-		if (plan->argv[i][0] == '-' || !plan->argv[i][0])
+		if (*arg == '-' || !*arg || fstatat(plan->base, arg, &st, 0) < 0 || !S_ISREG(st.st_mode))
 			continue;
-		path = real_path(plan, plan->base, plan->argv[i], &st);
-		if (path && S_ISREG(st.st_mode))
-			return add_extra(plan, path, SG_RIGHT_READ, false, err);
+		if (*arg != '/')
+			path = plan->vars.cwd ? sg_arena_printf(&plan->arena, "%s/%s", plan->vars.cwd, arg)
+					      : real_path(plan, plan->base, arg, &st);
+		return path ? add_extra(plan, path, SG_RIGHT_READ, false, err) : 0;
 	}
 	return 0;
 }
@@ -199,17 +207,21 @@ static int add_standard_fds(struct sg_plan *plan, struct sg_err *err)
 	int rc = 0;
 
 	for (int fd = 0; fd <= 2 && !rc; fd++) {
-		const int flags = fcntl(fd, F_GETFL), mode = flags & O_ACCMODE;
 		const char *path;
 		struct stat st;
+		int flags;
 
-		if (flags < 0 || (flags & O_PATH) || fstat(fd, &st) < 0 ||
-		    (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode)))
+		if (fstat(fd, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode)))
 			continue;
-		path = path_of_fd(plan, fd);
+		/* Everybody may open that one. */
+		if (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3))
+			continue;
+		flags = fcntl(fd, F_GETFL);
+		path = flags >= 0 && !(flags & O_PATH) ? path_of_fd(plan, fd) : NULL;
 		if (path)
 			rc = add_extra(plan, path,
-				       (mode == O_WRONLY ? 0 : SG_RIGHT_READ) | (mode == O_RDONLY ? 0 : SG_RIGHT_WRITE),
+				       ((flags & O_ACCMODE) == O_WRONLY ? 0 : SG_RIGHT_READ) |
+					       ((flags & O_ACCMODE) == O_RDONLY ? 0 : SG_RIGHT_WRITE),
 				       false, err);
 	}
 	return rc;
@@ -235,9 +247,9 @@ int sg_plan_places(struct sg_plan *plan, struct sg_err *err)
 	struct stat st;
 	int rc = 0;
 
-	v->cwd = real_directory(plan, plan->base, ".");
-	v->tmp = real_directory(plan, AT_FDCWD, tmp && *tmp == '/' ? tmp : "/tmp");
-	v->home = home && *home == '/' ? real_directory(plan, AT_FDCWD, home) : NULL;
+	v->cwd = working_directory(plan);
+	v->tmp = unless_root(tmp && *tmp == '/' ? tmp : "/tmp");
+	v->home = unless_root(home);
 	v->program = real_path(plan, plan->base, plan->path, &st);
 	if (v->program) {
 		const char *interpreter = script_interpreter(plan);
@@ -346,6 +358,28 @@ static int add_net(struct sg_plan *plan, const struct sg_option_access *a, struc
 
 /* ---- all of it ---- */
 
+/* Whether /usr gives all that a tree gives, and the tree lies in it: each tree costs a launch several calls. */
+static bool in_usr(const struct sg_plan *plan, const struct sg_tree_rights *usr, const struct sg_tree *t)
+{
+	char to[16];
+
+	if (t->rights.deny || (t->rights.allow & ~usr->allow) || usr->deny)
+		return false;
+	if (!strcmp(t->path, "$PROGRAM"))
+		return plan->vars.program && sg_path_within(plan->vars.program, "/usr");
+	/* /bin and /lib are links on most systems. */
+	return !strchr(t->path + 1, '/') && readlink(t->path, to, sizeof(to)) > 4 &&
+	       (!memcmp(to, "usr/", 4) || (!memcmp(to, "/usr", 4) && to[4] == '/'));
+}
+
+static struct sg_tree_rights rights_of(const struct sg_plan *plan, const char *path)
+{
+	for (size_t i = 0; i < plan->n_trees; i++)
+		if (!strcmp(plan->trees[i].path, path))
+			return plan->trees[i].rights;
+	return (struct sg_tree_rights){0};
+}
+
 /* An option wins over what the policy says of the same tree; what merely comes with the launch does not. */
 static void merge_extra(struct sg_tree *trees, size_t *n, const struct sg_plan_tree *x)
 {
@@ -365,7 +399,9 @@ static void merge_extra(struct sg_tree *trees, size_t *n, const struct sg_plan_t
 int sg_plan_access(struct sg_plan *plan, struct sg_err *err)
 {
 	const struct sg_options *o = plan->options;
+	struct sg_tree_rights usr;
 	struct sg_tree *trees;
+	size_t n = 0;
 	int rc = 0;
 
 	for (int i = 0; i < o->n_access && !rc; i++) {
@@ -380,10 +416,19 @@ int sg_plan_access(struct sg_plan *plan, struct sg_err *err)
 	trees = sg_arena_alloc(&plan->arena, (plan->n_trees + plan->n_extra + 1) * sizeof(*trees));
 	if (!trees)
 		return no_memory(err);
-	if (plan->n_trees)
-		memcpy(trees, plan->trees, plan->n_trees * sizeof(*trees));
-	for (size_t i = 0; i < plan->n_extra; i++)
-		merge_extra(trees, &plan->n_trees, &plan->extra[i]);
+	usr = rights_of(plan, "/usr");
+	for (size_t i = 0; i < plan->n_trees; i++)
+		if (!strcmp(plan->trees[i].path, "/usr") || !in_usr(plan, &usr, &plan->trees[i]))
+			trees[n++] = plan->trees[i];
+	for (size_t i = 0; i < plan->n_extra; i++) {
+		const struct sg_tree t = {plan->extra[i].path, {.allow = plan->extra[i].allow}};
+
+		/* The program itself, under the name that it was found by. */
+		if (t.path != plan->vars.program || !sg_path_within(t.path, "/usr") || (t.rights.allow & ~usr.allow) ||
+		    usr.deny)
+			merge_extra(trees, &n, &plan->extra[i]);
+	}
+	plan->n_trees = n;
 	plan->trees = trees;
 	return 0;
 }
