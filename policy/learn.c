@@ -49,7 +49,7 @@ int sg_words_add(struct sg_words *w, const char *text, struct sg_err *err)
 	return 0;
 }
 
-static void words_free(struct sg_words *w)
+void sg_words_free(struct sg_words *w)
 {
 	for (size_t i = 0; i < w->n; i++)
 		free(w->word[i]);
@@ -73,6 +73,8 @@ int sg_learn_new(const char *language, const char *from, struct sg_learn **out, 
 	if (!l)
 		return sg_learn_no_memory(err);
 	l->runs.max = RUNS_MAX;
+	for (int i = 0; i < SG_LEARN_RIGHTS; i++)
+		l->trees[i].max = SIZE_MAX;
 	if (from) {
 		const char *name = sg_builtin_canonical(from);
 
@@ -94,10 +96,11 @@ void sg_learn_free(struct sg_learn *l)
 		return;
 	for (size_t i = 0; i < l->n; i++) {
 		free(l->shapes[i].cond);
-		words_free(&l->shapes[i].notes);
+		sg_words_free(&l->shapes[i].notes);
 	}
 	free(l->shapes);
-	words_free(&l->runs);
+	sg_learn_free_objects(l);
+	sg_words_free(&l->runs);
 	sg_policy_free(l->base);
 	free(l);
 }

@@ -38,6 +38,16 @@ int sg_learn_add(struct sg_learn *l, uint32_t nr, const char *shape, const char 
 		 struct sg_err *err);
 /* One run of this program went in. lost: records that are missing from it. */
 int sg_learn_ran(struct sg_learn *l, char *const *argv, uint64_t lost, struct sg_err *err);
+
+/*
+ * Files. What $CWD, $TMP, $HOME, $PROGRAM and $RUNTIME stand for (NULL: nothing): with it, files are learnt too, where
+ * the built-in policies' common part, which the learnt policy then inherits, does not allow what is done to them.
+ */
+#define SG_LEARN_VARS 5
+#define SG_LEARN_PATH_MAX 1024 /* longer paths are passed over */
+int sg_learn_places(struct sg_learn *l, const char *const values[SG_LEARN_VARS], struct sg_err *err);
+/* path: absolute, links followed; rights: SG_RIGHT_* */
+int sg_learn_file(struct sg_learn *l, const char *path, uint32_t rights, struct sg_err *err);
 size_t sg_learn_count(const struct sg_learn *l);
 
 /*

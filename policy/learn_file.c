@@ -100,9 +100,14 @@ int sg_learn_write(struct sg_learn *l, FILE *out, struct sg_err *err)
 	fprintf(out, "version: 1\n%s:\n", l->language);
 	if (l->base)
 		fprintf(out, "  inherit: builtin:%s\n", l->from);
+	else if (l->confine || l->confined)
+		fprintf(out, "  # files and sockets: what every program may; the rest is below\n  inherit: "
+			     "builtin:confine\n");
 	put_allow(l, true, out);
 	if (!l->base)
 		put_refused(out);
+	if ((l->base || l->confine || l->confined) && sg_learn_put_objects(l, out, err) < 0)
+		return -err->code;
 	return ferror(out) ? sg_err_set(err, EIO, "the output cannot be written") : 0;
 }
 
@@ -120,6 +125,25 @@ static void put_quiet(const struct sg_learn *l, FILE *out)
 	}
 }
 
+/*
+ * Calls that name files go past the supervisor in any tier, which can see what the name leads to. "in sandbox" is only
+ * said to get them there.
+ */
+static void put_watched(const struct sg_learn *l, FILE *out)
+{
+	static const char *const calls[] = {"open",     "creat",     "openat",   "openat2",   "mkdir",    "mkdirat",
+					    "mknod",    "mknodat",   "symlink",  "symlinkat", "link",     "linkat",
+					    "unlink",   "unlinkat",  "rmdir",    "rename",    "renameat", "renameat2",
+					    "truncate", "chmod",     "fchmodat", "chown",     "fchownat", "utime",
+					    "utimes",   "utimensat", "execve",   "execveat"};
+
+	if (!l->confine)
+		return;
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		fprintf(out, "    - %s: arg5 in sandbox\n", calls[i]);
+	fprintf(out, "    - mmap: prot & PROT_EXEC == PROT_EXEC and arg5 in sandbox\n");
+}
+
 int sg_learn_policy(const struct sg_learn *l, struct sg_policy **out, struct sg_err *err)
 {
 	struct sg_doc *doc = NULL;
@@ -132,6 +156,7 @@ int sg_learn_policy(const struct sg_learn *l, struct sg_policy **out, struct sg_
 		return sg_learn_no_memory(err);
 	fprintf(f, "learning:\n  unlisted: audit\n");
 	put_allow(l, false, f);
+	put_watched(l, f);
 	if (l->base)
 		put_quiet(l, f);
 	put_refused(f);
@@ -166,7 +191,9 @@ static const char *parent_of(const struct sg_lang *lang)
 {
 	const struct sg_word *w = lang->parents;
 
-	return w && !strncmp(w->text, "builtin:", 8) && !w->next ? w->text + 8 : "";
+	return w && !strncmp(w->text, "builtin:", 8) && !w->next && strcmp(w->text, "builtin:confine") != 0
+		       ? w->text + 8
+		       : "";
 }
 
 int sg_learn_peek(const char *name, const char *text, size_t len, char *language, char *from, struct sg_err *err)
@@ -281,6 +308,10 @@ int sg_learn_merge(struct sg_learn *l, const char *name, const char *text, size_
 		rc = merge_header(l, text, len, err);
 	if (!rc)
 		rc = merge_items(l, lang, text, len, err);
+	if (!rc)
+		rc = sg_learn_merge_objects(l, lang, err);
+	if (!rc && lang->parents && !l->base)
+		l->confined = true;
 	sg_doc_free(doc);
 	return rc;
 }

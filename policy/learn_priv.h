@@ -18,6 +18,8 @@ struct sg_words {
 	bool more; /* some were left out */
 };
 
+#define SG_LEARN_RIGHTS 6 /* SG_RIGHT_READ … SG_RIGHT_MAP */
+
 struct sg_shape {
 	uint32_t nr;
 	char name[40];
@@ -32,6 +34,10 @@ struct sg_learn {
 	size_t n, room;
 	struct sg_words runs;
 	uint64_t n_runs, lost;
+	bool confined; /* it inherits the common part's object rules */
+	char *vars[SG_LEARN_VARS];
+	struct sg_policy *confine; /* the common part; NULL: no files are learnt in this run */
+	struct sg_words trees[SG_LEARN_RIGHTS];
 };
 
 /*
@@ -43,9 +49,16 @@ struct sg_learn {
 #define SG_LEARN_REFUSED "clone3", "io_uring_setup"
 
 int sg_learn_no_memory(struct sg_err *err);
+void sg_words_free(struct sg_words *w);
 int sg_words_add(struct sg_words *w, const char *text, struct sg_err *err);
 /* The shape, made now if it is new. */
 int sg_learn_insert(struct sg_learn *l, uint32_t nr, const char *name, const char *cond, struct sg_shape **out,
 		    struct sg_err *err);
+
+/* policy/learn_files.c: the object rules of the file. */
+struct sg_lang;
+int sg_learn_put_objects(const struct sg_learn *l, FILE *out, struct sg_err *err);
+int sg_learn_merge_objects(struct sg_learn *l, const struct sg_lang *lang, struct sg_err *err);
+void sg_learn_free_objects(struct sg_learn *l);
 
 #endif

@@ -13,9 +13,12 @@
 
 #define NO_LANGUAGE "program" /* of a program whose name tells none */
 
-int sg_learn_prepare(const struct sg_options *o, const char *language, struct sg_learn **learn,
+int sg_learn_prepare(const struct sg_plan *plan, const char *language, struct sg_learn **learn,
 		     struct sg_policy **policy, struct sg_err *err)
 {
+	const struct sg_options *o = plan->options;
+	const struct sg_place_vars *v = &plan->vars;
+	const char *const places[SG_LEARN_VARS] = {v->cwd, v->tmp, v->home, v->program, v->runtime};
 	const char *canonical = language ? sg_builtin_canonical(language) : NULL, *from = NULL;
 	int rc;
 
@@ -28,6 +31,8 @@ int sg_learn_prepare(const struct sg_options *o, const char *language, struct sg
 	if (o->learn_from && !from)
 		return sg_err_set(err, EINVAL, "--from builtin: which one? Say --lang NAME, or --from builtin:NAME");
 	rc = sg_learn_new(language ? language : NO_LANGUAGE, from, learn, err);
+	if (!rc)
+		rc = sg_learn_places(*learn, places, err);
 	return rc ? rc : sg_learn_policy(*learn, policy, err);
 }
 

@@ -9,7 +9,7 @@
 
 /* For the plan: what is learnt goes to *learn (owned by the plan), the policy to learn under to *policy. language: NULL
  * where the program's name tells none. */
-int sg_learn_prepare(const struct sg_options *o, const char *language, struct sg_learn **learn,
+int sg_learn_prepare(const struct sg_plan *plan, const char *language, struct sg_learn **learn,
 		     struct sg_policy **policy, struct sg_err *err);
 /* Makes the BPF program pass over what is known by now, so that it has room for what is new. */
 int sg_learn_refresh(struct sg_launch *l, struct sg_err *err);

@@ -336,7 +336,7 @@ static int resolve_policy(struct sg_plan *plan, struct sg_err *err)
 	int rc;
 
 	if (o->learn_file) {
-		rc = sg_learn_prepare(o, language, &plan->learn, &plan->policy, err);
+		rc = sg_learn_prepare(plan, language, &plan->learn, &plan->policy, err);
 		if (rc)
 			return rc;
 		plan->language = sg_learn_language(plan->learn);

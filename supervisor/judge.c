@@ -2,6 +2,7 @@
 #include "supervisor/judge.h"
 
 #include "policy/seccomp.h"
+#include "supervisor/learn_path.h"
 #include "supervisor/notify.h"
 #include "supervisor/proc.h"
 #include "supervisor/util.h"
@@ -104,6 +105,8 @@ static void answer(struct sg_judge *j, int listener, const struct seccomp_notif 
 		(void)sg_notify_continue(listener, n->id);
 		return;
 	}
+	if (j->learn && n->data.arch == sg_native_arch())
+		sg_learner_paths(j->learn, (pid_t)n->pid, (uint32_t)n->data.nr, args);
 	switch (d.action) {
 	case SG_ACTION_AUDIT:
 		if (j->learn)
@@ -113,6 +116,9 @@ static void answer(struct sg_judge *j, int listener, const struct seccomp_notif 
 			(void)record_waiting(j, listener, n, &d, SG_ACTION_AUDIT, false, false);
 		break;
 	case SG_ACTION_ALLOW:
+		if (j->learn)
+			j->learnt |= sg_learner_see(j->learn, &oracle, (pid_t)n->pid, NULL, (uint32_t)n->data.nr, args,
+						    n->data.instruction_pointer);
 		break;
 	case SG_ACTION_ERRNO:
 		(void)sg_notify_fail(listener, n->id, d.err);

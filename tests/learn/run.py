@@ -218,6 +218,66 @@ class More:
             got = self.sgrun_("--tier", self.tier, *options, "--", "/usr/bin/python3", "-c", code)
             assert got.returncode == status, got
 
+    def data(self, name, n):
+        """A folder of n files, outside of what every program may read."""
+        folder = self.path(name)
+        os.mkdir(folder)
+        for i in range(n):
+            with open(os.path.join(folder, f"f{i}"), "w", encoding="ascii") as f:
+                f.write(str(i))
+        return folder
+
+    READ = "import os, sys\nfor p in os.environ['READ'].split(':'): print(open(p).read())\n"
+
+    def read(self, policy, *paths, options=None):
+        """The program that reads files, from a working directory and with a TMPDIR of its own."""
+        place = tempfile.mkdtemp(prefix="place-", dir=self.work)
+        return self.sgrun_("--tier", self.tier, "--verdicts", self.path("v.jsonl"), "--chdir", place, "--env",
+                           f"TMPDIR={place}", "--env", "READ=" + ":".join(paths),
+                           *(options or ["--policy", self.path(policy)]), "--", "/usr/bin/python3", "-c", self.READ)
+
+    def test_files_are_confined(self):
+        seen, other = self.data("seen", 3), self.data("other", 1)
+        got = self.read("files", f"{seen}/f0", f"{seen}/f1", options=["--learn", self.path("files")])
+        assert (got.returncode, got.stdout) == (0, "0\n1\n"), got
+        text = self.text("files")
+        assert f"  files:\n    read:\n      - {seen}/f0\n      - {seen}/f1\n" in text, text
+        assert self.sgrun_("policy", "check", self.path("files")).returncode == 0
+        got = self.read("files", f"{seen}/f0", f"{seen}/f1")
+        assert (got.returncode, got.stdout) == (0, "0\n1\n"), got
+        for path in (f"{seen}/f2", f"{other}/f0"):
+            assert self.read("none", path, options=["--lang", "python", "--read", self.work]).stdout != "", "control"
+            got = self.read("files", path)
+            assert got.returncode == 1 and "PermissionError" in got.stderr, got
+
+    def test_files_are_folded(self):
+        many = self.data("many", 6)
+        for name, first in (("m1", 0), ("m2", 3)):
+            paths = [f"{many}/f{i}" for i in range(first, first + 3)]
+            assert self.read(name, *paths, options=["--learn", self.path(name)]).returncode == 0
+            assert f"      - {many}/f{first}\n" in self.text(name)
+        merged = self.merge("m1", "m2")
+        assert merged == self.merge("m2", "m1")
+        assert f"    read:\n      - {many}\n" in merged, merged
+        with open(self.path("m"), "w", encoding="utf-8") as f:
+            f.write(merged)
+        assert self.merge("m", "m1").count(many) == merged.count(many)
+        assert self.read("m", f"{many}/f5").stdout == "5\n"
+
+    def test_files_that_it_makes(self):
+        made, place = self.data("made", 0), self.data("elsewhere", 0)
+        code = (f"import os; open('{made}/x', 'w').write('x'); print(open('{made}/x').read()); "
+                f"os.rename('{made}/x', '{made}/y'); os.unlink('{made}/y')")
+
+        def run(text, *options):
+            return self.sgrun_("--tier", self.tier, "--verdicts", self.path("v.jsonl"), "--chdir", place, "--env",
+                               f"TMPDIR={place}", *options, "--", "/usr/bin/python3", "-c", text)
+        assert run(code, "--learn", self.path("making")).stdout == "x\n"
+        got = run(code, "--policy", self.path("making"))
+        assert (got.returncode, got.stdout) == (0, "x\n"), (got, self.text("making"))
+        got = run(f"open('{made}/../outside', 'w')", "--policy", self.path("making"))
+        assert got.returncode == 1 and "PermissionError" in got.stderr, got
+
     def test_other_files_are_left_alone(self):
         with open(self.path("mine"), "w", encoding="utf-8") as f:
             f.write("python: {allow: [read]}\n")
