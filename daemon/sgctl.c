@@ -24,6 +24,8 @@ static const char help[] =
 	"  detach ID | --container-id ID          take an attached one out again (root)\n"
 	"  reload FILE                            replace sgd's policies, also under running sandboxes (root)\n"
 	"  status                                 what sgd has done so far\n"
+	"  policy check|explain|diff|list …       what a policy means (as sgrun policy)\n"
+	"  doctor [--json]                        what this host offers, proved by trying\n"
 	"  tail [ID] [--type TYPE] [--lang NAME]  records as they come; on a terminal in sentences\n"
 	"  top [--once]                           a live table; q ends it\n"
 	"  oci-hook                               for OCI runtimes: container state on standard input "
@@ -290,6 +292,24 @@ static int parse(struct sgctl *s, int argc, char **argv, const char **command, s
 	return 0;
 }
 
+/* Questions that need no daemon are answered by sgrun, which lies beside us. */
+static int offline(char **argv, struct sg_err *err)
+{
+	static const char *const beside[] = {"sgrun", "../bin/sgrun", "../runner/sgrun"};
+	char self[PATH_MAX], path[PATH_MAX + 32];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	self[n > 0 ? n : 0] = '\0';
+	slash = strrchr(self, '/');
+	for (size_t i = 0; slash && i < SG_ARRAY_SIZE(beside); i++) {
+		snprintf(path, sizeof(path), "%.*s/%s", (int)(slash - self), self, beside[i]);
+		execv(path, argv);
+	}
+	execvp("sgrun", argv);
+	return sg_err_set(err, errno, "cannot run sgrun, which answers that: %s", strerror(errno));
+}
+
 int main(int argc, char **argv)
 {
 	struct sgctl s = {0};
@@ -297,6 +317,10 @@ int main(int argc, char **argv)
 	const char *command = NULL;
 	int rc;
 
+	if (argc > 1 && (!strcmp(argv[1], "policy") || !strcmp(argv[1], "doctor"))) {
+		(void)offline(argv, &err);
+		return fail(&err);
+	}
 	if (parse(&s, argc, argv, &command, &err) < 0)
 		return fail(&err);
 	if (!strcmp(command, "list"))

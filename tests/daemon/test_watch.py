@@ -92,3 +92,10 @@ def screen(daemon, sandbox):
     assert os.waitpid(pid, 0)[1] == 0
     os.close(fd)
     assert text.count(b"\x1b[2J") >= 2 and sandbox.encode() in text, text
+
+
+def test_offline_questions(daemon):
+    r = subprocess.run([daemon.sgctl, "policy", "check", "/dev/null"], capture_output=True, text=True, check=False)
+    assert r.returncode == 2 and "defines no language" in r.stderr, r
+    r = subprocess.run([daemon.sgctl, "policy", "list"], capture_output=True, text=True, check=False)
+    assert r.returncode == 0 and "python" in r.stdout, r
