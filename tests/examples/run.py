@@ -102,7 +102,8 @@ class Jobs:
             if p.build:
                 subprocess.run(p.command(p.build, out), cwd=place, check=True, env=sgtest.ENV)
             argv = p.command(p.run, out)
-            env = {"TMPDIR": place, "HOME": place}
+            # C puts temporary files into /tmp whatever TMPDIR says.
+            env = {"TMPDIR": "/tmp", "HOME": place}
             bare = subprocess.run(argv, cwd=place, capture_output=True, check=False, env={**sgtest.ENV, **env},
                                   input=(p.stdin or "").encode())
             for leftover in os.listdir(place):
