@@ -40,6 +40,28 @@ struct task_struct {
 	struct sighand_struct *sighand;
 } SG_CORE;
 
+struct kernfs_node {
+	__u64 id;
+} SG_CORE;
+
+struct cgroup {
+	struct kernfs_node *kn;
+	struct cgroup *ancestors[1]; /* by depth; 6.1, before: ancestor_ids */
+} SG_CORE;
+
+struct cgroup___ids {
+	int level;
+	__u64 ancestor_ids[1]; /* by depth; 4.18 to 6.0 */
+} SG_CORE;
+
+struct css_set {
+	struct cgroup___ids *dfl_cgrp;
+} SG_CORE;
+
+struct task_struct___cgroups {
+	struct css_set *cgroups;
+} SG_CORE;
+
 struct linux_binprm {
 	const char *filename;
 } SG_CORE;

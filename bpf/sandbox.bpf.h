@@ -6,15 +6,55 @@
 
 #define SG_READ_ONCE(x) (*(const volatile typeof(x) *)&(x))
 
-static __always_inline struct sg_sandbox *sg_sandbox_of(__u64 cgroup_id, __u32 *index)
+/* The id of a cgroup's ancestor at this depth; 0: it sits higher up, or cannot be read. Reads by address. */
+static __always_inline __u64 sg_cgroup_ancestor(struct cgroup___ids *cgrp, __u32 level)
 {
-	const struct sg_slot_table *table;
-	__u32 at = sg_slot_hash(cgroup_id);
-	__u32 i = 0;
+	struct cgroup *now = (struct cgroup *)cgrp, *ancestor = NULL;
+	__u64 id = 0, offset = (level & 63) * sizeof(id);
+	struct kernfs_node *kn = NULL;
+	int depth = 0;
 
-	table = bpf_map_lookup_elem(&sg_slots, &i);
-	if (!table)
+	if (!cgrp || bpf_core_read(&depth, sizeof(depth), &cgrp->level) || (int)level > depth)
+		return 0;
+	if (bpf_core_field_exists(now->ancestors)) {
+		if (bpf_probe_read_kernel(&ancestor, sizeof(ancestor),
+					  (const void *)now + bpf_core_field_offset(struct cgroup, ancestors) +
+						  offset) ||
+		    bpf_core_read(&kn, sizeof(kn), &ancestor->kn) || bpf_core_read(&id, sizeof(id), &kn->id))
+			return 0;
+	} else if (bpf_core_field_exists(cgrp->ancestor_ids)) {
+		if (bpf_probe_read_kernel(&id, sizeof(id),
+					  (const void *)cgrp +
+						  bpf_core_field_offset(struct cgroup___ids, ancestor_ids) + offset))
+			return 0;
+	}
+	return id;
+}
+
+static __always_inline struct cgroup___ids *sg_task_cgroup(const void *p)
+{
+	const struct task_struct___cgroups *task = p;
+	struct cgroup___ids *cgrp = NULL;
+	struct css_set *css = NULL;
+
+	if (bpf_core_read(&css, sizeof(css), &task->cgroups) || bpf_core_read(&cgrp, sizeof(cgrp), &css->dfl_cgrp))
 		return NULL;
+	return cgrp;
+}
+
+/* The cgroup at this depth that the running task is in or below; 0: it sits higher up. */
+static __always_inline __u64 sg_ancestor_id(__u32 level)
+{
+	if (sg_has_ancestor_id)
+		return bpf_get_current_ancestor_cgroup_id((int)level);
+	return sg_cgroup_ancestor(sg_task_cgroup((const void *)bpf_get_current_task()), level);
+}
+
+static __always_inline struct sg_sandbox *sg_sandbox_of(const struct sg_table *table, __u64 cgroup_id, __u32 *index)
+{
+	__u32 at = sg_slot_hash(cgroup_id);
+	__u32 i;
+
 	for (i = 0; i < SG_SLOT_PROBE; i++) {
 		const struct sg_slot *s = &table->slots[(at + i) & (SG_SLOTS - 1)];
 		__u64 id = SG_READ_ONCE(s->cgroup_id);
@@ -39,19 +79,24 @@ static __always_inline struct sg_sandbox *sg_sandbox_of(__u64 cgroup_id, __u32 *
 /* The sandbox of the running task, or NULL. The first thing that every program does: keep the way out short. */
 static __always_inline struct sg_sandbox *sg_sandbox_current(__u32 *index)
 {
+	const struct sg_table *table;
 	struct sg_sandbox *sb;
 	__u64 levels;
 	__u32 i;
 
 	if (sg_only_level) {
-		if (bpf_get_current_ancestor_cgroup_id((int)sg_only_level) != sg_only_cgroup)
+		if (sg_ancestor_id(sg_only_level) != sg_only_cgroup)
 			return NULL;
 		*index = 0;
 		sb = bpf_map_lookup_elem(&sg_sandboxes, index);
 		/* registered, and not removed since */
 		return sb && SG_READ_ONCE(sb->cgroup_id) == sg_only_cgroup ? sb : NULL;
 	}
-	levels = SG_READ_ONCE(sg_levels);
+	i = 0;
+	table = bpf_map_lookup_elem(&sg_slots, &i);
+	if (!table)
+		return NULL;
+	levels = SG_READ_ONCE(table->levels);
 #pragma clang loop unroll(disable)
 	for (i = 0; i < SG_MAX_LEVELS; i++) {
 		__u32 level = levels & 15;
@@ -59,10 +104,10 @@ static __always_inline struct sg_sandbox *sg_sandbox_current(__u32 *index)
 
 		if (level == 0)
 			break;
-		id = bpf_get_current_ancestor_cgroup_id(level);
+		id = sg_ancestor_id(level);
 		if (id == 0)
 			break; /* the task sits higher up than this, and so than all deeper levels */
-		sb = sg_sandbox_of(id, index);
+		sb = sg_sandbox_of(table, id, index);
 		if (sb)
 			return sb;
 		levels >>= 4;
@@ -78,10 +123,5 @@ static __always_inline struct sg_sandbox *sg_sandbox_current(__u32 *index)
 		if (sg_st)                                                                                             \
 			__sync_fetch_and_add(&sg_st->member, 1);                                                       \
 	} while (0)
-
-static __always_inline struct sg_scratch *sg_scratch_get(__u32 which)
-{
-	return bpf_map_lookup_elem(&sg_scratch, &which);
-}
 
 #endif

@@ -39,8 +39,10 @@ struct sg_where {
 
 #include "kernel.bpf.h"
 #include "arch.bpf.h"
+#include "shared.bpf.h"
 #include "maps.bpf.h"
 #include "sandbox.bpf.h"
+#include "record.bpf.h"
 #include "decide.bpf.h"
 #include "events.bpf.h"
 #include "syscalls.bpf.h"

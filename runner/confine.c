@@ -100,14 +100,42 @@ static bool has_file_rules(const struct sg_plan *plan)
 	return denied;
 }
 
+/* What would need a hook that this kernel does not have. */
+static void list_missing_hooks(struct sg_launch *l)
+{
+	const struct sg_missing_hook *m;
+
+	for (m = sg_bpf_missing_hooks(l->bpf); m->hook; m++)
+		if (confined(l, m->cls) && (m->cls != SG_CLASS_URING || may(l, SYS_io_uring_setup, 0, 0, 0)) &&
+		    (m->cls != SG_CLASS_NAMESPACE || may(l, SYS_unshare, CLONE_NEWUSER, 0, 0)))
+			miss(l, m->text);
+}
+
+/*
+ * BPF LSM enforces the whole of the object rules, and protects Sandgate itself. No Landlock domain beside it: the
+ * kernel asks Landlock first, and an attempt that it refuses would leave no record and kill nobody.
+ */
+static int confine_by_lsm(struct sg_launch *l, struct sg_err *err)
+{
+	int rc = sg_places_open(&l->places, l->plan->trees, l->plan->n_trees, &l->plan->vars, err);
+
+	if (!rc)
+		rc = sg_bpf_set_objects(l->bpf, l->sandbox, &l->plan->objects, &l->places, err);
+	if (!rc)
+		list_missing_hooks(l);
+	return rc;
+}
+
 int sg_launch_confine(struct sg_launch *l, struct sg_err *err)
 {
 	struct sg_landlock_rules rules = {.cgroup_dir = l->cg.dirfd >= 0 ? l->cg.path : ""};
-	bool ours = l->tier < SG_TIER_LSM && !l->plan->options->audit, files = ours && has_file_rules(l->plan);
+	bool ours = !l->plan->options->audit, files = ours && has_file_rules(l->plan);
 	struct sg_place_vars vars = l->plan->vars;
 	struct sg_err why = {0};
 	int rc;
 
+	if (l->tier == SG_TIER_LSM)
+		return confine_by_lsm(l, err);
 	if (ours) {
 		rules.objects = &l->plan->objects;
 		rules.forks = may_fork(l);

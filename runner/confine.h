@@ -5,10 +5,11 @@
 #include "runner/launch.h"
 
 /*
- * Builds l->landlock: what protects Sandgate itself, and, where no BPF LSM does it, as much of the policy's object
- * rules as Landlock can express. What it cannot is put into l->not_enforced, and what the policy's own text asks for in
- * vain into l->degraded. Opens l->places. Errors: a tree that is denied cannot be opened, no descriptors, no memory. A
- * kernel without Landlock is none, but degrades.
+ * In the lsm tier: hands the policy's object rules to the BPF side. Else builds l->landlock: what protects Sandgate
+ * itself, and, where no BPF LSM does it, as much of the policy's object rules as Landlock can express. What it cannot
+ * is put into l->not_enforced, and what the policy's own text asks for in vain into l->degraded. Opens l->places.
+ * Errors: a tree that is denied cannot be opened, no descriptors, no memory. A kernel without Landlock is none, but
+ * degrades.
  */
 int sg_launch_confine(struct sg_launch *l, struct sg_err *err);
 

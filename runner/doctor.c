@@ -79,7 +79,8 @@ static void check_bpf_lsm(struct finding *f)
 
 	lsm_listed(listed, sizeof(listed));
 	if (r == SG_CANARY_STOPPED)
-		snprintf(f->why, sizeof(f->why), "no rules of this version use it yet");
+		snprintf(f->why, sizeof(f->why), "a program was loaded, called, and its refusal counted; %.200s",
+			 listed);
 	else
 		snprintf(f->why, sizeof(f->why), "%s; %.200s", why, listed);
 	settle(f, r,
@@ -163,7 +164,7 @@ int sg_doctor(bool json, FILE *out)
 	check_landlock(&f[LANDLOCK]);
 	for (size_t i = 0; i < N; i++)
 		clean(f[i].why);
-	tier = f[BPF].works ? "bpf" : f[NOTIFY].works ? "unprivileged" : "none";
+	tier = f[BPF].works && f[LSM].works ? "lsm" : f[BPF].works ? "bpf" : f[NOTIFY].works ? "unprivileged" : "none";
 	(json ? print_json : print_text)(out, f, N, uts.release, tier);
 	return f[NOTIFY].works ? 0 : 1;
 }

@@ -127,8 +127,23 @@ static int open_bpf(struct sg_launch *l, struct sg_err *err)
 		/* What is new must not be lost in a burst of what is known. */
 		.ring_bytes = l->plan->learn ? 16U << 20 : 0,
 	};
+	int rc;
 
-	return sg_bpf_open(&opts, &l->bpf, err);
+	if (l->tier < SG_TIER_LSM)
+		return sg_bpf_open(&opts, &l->bpf, err);
+	/* The smallest program first: where LSM programs are refused, that is known within microseconds. */
+	opts.programs |= SG_BPF_LSM;
+	rc = sg_bpf_lsm_probe(NULL, err);
+	if (!rc)
+		rc = sg_bpf_open(&opts, &l->bpf, err);
+	/* Attaching is the proof that they are called and that their answer counts. */
+	if (!rc)
+		rc = sg_bpf_attach_set(l->bpf, SG_BPF_LSM, err);
+	if (rc) {
+		sg_bpf_close(l->bpf);
+		l->bpf = NULL;
+	}
+	return rc;
 }
 
 int sg_launch_register(struct sg_launch *l, uint32_t policy, struct sg_err *err)
@@ -143,7 +158,9 @@ int sg_launch_register(struct sg_launch *l, uint32_t policy, struct sg_err *err)
 	if (l->filter)
 		cfg.flags |= SG_SANDBOX_SECCOMP;
 	if (l->sys_enter)
-		cfg.flags |= SG_SANDBOX_SYS_ENTER | (l->attached && !l->from_exec ? 0 : SG_SANDBOX_ARM_ON_EXEC);
+		cfg.flags |= SG_SANDBOX_SYS_ENTER;
+	if ((!l->attached || l->from_exec) && (l->sys_enter || l->tier == SG_TIER_LSM))
+		cfg.flags |= SG_SANDBOX_ARM_ON_EXEC;
 	if (o->stats)
 		cfg.flags |= SG_SANDBOX_COUNT;
 	rc = sg_bpf_add_sandbox(l->bpf, &cfg, l->cg.level, &l->sandbox, err);
@@ -168,29 +185,44 @@ static int register_alone(struct sg_launch *l, struct sg_err *err)
 	return rc;
 }
 
+/* The best tier from l->tier down to least; *why: what stood in the way of the one above. */
+static int open_tier(struct sg_launch *l, int least, struct sg_err *why)
+{
+	int rc = require_bpf(why);
+
+	if (!rc)
+		rc = make_cgroup(l, why);
+
+	while (!rc) {
+		rc = open_bpf(l, why);
+		if (!rc || (int)l->tier <= least || l->tier <= SG_TIER_BPF)
+			break;
+		l->tier = SG_TIER_BPF; /* Landlock stands in: not_enforced says for what it does not */
+		rc = 0;
+	}
+	return rc;
+}
+
 static int choose_tier(struct sg_launch *l, struct sg_err *err)
 {
 	const struct sg_options *o = l->plan->options;
+	int least = o->tier > o->require ? o->tier : o->require;
 	struct sg_err why = {0};
 
-	l->tier = o->tier == SG_TIER_UNPRIVILEGED ? SG_TIER_UNPRIVILEGED : SG_TIER_BPF;
+	l->tier = o->tier ? o->tier : SG_TIER_LSM;
+	if (o->require > (int)l->tier)
+		return sg_err_set(err, EPERM, "--require %s: --tier %s was asked for", sg_tier_name(o->require),
+				  sg_tier_name(l->tier));
 	l->filter = o->seccomp && !(o->audit && l->tier >= SG_TIER_BPF);
-	if (o->tier == SG_TIER_LSM || o->require == SG_TIER_LSM)
-		return sg_err_set(
-			err, ENOTSUP,
-			"the lsm tier is not to be had here: this version enforces no object rules by BPF LSM; "
-			"use --require bpf, or no --require");
-	if (l->tier == SG_TIER_BPF && (require_bpf(&why) < 0 || make_cgroup(l, &why) < 0 || open_bpf(l, &why) < 0)) {
-		if (o->tier == SG_TIER_BPF || o->require == SG_TIER_BPF)
-			return sg_err_set(err, why.code, "the bpf tier is not to be had here: %s; see sgrun doctor",
-					  why.message);
+	if (l->tier >= SG_TIER_BPF && open_tier(l, least, &why) < 0) {
+		if (least >= SG_TIER_BPF)
+			return sg_err_set(err, why.code, "the %s tier is not to be had here: %s; see sgrun doctor",
+					  sg_tier_name(least), why.message);
 		sg_launch_degrade(l, "no BPF: %s", why.message);
 		l->tier = SG_TIER_UNPRIVILEGED;
 		l->filter = o->seccomp;
 	}
 	if (l->tier == SG_TIER_UNPRIVILEGED) {
-		if (o->require == SG_TIER_BPF)
-			return sg_err_set(err, EPERM, "--require bpf: --tier unprivileged was asked for");
 		if (!o->seccomp)
 			return sg_err_set(err, ENOTSUP,
 					  "--seccomp off leaves nothing that enforces in the unprivileged "
@@ -274,6 +306,8 @@ int sg_launch_start(struct sg_launch *l, struct sg_plan *plan, struct sg_session
 	}
 	if (!rc && l->bpf)
 		rc = register_alone(l, err);
+	if (!rc && l->tier == SG_TIER_LSM)
+		rc = sg_bpf_protect(l->bpf, SG_PROTECTED_PROCESS, (uint64_t)l->guard.pid, err);
 	if (!rc)
 		rc = sg_launch_limits(l, standard, err);
 	if (!rc)
@@ -334,7 +368,7 @@ void sg_launch_end(struct sg_launch *l)
 
 void sg_launch_report(struct sg_launch *l)
 {
-	const char *layers[4] = {0};
+	const char *layers[5] = {0};
 	int n = 0;
 	struct sg_start start = {
 		.time_ns = l->started_at,
@@ -353,6 +387,8 @@ void sg_launch_report(struct sg_launch *l)
 		layers[n++] = "seccomp";
 	if (l->sys_enter)
 		layers[n++] = "sys_enter";
+	if (l->tier == SG_TIER_LSM)
+		layers[n++] = "lsm";
 	if (l->landlock.fd >= 0)
 		layers[n++] = "landlock";
 	sg_session_start(l->session, &start);

@@ -24,6 +24,12 @@ struct sg_bpf;
  */
 #define SG_BPF_SYS_EXIT (1U << 2)
 
+/*
+ * The LSM programs (object rules), as many of them as the kernel has hooks for. Attaching proves that they are asked
+ * and that their answer counts; sg_bpf_open() and sg_bpf_attach() fail where that is not so.
+ */
+#define SG_BPF_LSM (1U << 3)
+
 struct sg_bpf_opts {
 	uint32_t programs;      /* SG_BPF_* */
 	uint32_t max_sandboxes; /* at most SG_MAX_SANDBOXES; 0: 1 */
@@ -38,6 +44,8 @@ struct sg_bpf_opts {
 	 * faster and cost each call less. 0: any, up to max_sandboxes.
 	 */
 	uint64_t only_cgroup;
+	const struct sg_objects
+		*objects;    /* its object rules, NULL: not known yet. What they cannot need is not loaded */
 	uint32_t only_level; /* its depth, as for sg_bpf_add_sandbox() */
 	uint32_t max_procs;  /* tasks of all sandboxes together that are known by pid; 0: 10240. Only with SYS_ENTER */
 	uint32_t ring_bytes; /* power of two, page-multiple; 0: 256 KiB */
@@ -98,6 +106,33 @@ int sg_bpf_switch_policy(struct sg_bpf *b, uint32_t index, uint32_t policy, stru
 int sg_bpf_set_self(struct sg_bpf *b, uint32_t index, uint32_t pid, struct sg_err *err);
 /* Its number may be given out again at once: take its records (sg_bpf_consume) and its state first. */
 int sg_bpf_remove_sandbox(struct sg_bpf *b, uint32_t index, struct sg_err *err);
+
+/*
+ * With SG_BPF_LSM: gives the sandbox its object rules, or replaces them, and turns their enforcement on
+ * (SG_SANDBOX_LSM). places: opened by sg_places_open(), to be kept open as long as the sandbox lives: the kernel knows
+ * an inode by its address. Errors: -EINVAL for o of another version, -ENOSPC, what socketpair(2) and recvmsg(2) said;
+ * the rules before stay in force.
+ */
+struct sg_places;
+int sg_bpf_set_objects(struct sg_bpf *b, uint32_t index, const struct sg_objects *o, const struct sg_places *places,
+		       struct sg_err *err);
+/* Hooks that the running kernel lacks, and what is not stopped for it; the last one's hook is NULL. Owned by b. Those
+ * without which there is no lsm tier are never among them: sg_bpf_open() refuses. */
+struct sg_missing_hook {
+	const char *hook;
+	uint32_t cls;     /* enum sg_class */
+	const char *text; /* "CLASS: what can be done" */
+};
+const struct sg_missing_hook *sg_bpf_missing_hooks(const struct sg_bpf *b);
+/* Puts something out of every sandbox's reach, whatever its policy says: enum sg_protected_kind. Our own process, maps
+ * and programs are there already. For a file or socket use sg_bpf_protect_fd(). */
+int sg_bpf_protect(struct sg_bpf *b, uint32_t kind, uint64_t id, struct sg_err *err);
+int sg_bpf_protect_fd(struct sg_bpf *b, int fd, struct sg_err *err);
+/*
+ * Whether LSM programs may be loaded at all, told by the smallest there is: microseconds, where loading ours takes
+ * milliseconds. 0, or the error that says what is missing (-EOPNOTSUPP no such hooks, -EPERM …). cache: as btf_cache.
+ */
+int sg_bpf_lsm_probe(const char *cache, struct sg_err *err);
 
 /* A descriptor that becomes readable when records wait (epoll). Owned by b. */
 int sg_bpf_event_fd(const struct sg_bpf *b);

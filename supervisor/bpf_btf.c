@@ -117,7 +117,7 @@ static uint64_t cache_key(const struct btf *need)
 	ssize_t n;
 	int fd CLEAN(fd_close) = open("/sys/kernel/notes", O_RDONLY | O_CLOEXEC);
 
-	raw = btf__raw_data(need, &size);
+	raw = need ? btf__raw_data(need, &size) : NULL;
 	if (raw)
 		h = mix(h, raw, size);
 	uname(&u);
@@ -222,7 +222,7 @@ struct reducer {
 	int void_ptr;
 	struct {
 		int from, to;
-	} done[64]; /* kernel type -> reduced type */
+	} done[256]; /* kernel type -> reduced type */
 	size_t n_done;
 };
 
@@ -328,6 +328,28 @@ static int members_collect(struct reducer *r, const struct btf_type *t, const ch
 	return (int)count;
 }
 
+/* All members of a structure without a name, such as kuid_t's: nobody can ask for it by name. */
+static int members_all(struct reducer *r, const struct btf_type *t, const char **names, struct member_at *at,
+		       size_t max)
+{
+	const struct btf_member *m = btf_members(t);
+	size_t count = 0;
+	uint32_t i;
+
+	for (i = 0; i < btf_vlen(t) && count < max; i++, m++) {
+		const char *name = btf__name_by_offset(r->kernel, m->name_off);
+
+		if (!*name || btf_member_bitfield_size(t, i))
+			continue;
+		at[count].bit = btf_member_bit_offset(t, i);
+		at[count].type = reduce_type(r, (int)m->type);
+		if (at[count].type < 0)
+			continue; /* of a kind that no program reads */
+		names[count++] = name;
+	}
+	return (int)count;
+}
+
 static int reduce_struct(struct reducer *r, int id, const struct btf_type *t)
 {
 	const char *name = btf__name_by_offset(r->kernel, t->name_off), *names[64];
@@ -341,7 +363,7 @@ static int reduce_struct(struct reducer *r, int id, const struct btf_type *t)
 	if (r->n_done == sizeof(r->done) / sizeof(r->done[0]))
 		return -E2BIG;
 	/* member types first: libbpf appends members to the type that was added last */
-	n = members_collect(r, t, name, names, at, 64);
+	n = *name ? members_collect(r, t, name, names, at, 64) : members_all(r, t, names, at, 64);
 	if (n < 0)
 		return n;
 	out = btf_is_union(t) ? btf__add_union(r->out, name, t->size) : btf__add_struct(r->out, name, t->size);
@@ -462,6 +484,61 @@ static int build(const struct btf *need, const char *path, struct buffer *out, s
 		return sg_err_set(err, ENOMEM, "out of memory");
 	memcpy(out->data, raw, size);
 	out->size = size;
+	return 0;
+}
+
+static void hooks_build(const struct btf *kernel, struct sg_hook_at *hooks)
+{
+	static const char prefix[] = "bpf_lsm_";
+	uint32_t n = btf__type_cnt(kernel), id, i;
+
+	for (id = 1; id < n; id++) {
+		const struct btf_type *t = btf__type_by_id(kernel, id), *proto;
+		const char *name = btf__name_by_offset(kernel, t->name_off);
+
+		if (!btf_is_func(t) || strncmp(name, prefix, sizeof(prefix) - 1) != 0)
+			continue;
+		proto = btf__type_by_id(kernel, t->type);
+		for (i = 0; i < SG_HOOK_N; i++) {
+			if (strcmp(name + sizeof(prefix) - 1, sg_hook_names[i]) != 0)
+				continue;
+			hooks[i].btf_id = id;
+			hooks[i].nargs = proto ? btf_vlen(proto) : 0;
+		}
+	}
+}
+
+int sg_bpf_hooks_find(struct sg_hook_at hooks[SG_HOOK_N], const char *cache_dir, const char *vmlinux,
+		      struct sg_err *err)
+{
+	struct btf *kernel CLEAN(btf_release) = NULL;
+	struct buffer data CLEAN(buffer_free) = {};
+	size_t size = SG_HOOK_N * sizeof(*hooks);
+	int dir CLEAN(fd_close) = -1;
+	uint64_t key = cache_key(NULL);
+	char name[128];
+	uint32_t i;
+
+	for (i = 0; i < SG_HOOK_N; i++)
+		key = mix(key, sg_hook_names[i], strlen(sg_hook_names[i]));
+	cache_name(name, sizeof(name), key);
+	if (!cache_dir)
+		cache_dir = DEFAULT_CACHE;
+	if (*cache_dir)
+		dir = cache_dir_open(cache_dir);
+	/* only while the kernel still shows its own: what is cached must not hide that it does not any more */
+	if (dir >= 0 && access(vmlinux ? vmlinux : KERNEL_BTF, R_OK) == 0 && cache_read(dir, name, key, &data) == 0 &&
+	    data.size == size) {
+		memcpy(hooks, data.data, size);
+		return 0;
+	}
+	kernel = kernel_btf(vmlinux ? vmlinux : KERNEL_BTF, err);
+	if (!kernel)
+		return -err->code;
+	memset(hooks, 0, size);
+	hooks_build(kernel, hooks);
+	if (dir >= 0)
+		cache_write(dir, name, key, hooks, size);
 	return 0;
 }
 

@@ -8,6 +8,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* What a reader indexes and prints by. */
+static bool object_is_whole(const struct sg_event_object *e)
+{
+	return e->hook < SG_HOOK_N && e->cls < SG_CLASS_N && e->names_len <= sizeof(e->names) &&
+	       (!e->names_len || !e->names[e->names_len - 1]);
+}
+
 int sg_bpf_event_check(const void *rec, size_t size, uint32_t max_sandboxes)
 {
 	const struct sg_event_hdr *h = rec;
@@ -25,12 +32,17 @@ int sg_bpf_event_check(const void *rec, size_t size, uint32_t max_sandboxes)
 	case SG_EVENT_EXIT:
 		want = sizeof(struct sg_event_proc);
 		break;
+	case SG_EVENT_OBJECT:
+		want = sizeof(struct sg_event_object);
+		break;
 	default:
 		return -EPROTO;
 	}
 	if (size != want)
 		return -EPROTO;
-	if (h->type != SG_EVENT_SYSCALL && ((const struct sg_event_proc *)rec)->path[127])
+	if (h->type == SG_EVENT_OBJECT && !object_is_whole(rec))
+		return -EPROTO;
+	if ((h->type == SG_EVENT_EXEC || h->type == SG_EVENT_EXIT) && ((const struct sg_event_proc *)rec)->path[127])
 		return -EPROTO;
 	return 0;
 }

@@ -88,7 +88,13 @@ static const char *last_reason(void)
 	return strncmp(best, "libbpf: ", 8) == 0 ? best + 8 : best;
 }
 
-static int load_error(int rc, const char *what, struct sg_err *err)
+libbpf_print_fn_t sg_bpf_listen(void)
+{
+	said_first[0] = said_last[0] = '\0';
+	return libbpf_set_print(print_hook);
+}
+
+int sg_bpf_load_error(int rc, const char *what, struct sg_err *err)
 {
 	const char *first = strncmp(said_first, "libbpf: ", 8) == 0 ? said_first + 8 : said_first;
 	const char *reason = last_reason(), *advice = "";
@@ -125,11 +131,18 @@ static uint32_t kernel_version(void)
 	return KERNEL(major, minor);
 }
 
+uint32_t sg_bpf_kernel(uint32_t assume)
+{
+	uint32_t have = kernel_version();
+
+	return assume && assume < have ? assume : have;
+}
+
 static int opts_check(const struct sg_bpf_opts *o, struct sg_err *err)
 {
 	uint32_t ring = o->ring_bytes ? o->ring_bytes : DEFAULT_RING;
 
-	if (!o->programs || o->programs & ~(SG_BPF_KILLS | SG_BPF_SYS_ENTER | SG_BPF_SYS_EXIT))
+	if (!o->programs || o->programs & ~SG_BPF_ALL)
 		return sg_err_set(err, EINVAL, "unknown set of BPF programs %#x", o->programs);
 	if ((o->programs & SG_BPF_SYS_EXIT) && !(o->programs & SG_BPF_SYS_ENTER))
 		return sg_err_set(err, EINVAL,
@@ -154,10 +167,9 @@ static void configure(struct sg_bpf *b, const struct sg_bpf_opts *o)
 {
 	struct sg_bpf_skel *s = b->skel;
 	bool enter = o->programs & SG_BPF_SYS_ENTER;
-	uint32_t kernel = kernel_version();
+	uint32_t kernel = sg_bpf_kernel(o->assume_kernel);
 
-	if (o->assume_kernel && o->assume_kernel < kernel)
-		kernel = o->assume_kernel;
+	s->rodata->sg_has_ancestor_id = kernel >= KERNEL(5, 12);
 	s->rodata->sg_has_task_btf = kernel >= KERNEL(5, 11);
 	s->rodata->sg_has_task_pt_regs = kernel >= KERNEL(5, 15);
 	b->kill_by_exit = kernel < KERNEL(5, 16);
@@ -201,23 +213,29 @@ static void configure(struct sg_bpf *b, const struct sg_bpf_opts *o)
  * Opens the object. *btf_fd: an empty file that libbpf will read type information from at load, so that it need not
  * parse the kernel's own: 2 ms become 0.1. -1 where there is no such file: libbpf then does it the long way.
  */
+int sg_bpf_btf_file(char *path, size_t size)
+{
+	int fd = memfd_create("sandgate-btf", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	snprintf(path, size, "/proc/self/fd/%d", fd);
+	if (access(path, R_OK) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
 static int object_open(struct sg_bpf *b, int *btf_fd, char *path, size_t path_size, struct sg_err *err)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts);
 
-	*btf_fd = memfd_create("sandgate-btf", MFD_CLOEXEC);
-	if (*btf_fd >= 0) {
-		snprintf(path, path_size, "/proc/self/fd/%d", *btf_fd);
-		if (access(path, R_OK) == 0) {
-			opts.btf_custom_path = path;
-		} else {
-			close(*btf_fd);
-			*btf_fd = -1;
-		}
-	}
+	*btf_fd = sg_bpf_btf_file(path, path_size);
+	if (*btf_fd >= 0)
+		opts.btf_custom_path = path;
 	b->skel = sg_bpf_skel__open_opts(&opts);
 	if (!b->skel)
-		return load_error(-errno, "cannot open the BPF object", err);
+		return sg_bpf_load_error(-errno, "cannot open the BPF object", err);
 	return 0;
 }
 
@@ -234,8 +252,7 @@ int sg_bpf_open(const struct sg_bpf_opts *opts, struct sg_bpf **out, struct sg_e
 	b = calloc(1, sizeof(*b));
 	if (!b)
 		return sg_err_set(err, ENOMEM, "out of memory");
-	said_first[0] = said_last[0] = '\0';
-	old_print = libbpf_set_print(print_hook);
+	old_print = sg_bpf_listen();
 	rc = object_open(b, &btf_fd, path, sizeof(path), err);
 	if (rc)
 		goto out;
@@ -253,13 +270,15 @@ int sg_bpf_open(const struct sg_bpf_opts *opts, struct sg_bpf **out, struct sg_e
 	}
 	rc = sg_bpf_skel__load(b->skel);
 	if (rc) {
-		rc = load_error(rc, "cannot load the BPF programs", err);
+		rc = sg_bpf_load_error(rc, "cannot load the BPF programs", err);
 		goto out;
 	}
 	rc = sg_bpf_maps_open(b, err);
 	if (rc)
 		goto out;
 	rc = sg_bpf_events_open(b, err);
+	if (!rc && (opts->programs & SG_BPF_LSM))
+		rc = sg_bpf_lsm_open(b, opts, err);
 out:
 	libbpf_set_print(old_print);
 	if (btf_fd >= 0)
@@ -297,8 +316,7 @@ int sg_bpf_attach_set(struct sg_bpf *b, uint32_t programs, struct sg_err *err)
 	size_t i;
 
 	attach_list(b, all);
-	said_first[0] = said_last[0] = '\0';
-	old_print = libbpf_set_print(print_hook);
+	old_print = sg_bpf_listen();
 	for (i = 0; i < SG_BPF_PROGRAMS_MAX && rc == 0; i++) {
 		char what[96];
 
@@ -313,9 +331,11 @@ int sg_bpf_attach_set(struct sg_bpf *b, uint32_t programs, struct sg_err *err)
 		rc = -errno;
 		snprintf(what, sizeof(what), "cannot attach %s to the tracepoint %s", bpf_program__name(all[i].prog),
 			 all[i].tracepoint);
-		rc = load_error(rc, what, err);
+		rc = sg_bpf_load_error(rc, what, err);
 	}
 	libbpf_set_print(old_print);
+	if (!rc && b->lsm && (programs & SG_BPF_LSM))
+		rc = sg_bpf_lsm_attach(b, err);
 	for (i = 0; rc && i < SG_BPF_PROGRAMS_MAX; i++) {
 		if (!done[i])
 			continue;
@@ -329,6 +349,8 @@ void sg_bpf_detach_set(struct sg_bpf *b, uint32_t programs)
 {
 	struct attachable all[SG_BPF_PROGRAMS_MAX];
 
+	if (b->lsm && (programs & SG_BPF_LSM))
+		sg_bpf_lsm_detach(b);
 	attach_list(b, all);
 	/* sys_enter first */
 	for (size_t i = SG_BPF_PROGRAMS_MAX; i-- > 0;) {
@@ -353,6 +375,7 @@ void sg_bpf_close(struct sg_bpf *b)
 {
 	if (!b)
 		return;
+	sg_bpf_lsm_close(b);
 	for (size_t i = SG_BPF_PROGRAMS_MAX; i-- > 0;)
 		bpf_link__destroy(b->links[i]);
 	if (b->ring_page)
@@ -360,8 +383,8 @@ void sg_bpf_close(struct sg_bpf *b)
 	ring_buffer__free(b->ring);
 	if (b->sandboxes)
 		munmap(b->sandboxes, b->sandboxes_size);
-	if (b->slots)
-		munmap(b->slots, SG_SLOTS * sizeof(*b->slots));
+	if (b->table)
+		munmap(b->table, sizeof(*b->table));
 	sg_bpf_skel__destroy(b->skel);
 	free(b->used);
 	free(b->level);

@@ -34,11 +34,10 @@ int sg_bpf_maps_open(struct sg_bpf *b, struct sg_err *err)
 	b->sandboxes = at;
 	if (b->only_cgroup)
 		return 0;
-	at = mmap(NULL, SG_SLOTS * sizeof(*b->slots), PROT_READ | PROT_WRITE, MAP_SHARED,
-		  bpf_map__fd(b->skel->maps.sg_slots), 0);
+	at = mmap(NULL, sizeof(*b->table), PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(b->skel->maps.sg_slots), 0);
 	if (at == MAP_FAILED)
 		return sg_err_set(err, errno, "cannot map the table of cgroups: %s", strerror(errno));
-	b->slots = at;
+	b->table = at;
 	return 0;
 }
 
@@ -63,7 +62,7 @@ int sg_bpf_set_policy(struct sg_bpf *b, uint32_t index, const struct sg_ruleset 
 	return 0;
 }
 
-/* The depths in use, ascending, as the programs read them: see sg_levels in bpf/maps.bpf.h. */
+/* The depths in use, ascending, as the programs read them: see struct sg_table. */
 static void levels_publish(struct sg_bpf *b)
 {
 	uint64_t packed = 0;
@@ -76,12 +75,12 @@ static void levels_publish(struct sg_bpf *b)
 		packed |= (uint64_t)level << shift;
 		shift += 4;
 	}
-	__atomic_store_n(&b->skel->bss->sg_levels, packed, __ATOMIC_RELEASE);
+	__atomic_store_n(&b->table->levels, packed, __ATOMIC_RELEASE);
 }
 
 static struct sg_slot *slot_at(struct sg_bpf *b, uint64_t cgroup_id, uint32_t step)
 {
-	return &b->slots[(sg_slot_hash(cgroup_id) + step) & (SG_SLOTS - 1)];
+	return &b->table->slots[(sg_slot_hash(cgroup_id) + step) & (SG_SLOTS - 1)];
 }
 
 static struct sg_slot *slot_find(struct sg_bpf *b, uint64_t cgroup_id)
@@ -114,16 +113,22 @@ static struct sg_slot *slot_free(struct sg_bpf *b, uint64_t cgroup_id)
 
 static int sandbox_check(const struct sg_bpf *b, const struct sg_sandbox *cfg, uint32_t level, struct sg_err *err)
 {
+	uint32_t needs_enter = cfg->flags & SANDBOX_NEEDS_SYS_ENTER;
+
 	if (cfg->cgroup_id == SLOT_EMPTY || cfg->cgroup_id == SLOT_DELETED)
 		return sg_err_set(err, EINVAL, "%llu is not the id of a cgroup", (unsigned long long)cfg->cgroup_id);
 	if (level == 0 || level >= SG_MAX_LEVELS)
 		return sg_err_set(err, EINVAL, "a cgroup at depth %u cannot be a sandbox: 1 to %u", level,
 				  SG_MAX_LEVELS - 1);
+	if (cfg->flags & SG_SANDBOX_LSM)
+		return sg_err_set(err, EINVAL, "object rules are turned on by sg_bpf_set_objects()");
 	if (cfg->flags & ~SG_SANDBOX_FLAGS)
 		return sg_err_set(err, EINVAL, "unknown sandbox flags %#x", cfg->flags & ~SG_SANDBOX_FLAGS);
-	if ((cfg->flags & SANDBOX_NEEDS_SYS_ENTER) && !(b->programs & SG_BPF_SYS_ENTER))
+	if (b->lsm) /* its programs arm a sandbox too */
+		needs_enter &= ~SG_SANDBOX_ARM_ON_EXEC;
+	if (needs_enter && !(b->programs & SG_BPF_SYS_ENTER))
 		return sg_err_set(err, EINVAL, "sandbox flags %#x need the sys_enter program, which is not loaded",
-				  cfg->flags & SANDBOX_NEEDS_SYS_ENTER);
+				  needs_enter);
 	if (b->count_only && !(cfg->flags & SG_SANDBOX_SECCOMP))
 		return sg_err_set(err, EINVAL,
 				  "the programs only count: a sandbox without a seccomp filter needs more");
@@ -153,8 +158,8 @@ int sg_bpf_add_sandbox(struct sg_bpf *b, const struct sg_sandbox *cfg, uint32_t 
 		;
 	if (n == b->max_sandboxes)
 		return sg_err_set(err, ENOSPC, "all %u places for sandboxes are taken", b->max_sandboxes);
-	slot = b->slots ? slot_free(b, cfg->cgroup_id) : NULL;
-	if (b->slots && !slot)
+	slot = b->table ? slot_free(b, cfg->cgroup_id) : NULL;
+	if (b->table && !slot)
 		return sg_err_set(err, ENOSPC,
 				  "no room for cgroup %llu: %u sandboxes share its neighbourhood in the table",
 				  (unsigned long long)cfg->cgroup_id, SG_SLOT_PROBE);
@@ -267,14 +272,16 @@ int sg_bpf_remove_sandbox(struct sg_bpf *b, uint32_t index, struct sg_err *err)
 	if (rc)
 		return rc;
 	sb = &b->sandboxes[index];
-	slot = b->slots ? slot_find(b, sb->cgroup_id) : NULL;
+	slot = b->table ? slot_find(b, sb->cgroup_id) : NULL;
 	if (slot)
 		__atomic_store_n(&slot->cgroup_id, SLOT_DELETED, __ATOMIC_RELEASE);
 	__atomic_store_n(&sb->cgroup_id, 0, __ATOMIC_RELEASE);
-	if (b->slots && --b->level_users[b->level[index]] == 0)
+	if (b->table && --b->level_users[b->level[index]] == 0)
 		levels_publish(b);
 	if (b->programs & SG_BPF_SYS_ENTER)
 		processes_forget(b, index);
+	if (b->lsm)
+		sg_bpf_objects_drop(b, index);
 	bpf_map__delete_elem(b->skel->maps.sg_claims, &index, sizeof(index), 0);
 	memset(sb, 0, sizeof(*sb));
 	b->used[index] = false;

@@ -10,9 +10,36 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
-struct sg_bpf_skel; /* generated: bpf/sg.skel.h */
+struct sg_bpf_skel;     /* generated: bpf/sg.skel.h */
+struct sg_lsm_bpf_skel; /* generated: bpf/sg_lsm.skel.h */
 
 #define SG_BPF_PROGRAMS_MAX 8
+
+#define SG_BPF_ALL (SG_BPF_KILLS | SG_BPF_SYS_ENTER | SG_BPF_SYS_EXIT | SG_BPF_LSM)
+
+/* The trees of one sandbox as the kernel has them. */
+struct sg_lsm_set {
+	uint32_t set;
+	uint64_t *inodes; /* owned */
+	size_t n;
+};
+
+/* The LSM programs and what belongs to them. */
+struct sg_bpf_lsm {
+	struct sg_lsm_bpf_skel *skel;
+	int links[SG_HOOK_N]; /* by hook; -1: not attached */
+	struct sg_missing_hook missing[SG_HOOK_N + 1];
+	struct sg_lsm *rules; /* the map itself, mapped */
+	size_t rules_size;
+	struct sg_lsm_set *sets; /* by sandbox number */
+	uint32_t next_set;
+};
+
+/* A hook of the running kernel: the function that a program is attached to. */
+struct sg_hook_at {
+	uint32_t btf_id; /* 0: the kernel has no such hook */
+	uint32_t nargs;
+};
 
 struct sg_bpf {
 	struct sg_bpf_skel *skel;
@@ -21,11 +48,12 @@ struct sg_bpf {
 	uint32_t max_policies;
 	bool kill_by_exit;
 	bool count_only;
+	struct sg_bpf_lsm *lsm; /* NULL: not loaded */
 	struct ring_buffer *ring;
 	const unsigned long *ring_page; /* the ring buffer's page with how far it was read */
 	struct sg_sandbox *sandboxes;   /* the map itself, mapped */
 	size_t sandboxes_size;
-	struct sg_slot *slots; /* likewise; NULL: the programs know their one sandbox */
+	struct sg_table *table; /* likewise; NULL: the programs know their one sandbox */
 	uint64_t only_cgroup;
 	uint32_t only_level;
 	bool *used;                                  /* by sandbox number */
@@ -55,6 +83,26 @@ int sg_bpf_pin_maps(struct sg_bpf *b, struct bpf_object *obj, struct sg_err *err
 int sg_bpf_pin_link(struct sg_bpf *b, struct bpf_link *link, const char *name, struct sg_err *err);
 void sg_bpf_unpin_link(struct sg_bpf *b, const char *name);
 
+/* bpf_load.c: libbpf's words are kept from here on, for an error that says them; returns the print function before. */
+libbpf_print_fn_t sg_bpf_listen(void);
+int sg_bpf_load_error(int rc, const char *what, struct sg_err *err);
+/* The running kernel's version, major << 16 | minor << 8; an older one when told to assume that. */
+uint32_t sg_bpf_kernel(uint32_t assume);
+/* An empty file that libbpf can read by path; -1 where there can be none. */
+int sg_bpf_btf_file(char *path, size_t size);
+
+/* bpf_lsm.c */
+int sg_bpf_lsm_open(struct sg_bpf *b, const struct sg_bpf_opts *opts, struct sg_err *err);
+int sg_bpf_lsm_attach(struct sg_bpf *b, struct sg_err *err); /* what is attached already stays so */
+void sg_bpf_lsm_detach(struct sg_bpf *b);
+void sg_bpf_lsm_close(struct sg_bpf *b);
+extern const char *const sg_hook_names[SG_HOOK_N];
+
+/* bpf_objects.c: forgets the rules of a sandbox. */
+void sg_bpf_objects_drop(struct sg_bpf *b, uint32_t index);
+/* Proves that the programs are asked and their answer counts, by refusing a descriptor to ourselves. */
+int sg_bpf_objects_prove(struct sg_bpf *b, struct sg_err *err);
+
 /* bpf_maps.c */
 int sg_bpf_maps_open(struct sg_bpf *b, struct sg_err *err);
 
@@ -63,6 +111,9 @@ int sg_bpf_maps_open(struct sg_bpf *b, struct sg_err *err);
  * directory (NULL: default, "": none) or from the kernel's own, which takes milliseconds; then the cache is brought up
  * to date where that is possible. vmlinux: path of the kernel's BTF, NULL for the usual one.
  */
+/* The hooks of SG_HOOKS as the running kernel has them, by the same ways. */
+int sg_bpf_hooks_find(struct sg_hook_at hooks[SG_HOOK_N], const char *cache_dir, const char *vmlinux,
+		      struct sg_err *err);
 int sg_bpf_btf_write(int fd, const struct btf *need, const char *cache_dir, const char *vmlinux, struct sg_err *err);
 
 #endif

@@ -58,6 +58,40 @@ static void call_line(FILE *f, const json_t *r)
 		fprintf(f, "; to allow it: %s", str(r, "hint"));
 }
 
+static void object_line(FILE *f, const json_t *r)
+{
+	const json_t *rule = json_object_get(r, "rule"), *object = json_object_get(r, "object"), *v;
+	const char *action = str(r, "action"), *key, *sep = "";
+
+	fprintf(f, "%s: %s (pid %lld), %s",
+		!strcmp(action, "kill")    ? "killed"
+		: !strcmp(action, "errno") ? "refused"
+					   : "recorded",
+		str(r, "comm"), num(r, "tgid"), str(r, "class"));
+	if (*str(r, "syscall"))
+		fprintf(f, " by %s", str(r, "syscall"));
+	fprintf(f, ": ");
+	json_object_foreach((json_t *)object, key, v)
+	{
+		if (!strcmp(key, "dev") || !strcmp(key, "ino"))
+			continue;
+		if (json_is_integer(v))
+			fprintf(f, "%s%s %lld", sep, key, (long long)json_integer_value(v));
+		else if (json_is_string(v))
+			fprintf(f, "%s%s %s", sep, key, json_string_value(v));
+		sep = ", ";
+	}
+	if (json_is_object(rule))
+		fprintf(f, "; rule `%s` in %s at %s:%lld", str(rule, "text"), str(rule, "list"), str(rule, "file"),
+			num(rule, "line"));
+	else
+		fprintf(f, "; no rule of policy %s allows it", str(r, "language"));
+	fprintf(f, "; lsm: %s",
+		json_is_true(json_object_get(r, "prevented")) ? "it did not take effect" : "it took effect");
+	if (json_is_string(json_object_get(r, "hint")))
+		fprintf(f, "; to allow it: %s", str(r, "hint"));
+}
+
 static void exit_line(FILE *f, const json_t *r)
 {
 	const json_t *reasons = json_object_get(r, "reasons"), *why;
@@ -90,6 +124,8 @@ char *sg_human_line(const json_t *record)
 	fprintf(f, "sgrun: ");
 	if (!strcmp(type, "start"))
 		start_line(f, record);
+	else if (json_object_get(record, "hook"))
+		object_line(f, record);
 	else if (!strcmp(type, "syscall_violation") || !strcmp(type, "audit"))
 		call_line(f, record);
 	else if (!strcmp(type, "limit"))

@@ -4,6 +4,7 @@
 #include "policy/seccomp.h"
 #include "supervisor/learn_path.h"
 #include "supervisor/notify.h"
+#include "supervisor/objects.h"
 #include "supervisor/proc.h"
 #include "supervisor/util.h"
 
@@ -258,15 +259,28 @@ static void record_event(struct sg_judge *j, const struct sg_event_syscall *e)
 				   e->signal_rc);
 }
 
+static void record_object(struct sg_judge *j, const struct sg_event_object *e)
+{
+	sg_session_object(j->session, e);
+	if (e->action == SG_ACTION_KILL)
+		j->kill = true;
+}
+
 int sg_judge_event(void *ctx, const struct sg_event_hdr *rec, size_t size)
 {
 	if (rec->type == SG_EVENT_SYSCALL && size >= sizeof(struct sg_event_syscall))
 		record_event(ctx, (const struct sg_event_syscall *)rec);
+	if (rec->type == SG_EVENT_OBJECT && size >= sizeof(struct sg_event_object))
+		record_object(ctx, (const struct sg_event_object *)rec);
 	return 0;
 }
 
 void sg_judge_first_kill(struct sg_judge *j, const struct sg_sandbox *state)
 {
-	if (state->killed && !j->session->killing)
+	if (!state->killed || j->session->killing)
+		return;
+	if (state->first_kill.hdr.type == SG_EVENT_OBJECT)
+		record_object(j, &state->first_kill_object);
+	else
 		record_event(j, &state->first_kill);
 }

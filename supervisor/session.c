@@ -97,7 +97,7 @@ const struct sg_policy *sg_session_policy(struct sg_session *s, struct sg_err *e
 	return s->policy;
 }
 
-static json_t *record_new(struct sg_session *s, const char *type, const char *level, uint64_t time_ns)
+json_t *sg_session_record(struct sg_session *s, const char *type, const char *level, uint64_t time_ns)
 {
 	json_t *r = json_pack("{s:I, s:s, s:s, s:s, s:I, s:s}", "timestamp", (json_int_t)time_ns, "level", level,
 			      "type", type, "sandbox", s->id, "cgroup_id", (json_int_t)s->cgroup_id, "language",
@@ -204,7 +204,7 @@ static json_t *policy_json(const struct sg_session *s)
 
 void sg_session_start(struct sg_session *s, const struct sg_start *start)
 {
-	json_t *r = record_new(s, "start", "info", start->time_ns);
+	json_t *r = sg_session_record(s, "start", "info", start->time_ns);
 	json_t *layers = json_array();
 
 	for (size_t i = 0; start->layers[i]; i++)
@@ -231,12 +231,12 @@ static void decode_one(void *ctx, const char *name, const char *value)
 	json_object_set_new(ctx, name, sg_json_text(value));
 }
 
-static const char *action_name(uint16_t action)
+const char *sg_session_action(uint16_t action)
 {
 	return action == SG_ACTION_KILL ? "kill" : action == SG_ACTION_ERRNO ? "errno" : "audit";
 }
 
-static json_t *rule_json(const struct sg_policy *p, uint32_t origin)
+json_t *sg_session_rule(const struct sg_policy *p, uint32_t origin)
 {
 	const struct sg_origin *o = p ? sg_policy_origin(p, origin) : NULL;
 
@@ -246,10 +246,25 @@ static json_t *rule_json(const struct sg_policy *p, uint32_t origin)
 			 sg_json_text(o->file), "line", (int)o->line, "column", (int)o->column);
 }
 
+void sg_session_take(struct sg_session *s, json_t *r, uint16_t action)
+{
+	if (action == SG_ACTION_KILL) {
+		s->n_kill++;
+		if (!s->killing)
+			s->killing = json_incref(r);
+	} else if (action == SG_ACTION_ERRNO) {
+		s->n_errno++;
+	} else {
+		s->n_audit++;
+	}
+	emit(s, r, action == SG_ACTION_KILL && s->n_kill < 8);
+	json_decref(r);
+}
+
 void sg_session_call(struct sg_session *s, const struct sg_call *c)
 {
-	json_t *r = record_new(s, c->forbidden ? "syscall_violation" : "audit", c->forbidden ? "warning" : "info",
-			       c->time_ns);
+	json_t *r = sg_session_record(s, c->forbidden ? "syscall_violation" : "audit",
+				      c->forbidden ? "warning" : "info", c->time_ns);
 	json_t *args = json_array(), *decoded = json_object();
 	struct sg_err err = {0};
 	const struct sg_policy *p = sg_session_policy(s, &err);
@@ -269,8 +284,8 @@ void sg_session_call(struct sg_session *s, const struct sg_call *c)
 	json_object_set_new(r, "args", args);
 	json_object_set_new(r, "abi", json_string(sg_abi_name(c->audit_arch, c->nr)));
 	json_object_set_new(r, "layer", json_string(c->layer));
-	json_object_set_new(r, "rule", rule_json(p, c->origin));
-	json_object_set_new(r, "action", json_string(action_name(c->action)));
+	json_object_set_new(r, "rule", sg_session_rule(p, c->origin));
+	json_object_set_new(r, "action", json_string(sg_session_action(c->action)));
 	if (c->action == SG_ACTION_ERRNO)
 		json_object_set_new(r, "errno", json_integer(c->err));
 	json_object_set_new(r, "prevented", json_boolean(c->prevented));
@@ -280,17 +295,7 @@ void sg_session_call(struct sg_session *s, const struct sg_call *c)
 			(void)sg_policy_hint(p, c->audit_arch, c->nr, c->args, &hint, &err);
 		json_object_set_new(r, "hint", hint ? sg_json_text(hint) : json_null());
 	}
-	if (c->action == SG_ACTION_KILL) {
-		s->n_kill++;
-		if (!s->killing)
-			s->killing = json_incref(r);
-	} else if (c->action == SG_ACTION_ERRNO) {
-		s->n_errno++;
-	} else {
-		s->n_audit++;
-	}
-	emit(s, r, c->action == SG_ACTION_KILL && s->n_kill < 8);
-	json_decref(r);
+	sg_session_take(s, r, c->action);
 }
 
 void sg_session_limit(struct sg_session *s, const char *limit, uint64_t value)
@@ -301,7 +306,7 @@ void sg_session_limit(struct sg_session *s, const char *limit, uint64_t value)
 	 */
 	if (s->n_limit++ >= 16 && s->limit != limit)
 		return;
-	r = record_new(s, "limit", "warning", sg_clock_ns(CLOCK_REALTIME));
+	r = sg_session_record(s, "limit", "warning", sg_clock_ns(CLOCK_REALTIME));
 	json_object_set_new(r, "limit", json_string(limit));
 	json_object_set_new(r, "value", json_integer((json_int_t)value));
 	emit(s, r, true);
@@ -316,7 +321,7 @@ void sg_session_limits(struct sg_session *s, const char *limit, uint64_t value, 
 
 void sg_session_lost(struct sg_session *s, const char *what, uint64_t count)
 {
-	json_t *r = record_new(s, "lost", "error", sg_clock_ns(CLOCK_REALTIME));
+	json_t *r = sg_session_record(s, "lost", "error", sg_clock_ns(CLOCK_REALTIME));
 
 	json_object_set_new(r, "what", json_string(what));
 	json_object_set_new(r, "count", json_integer((json_int_t)count));
@@ -332,7 +337,7 @@ void sg_session_exit(struct sg_session *s, const struct sg_result *res)
 	sg_stream_pump(&s->stream);
 	if (s->stream.dropped && !s->stream.broken)
 		sg_session_lost(s, "stream", s->stream.dropped);
-	r = record_new(s, "exit", strcmp(res->verdict, "ok") ? "warning" : "info", sg_clock_ns(CLOCK_REALTIME));
+	r = sg_session_record(s, "exit", strcmp(res->verdict, "ok") ? "warning" : "info", sg_clock_ns(CLOCK_REALTIME));
 	json_object_set_new(r, "verdict", json_string(res->verdict));
 	if (res->exit_code >= 0)
 		json_object_set_new(r, "exit_code", json_integer(res->exit_code));

@@ -112,6 +112,13 @@ void sg_session_lost(struct sg_session *s, const char *what, uint64_t count);
 void sg_session_degrade(struct sg_session *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void sg_session_exit(struct sg_session *s, const struct sg_result *r);
 
+/* For those who make a record of their own (supervisor/objects.c): its head; a rule; the name of an action; and the
+ * end, which counts and writes it, and keeps the first that killed. Takes r over. */
+json_t *sg_session_record(struct sg_session *s, const char *type, const char *level, uint64_t time_ns);
+json_t *sg_session_rule(const struct sg_policy *p, uint32_t origin);
+const char *sg_session_action(uint16_t action);
+void sg_session_take(struct sg_session *s, json_t *r, uint16_t action);
+
 /* A JSON string of any bytes: what is not UTF-8 becomes U+FFFD. */
 json_t *sg_json_text(const char *bytes);
 

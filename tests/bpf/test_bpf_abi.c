@@ -83,11 +83,12 @@ static int same_type(struct pair *p, __u32 b, __u32 u, const char *where)
 			return differ(p, where, "elements", btf_array(tb)->nelems, btf_array(tu)->nelems);
 		return same_type(p, btf_array(tb)->type, btf_array(tu)->type, where);
 	case BTF_KIND_STRUCT:
+	case BTF_KIND_UNION: /* of structures that a member before it tells apart */
 		if (tb->size != tu->size)
 			return differ(p, where, "size", tb->size, tu->size);
 		return same_members(p, tb, tu, where);
 	default:
-		/* pointers, enums, unions, bool: not across this boundary */
+		/* pointers, enums, bool: not across this boundary */
 		return differ(p, where, "a kind that has no place here:", btf_kind(tb), btf_kind(tu));
 	}
 }

@@ -212,7 +212,7 @@ static void every_place_can_be_taken_again_and_again(void **state)
 		for (i = 0; i < PLACES; i++)
 			gone(enter, index[(i * 13 + round) % PLACES]);
 	}
-	assert_int_equal(enter->skel->bss->sg_levels, 0);
+	assert_int_equal(enter->table->levels, 0);
 }
 
 static void depths_are_published_in_order(void **state)
@@ -221,18 +221,18 @@ static void depths_are_published_in_order(void **state)
 	struct sg_err err;
 
 	assert_int_equal(add(enter, 11, 15, &a, &err), 0);
-	assert_int_equal(enter->skel->bss->sg_levels, 0xf);
+	assert_int_equal(enter->table->levels, 0xf);
 	assert_int_equal(add(enter, 12, 1, &b, &err), 0);
 	assert_int_equal(add(enter, 13, 3, &c, &err), 0);
 	assert_int_equal(add(enter, 14, 3, &d, &err), 0);
-	assert_int_equal(enter->skel->bss->sg_levels, 0xf31);
+	assert_int_equal(enter->table->levels, 0xf31);
 	gone(enter, c);
-	assert_int_equal(enter->skel->bss->sg_levels, 0xf31);
+	assert_int_equal(enter->table->levels, 0xf31);
 	gone(enter, d);
-	assert_int_equal(enter->skel->bss->sg_levels, 0xf1);
+	assert_int_equal(enter->table->levels, 0xf1);
 	gone(enter, b);
 	gone(enter, a);
-	assert_int_equal(enter->skel->bss->sg_levels, 0);
+	assert_int_equal(enter->table->levels, 0);
 }
 
 /* Whoever gets the number next finds nothing of its last owner. */

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SG_LSM_EXEC_BPF_H
+#define SG_LSM_EXEC_BPF_H
+
+/*
+ * bprm_creds_for_exec     once for each execve: counts, and holds exec_max
+ * bprm_check_security     once for the program and for each interpreter of a script: SG_RIGHT_EXEC; memfd and unlinked
+ * bprm_creds_from_file    a set-user-id program
+ * bprm_committing_creds   past the point of no return: the launcher's own exec arms the sandbox here, before the first
+ *                         instruction of the program
+ * mmap_file file_mprotect executable memory: SG_RIGHT_MAP, and nothing that was ever writable
+ */
+
+SG_LSM(bprm_creds_for_exec)
+{
+	struct sg_what w = {.cls = SG_CLASS_EXEC, .hook = SG_HOOK_bprm_creds_for_exec, .kind = SG_OBJECT_NUMBER};
+	struct sg_at a;
+
+	SG_ENTER(&a, 1);
+	if (a.lsm->objects.exec_max == SG_EXEC_UNBOUNDED)
+		return 0;
+	/* whoever reads after adding reads at least its own number: under a race more is refused, never less */
+	__sync_fetch_and_add(&a.lsm->execs, 1);
+	barrier();
+	w.number = SG_READ_ONCE(a.lsm->execs);
+	if (w.number <= a.lsm->objects.exec_max)
+		return 0;
+	w.origin = SG_UNLISTED;
+	return sg_refuse(&a, &w);
+}
+
+/* No name leads to it any more, or none ever did. */
+static __always_inline int sg_file_nameless(struct file *file)
+{
+	struct inode *inode = file->f_path.dentry->d_inode;
+
+	return !inode || inode->i_nlink == 0 || sg_mount_internal(file->f_path.mnt);
+}
+
+SG_LSM(bprm_check_security)
+{
+	struct linux_binprm___lsm *bprm = (struct linux_binprm___lsm *)ctx[0];
+	struct sg_what w = {.hook = SG_HOOK_bprm_check_security, .origin = SG_UNLISTED};
+	struct sg_at a;
+	struct file *file;
+	struct dentry *d;
+	struct sg_walk r;
+
+	SG_ENTER(&a, 1);
+	file = bprm->file;
+	if (!file)
+		return sg_no();
+	d = file->f_path.dentry;
+	if (sg_mode(&a, SG_CLASS_WX) != SG_MODE_ALLOW && sg_file_nameless(file)) {
+		int rc;
+
+		w.cls = SG_CLASS_WX;
+		rc = sg_refuse_file(&a, &w, d);
+		if (rc)
+			return rc;
+	}
+	r = sg_walk_up(&a, d, SG_RIGHT_EXEC);
+	if (!sg_missing(&a, &r, SG_RIGHT_EXEC))
+		return 0;
+	w.right = SG_RIGHT_EXEC;
+	w.origin = r.origin;
+	w.cls = SG_CLASS_EXEC;
+	return sg_refuse_file(&a, &w, d);
+}
+
+SG_LSM(bprm_creds_from_file)
+{
+	struct linux_binprm___lsm *bprm = (struct linux_binprm___lsm *)ctx[0];
+	struct file *file = (struct file *)ctx[1];
+	struct sg_what w = {.cls = SG_CLASS_SETID, .hook = SG_HOOK_bprm_creds_from_file, .origin = SG_UNLISTED};
+	__u64 ids = bpf_get_current_uid_gid();
+	struct sg_at a;
+	struct cred *cred;
+
+	SG_ENTER(&a, 2);
+	if (sg_mode(&a, SG_CLASS_SETID) == SG_MODE_ALLOW)
+		return 0;
+	cred = bprm->cred;
+	if (!cred)
+		return sg_no();
+	if (cred->euid.val == cred->uid.val && cred->egid.val == cred->gid.val && cred->uid.val == (__u32)ids)
+		return 0;
+	return sg_refuse_file(&a, &w, file->f_path.dentry);
+}
+
+SG_LSM(bprm_committing_creds)
+{
+	struct sg_sandbox *sb;
+	struct sg_lsm *lsm;
+	__u32 index = 0;
+
+	(void)ctx;
+	sb = sg_sandbox_current(&index);
+	if (!sb || !(sb->flags & SG_SANDBOX_LSM) || !(sb->flags & SG_SANDBOX_ARM_ON_EXEC) || sb->armed)
+		return 0;
+	lsm = bpf_map_lookup_elem(&sg_lsm, &index);
+	if (lsm)
+		lsm->starting = 1;
+	barrier();
+	sb->armed = 1;
+	return 0;
+}
+
+/*
+ * Executable memory. written: it is, was or could be changed by the program. Files: SG_RIGHT_MAP, but for what the
+ * kernel maps of the first program.
+ */
+static __always_inline int sg_judge_map(struct sg_at *a, __u8 hook, struct file *file, __u64 prot, int written)
+{
+	struct sg_what w = {
+		.hook = hook, .kind = SG_OBJECT_NUMBER, .number = prot, .origin = SG_UNLISTED, .cls = SG_CLASS_WX};
+	__u32 wx = sg_mode(a, SG_CLASS_WX);
+	struct dentry *d;
+	struct sg_walk r;
+
+	if (!file) {
+		if (!written || wx == SG_MODE_ALLOW)
+			return 0;
+		return sg_refuse(a, &w);
+	}
+	d = file->f_path.dentry;
+	if (wx != SG_MODE_ALLOW && (written || sg_file_nameless(file))) {
+		int rc = sg_refuse_file(a, &w, d);
+
+		if (rc)
+			return rc;
+	}
+	if (sg_mount_internal(file->f_path.mnt))
+		return 0; /* its own memory, and a language that compiles as it runs */
+	r = sg_walk_up(a, d, SG_RIGHT_MAP);
+	if (!sg_missing(a, &r, SG_RIGHT_MAP) || a->lsm->starting)
+		return 0;
+	w.right = SG_RIGHT_MAP;
+	w.origin = r.origin;
+	w.cls = SG_CLASS_MAP;
+	return sg_refuse_file(a, &w, d);
+}
+
+SG_LSM(mmap_file)
+{
+	struct file *file = (struct file *)ctx[0];
+	__u64 prot = ctx[2];
+	struct sg_at a;
+	int rc;
+
+	rc = (int)ctx[4];
+	if (rc)
+		return rc;
+	if (!(prot & SG_PROT_EXEC))
+		return 0;
+	rc = sg_judged(&a);
+	if (rc <= 0)
+		return rc;
+	return sg_judge_map(&a, SG_HOOK_mmap_file, file, prot, !!(prot & SG_PROT_WRITE));
+}
+
+SG_LSM(file_mprotect)
+{
+	struct vm_area_struct *vma = (struct vm_area_struct *)ctx[0];
+	__u64 prot = ctx[2];
+	struct file *file;
+	struct sg_at a;
+	int rc;
+
+	rc = (int)ctx[3];
+	if (rc)
+		return rc;
+	if (!(prot & SG_PROT_EXEC))
+		return 0;
+	rc = sg_judged(&a);
+	if (rc <= 0)
+		return rc;
+	file = vma->vm_file;
+	/* writable now or then, or without a file: its contents were written; anon_vma: changed pages of a file */
+	return sg_judge_map(&a, SG_HOOK_file_mprotect, file, prot,
+			    (prot & SG_PROT_WRITE) || (vma->vm_flags & SG_VM_WRITE) || !file || vma->anon_vma);
+}
+
+#endif

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SG_LSM_NET_BPF_H
+#define SG_LSM_NET_BPF_H
+
+/*
+ * socket_create                     families; of IPv4 and IPv6 only TCP and UDP have addresses to judge
+ * socket_connect _bind _listen      the address, as the kernel copied it
+ * socket_sendmsg                    the address of a datagram; control data to a peer outside (descriptors)
+ * unix_stream_connect unix_may_send who made the socket at the other end: by its cgroup
+ */
+
+#define SG_IPPROTO_TCP 6
+#define SG_IPPROTO_UDP 17
+#define SG_IPPROTO_UDPLITE 136
+#define SG_IPPROTO_MPTCP 262
+#define SG_MSG_FASTOPEN 0x20000000U
+
+static __always_inline __u8 sg_proto(__u32 type, __u32 protocol)
+{
+	type &= SG_SOCK_TYPE_MASK;
+	if (type == SG_SOCK_STREAM && (protocol == 0 || protocol == SG_IPPROTO_TCP || protocol == SG_IPPROTO_MPTCP))
+		return SG_NET_TCP;
+	if (type == SG_SOCK_DGRAM && (protocol == 0 || protocol == SG_IPPROTO_UDP || protocol == SG_IPPROTO_UDPLITE))
+		return SG_NET_UDP;
+	return 0;
+}
+
+SG_LSM(socket_create)
+{
+	__u32 family = (__u32)ctx[0], type = (__u32)ctx[1], protocol = (__u32)ctx[2];
+	struct sg_what w = {.cls = SG_CLASS_NET, .hook = SG_HOOK_socket_create, .kind = SG_OBJECT_NUMBER};
+	struct sg_at a;
+
+	if ((int)ctx[3] && !(int)ctx[4])
+		return 0; /* the kernel's own */
+	SG_ENTER(&a, 4);
+	if (sg_mode(&a, SG_CLASS_NET) == SG_MODE_ALLOW)
+		return 0;
+	if (family < 64 && (a.lsm->objects.families >> family & 1) &&
+	    ((family != SG_AF_INET && family != SG_AF_INET6) || sg_proto(type, protocol)))
+		return 0;
+	w.family = (__u16)family;
+	w.number = family;
+	w.origin = SG_UNLISTED;
+	return sg_refuse(&a, &w);
+}
+
+/* As struct sockaddr_in and sockaddr_in6 begin. */
+struct sg_sockaddr {
+	__u16 family;
+	__u16 port; /* network order */
+	__u32 v4;   /* of an IPv4 address; an IPv6 one has its flow label here */
+	__u8 v6[16];
+};
+
+static __always_inline void sg_v4_mapped(__u8 *addr, __u32 v4)
+{
+	__builtin_memset(addr, 0, 10);
+	addr[10] = addr[11] = 0xff;
+	__builtin_memcpy(addr + 12, &v4, 4);
+}
+
+/* The unspecified address means this host when it is connected to. */
+static __always_inline void sg_any_to_loopback(__u8 *addr)
+{
+	__u64 *halves = (__u64 *)addr;
+
+	if (halves[0] == 0 && halves[1] == 0)
+		addr[15] = 1;
+	else if (halves[0] == 0 && (__u32)halves[1] == 0xffff0000U && halves[1] >> 32 == 0)
+		addr[12] = 127, addr[15] = 1;
+}
+
+static __always_inline int sg_judge_address(struct sg_at *a, struct sg_what *w)
+{
+	__u64 *halves = (__u64 *)w->addr;
+
+	/* known to us by many ways, and to the verifier by one: see SG_UNKNOWN */
+	halves[0] |= SG_ZERO;
+	halves[1] |= SG_ZERO;
+	w->proto |= (__u8)SG_ZERO;
+	if (sg_net_allowed(&a->lsm->objects, w->addr, w->proto, w->op, w->port))
+		return 0;
+	w->cls = SG_CLASS_NET;
+	w->kind = SG_OBJECT_ADDRESS;
+	w->origin = SG_UNLISTED;
+	return sg_refuse(a, w);
+}
+
+/* Judges an address that the kernel has copied from the program. len: of it. */
+static __always_inline int sg_judge_sockaddr(struct sg_at *a, __u8 hook, struct socket *sock, const void *address,
+					     __u32 len, __u8 op)
+{
+	struct sg_what w __attribute__((aligned(8))) = {.hook = hook, .op = op};
+	struct sg_sockaddr sa = {};
+	struct sock *sk = sock->sk;
+	__u32 family;
+
+	if (sg_mode(a, SG_CLASS_NET) == SG_MODE_ALLOW || !sk)
+		return 0;
+	family = sk->__sk_common.skc_family;
+	if (family != SG_AF_INET && family != SG_AF_INET6)
+		return 0; /* unix: judged by who is at the other end; others: by family, when made */
+	w.family = (__u16)family;
+	w.proto = sg_proto((__u32)sk->sk_type, sk->sk_protocol);
+	/* too short an address is refused by the kernel; what is missing reads as zero */
+	if (bpf_probe_read_kernel(&sa, 8, address)) {
+		SG_COUNT(a->index, helper_failed);
+		return sg_judge_address(a, &w);
+	}
+	if (family == SG_AF_INET6 && sa.family != SG_AF_INET && len >= 24 &&
+	    bpf_probe_read_kernel(&sa, sizeof(sa), address)) {
+		SG_COUNT(a->index, helper_failed);
+		return sg_judge_address(a, &w);
+	}
+	if (sa.family == 0 && op == SG_NET_CONNECT && hook == SG_HOOK_socket_connect)
+		return 0; /* AF_UNSPEC: undoes a connect */
+	w.port = __builtin_bswap16(sa.port);
+	if (family == SG_AF_INET || sa.family == SG_AF_INET)
+		sg_v4_mapped(w.addr, sa.v4);
+	else
+		__builtin_memcpy(w.addr, sa.v6, sizeof(w.addr));
+	if (op == SG_NET_CONNECT)
+		sg_any_to_loopback(w.addr);
+	return sg_judge_address(a, &w);
+}
+
+SG_LSM(socket_connect)
+{
+	struct sg_at a;
+
+	SG_ENTER(&a, 3);
+	return sg_judge_sockaddr(&a, SG_HOOK_socket_connect, (struct socket *)ctx[0], (const void *)ctx[1],
+				 (__u32)ctx[2], SG_NET_CONNECT);
+}
+
+SG_LSM(socket_bind)
+{
+	struct sg_at a;
+
+	SG_ENTER(&a, 3);
+	return sg_judge_sockaddr(&a, SG_HOOK_socket_bind, (struct socket *)ctx[0], (const void *)ctx[1], (__u32)ctx[2],
+				 SG_NET_BIND);
+}
+
+/* A socket that listens without having been bound takes any address and a free port. */
+SG_LSM(socket_listen)
+{
+	struct socket *sock = (struct socket *)ctx[0];
+	struct sg_what w __attribute__((aligned(8))) = {.hook = SG_HOOK_socket_listen, .op = SG_NET_BIND};
+	struct sg_at a;
+	struct sock *sk;
+	__u32 family;
+
+	SG_ENTER(&a, 2);
+	sk = sock->sk;
+	if (sg_mode(&a, SG_CLASS_NET) == SG_MODE_ALLOW || !sk)
+		return 0;
+	family = sk->__sk_common.skc_family;
+	if (family != SG_AF_INET && family != SG_AF_INET6)
+		return 0;
+	w.family = (__u16)family;
+	w.proto = sg_proto((__u32)sk->sk_type, sk->sk_protocol);
+	w.port = sk->__sk_common.skc_num;
+	if (family == SG_AF_INET)
+		sg_v4_mapped(w.addr, sk->__sk_common.skc_rcv_saddr);
+	else if (bpf_core_read(w.addr, sizeof(w.addr), &sk->__sk_common.skc_v6_rcv_saddr))
+		SG_COUNT(a.index, helper_failed);
+	return sg_judge_address(&a, &w);
+}
+
+/* ---- unix ---- */
+
+/* Who made a socket: 1 someone inside the sandbox. */
+static __always_inline int sg_sock_inside(struct sg_at *a, struct sock *sk)
+{
+	struct cgroup *cgrp = NULL;
+	__u64 val = 0;
+
+	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup)) {
+		if (bpf_core_read(&cgrp, sizeof(cgrp), &sk->sk_cgrp_data.cgroup))
+			return 0;
+	} else {
+		struct sock_cgroup_data___old *old = (void *)&sk->sk_cgrp_data;
+
+		if (bpf_core_read(&val, sizeof(val), &old->val) || (val & 3))
+			return 0;
+		cgrp = (struct cgroup *)val;
+	}
+	return sg_cgroup_inside(a, cgrp);
+}
+
+/* What the record shows of a unix socket: its path, or its abstract name. */
+static __always_inline int sg_judge_unix(struct sg_at *a, __u8 hook, struct sock *other)
+{
+	struct unix_sock *u = (struct unix_sock *)other;
+	struct sg_what w = {.hook = hook, .cls = SG_CLASS_UNIX, .family = SG_AF_UNIX, .kind = SG_OBJECT_UNIX};
+	struct inode *inode = NULL;
+	struct dentry *d = NULL;
+	struct sg_walk r;
+
+	if (sg_sock_inside(a, other))
+		return 0;
+	if (bpf_core_read(&d, sizeof(d), &u->path.dentry))
+		SG_COUNT(a->index, helper_failed);
+	w.origin = SG_UNLISTED;
+	if (!d) {
+		if (sg_mode(a, SG_CLASS_UNIX) == SG_MODE_ALLOW)
+			return 0;
+		return sg_refuse(a, &w);
+	}
+	if (bpf_core_read(&inode, sizeof(inode), &d->d_inode) == 0 &&
+	    sg_is_protected(SG_PROTECTED_INODE, (__u64)inode)) {
+		w.cls = (__u16)SG_UNKNOWN(SG_CLASS_SUPERVISOR);
+	} else {
+		if (sg_mode(a, SG_CLASS_UNIX) == SG_MODE_ALLOW)
+			return 0;
+		r = sg_walk_read(a, d, SG_RIGHT_CONNECT);
+		if (!sg_missing(a, &r, SG_RIGHT_CONNECT))
+			return 0;
+		w.origin = r.origin;
+		w.right = SG_RIGHT_CONNECT;
+		w.cls = (__u16)SG_UNKNOWN(SG_CLASS_UNIX);
+	}
+	return sg_refuse_file(a, &w, d);
+}
+
+SG_LSM(unix_stream_connect)
+{
+	struct sg_at a;
+
+	SG_ENTER(&a, 3);
+	return sg_judge_unix(&a, SG_HOOK_unix_stream_connect, (struct sock *)ctx[1]);
+}
+
+SG_LSM(unix_may_send)
+{
+	struct socket *other = (struct socket *)ctx[1];
+	struct sock *sk;
+	struct sg_at a;
+
+	SG_ENTER(&a, 2);
+	sk = other->sk;
+	if (!sk)
+		return 0;
+	return sg_judge_unix(&a, SG_HOOK_unix_may_send, sk);
+}
+
+SG_LSM(socket_sendmsg)
+{
+	struct socket *sock = (struct socket *)ctx[0];
+	struct msghdr *msg = (struct msghdr *)ctx[1];
+	struct sg_what w = {.hook = SG_HOOK_socket_sendmsg, .cls = SG_CLASS_FDPASS, .family = SG_AF_UNIX};
+	struct sock *sk, *peer = NULL;
+	struct sg_at a;
+	__u32 family;
+	void *name;
+
+	SG_ENTER(&a, 3);
+	sk = sock->sk;
+	if (!sk)
+		return 0;
+	family = sk->__sk_common.skc_family;
+	if (family == SG_AF_UNIX) {
+		struct unix_sock *u = (struct unix_sock *)sk;
+
+		if (!msg->msg_controllen || sg_mode(&a, SG_CLASS_FDPASS) == SG_MODE_ALLOW)
+			return 0;
+		w.origin = SG_UNLISTED;
+		/* the socket itself may have been handed in; its peer may have been made outside */
+		if (!sg_sock_inside(&a, sk))
+			return sg_refuse(&a, &w);
+		if (bpf_core_read(&peer, sizeof(peer), &u->peer))
+			return sg_refuse(&a, &w);
+		if (!peer || sg_sock_inside(&a, peer))
+			return 0;
+		return sg_refuse(&a, &w);
+	}
+	name = msg->msg_name;
+	if (!name)
+		return 0;
+	/* a stream that is connected ignores the address, unless it is opened by it */
+	if (sk->sk_type == SG_SOCK_STREAM && !(msg->msg_flags & SG_MSG_FASTOPEN))
+		return 0;
+	return sg_judge_sockaddr(&a, SG_HOOK_socket_sendmsg, sock, name, (__u32)msg->msg_namelen, SG_NET_CONNECT);
+}
+
+#endif

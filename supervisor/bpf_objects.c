@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The only writer of the LSM programs' rules. What a place is to the kernel, the kernel is made to tell: the supervisor
+ * sends itself the descriptors, and the program on file_receive notes each one's inode as it arrives.
+ */
+#include "supervisor/bpf_priv.h"
+#include "supervisor/places.h"
+#include "bpf/sg_lsm.skel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BATCH 200 /* descriptors in one message; the kernel's bound is 253 */
+
+union control {
+	char buf[CMSG_SPACE(sizeof(int) * BATCH)];
+	struct cmsghdr align;
+};
+
+static int batch_send(int sock, const int *fds, size_t n)
+{
+	union control c = {};
+	char byte = 0;
+	struct iovec iov = {.iov_base = &byte, .iov_len = 1};
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = c.buf, .msg_controllen = CMSG_SPACE(sizeof(int) * n)};
+	struct cmsghdr *h = CMSG_FIRSTHDR(&msg);
+
+	h->cmsg_level = SOL_SOCKET;
+	h->cmsg_type = SCM_RIGHTS;
+	h->cmsg_len = CMSG_LEN(sizeof(int) * n);
+	memcpy(CMSG_DATA(h), fds, sizeof(int) * n);
+	return sendmsg(sock, &msg, MSG_NOSIGNAL) == 1 ? 0 : -errno;
+}
+
+/* How many arrived; they are closed again. */
+static int batch_receive(int sock)
+{
+	union control c = {};
+	char byte;
+	struct iovec iov = {.iov_base = &byte, .iov_len = 1};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = c.buf, .msg_controllen = sizeof(c.buf)};
+	struct cmsghdr *h;
+	size_t n = 0, i;
+
+	if (recvmsg(sock, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != 1)
+		return -errno;
+	h = CMSG_FIRSTHDR(&msg);
+	if (!h || h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+		return 0;
+	n = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	for (i = 0; i < n; i++) {
+		int fd;
+
+		memcpy(&fd, CMSG_DATA(h) + i * sizeof(int), sizeof(fd));
+		close(fd);
+	}
+	return (int)n;
+}
+
+/* Returns how many descriptors came through; what the program noted of each stands in the skeleton's bss. */
+static int pass(struct sg_bpf *b, const int *fds, size_t n, uint32_t refuse, struct sg_err *err)
+{
+	struct sg_lsm_bpf_skel *s = b->lsm->skel;
+	int sock[2], rc;
+
+	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, sock))
+		return sg_err_set(err, errno, "cannot create a socket pair: %s", strerror(errno));
+	s->bss->sg_n_learned = 0;
+	s->bss->sg_learner_refuse = refuse;
+	__atomic_store_n(&s->bss->sg_learner, s->bss->sg_caller, __ATOMIC_RELEASE);
+	rc = batch_send(sock[0], fds, n);
+	if (!rc)
+		rc = batch_receive(sock[1]);
+	__atomic_store_n(&s->bss->sg_learner, 0, __ATOMIC_RELEASE);
+	s->bss->sg_learner_refuse = 0;
+	close(sock[0]);
+	close(sock[1]);
+	return rc < 0 ? sg_err_set(err, -rc, "cannot pass descriptors to ourselves: %s", strerror(-rc)) : rc;
+}
+
+int sg_bpf_objects_prove(struct sg_bpf *b, struct sg_err *err)
+{
+	int fd = open("/", O_PATH | O_CLOEXEC), rc;
+
+	if (fd < 0)
+		return sg_err_set(err, errno, "cannot open the root directory: %s", strerror(errno));
+	rc = pass(b, &fd, 1, 0, err);
+	if (rc >= 0 && (rc != 1 || b->lsm->skel->bss->sg_n_learned != 1))
+		rc = sg_err_set(
+			err, ENOTSUP,
+			"LSM programs load and attach here, but the kernel does not call them: bpf is not in its "
+			"list of active LSMs");
+	if (rc >= 0)
+		rc = pass(b, &fd, 1, 1, err);
+	if (rc > 0)
+		rc = sg_err_set(err, ENOTSUP, "LSM programs are called here, but their refusal does not count");
+	close(fd);
+	return rc < 0 ? rc : 0;
+}
+
+/* What the kernel has behind each descriptor. */
+static int learn(struct sg_bpf *b, const int *fds, size_t n, struct sg_learned *out, struct sg_err *err)
+{
+	const struct sg_lsm_bpf_skel *s = b->lsm->skel;
+
+	while (n) {
+		size_t now = n < BATCH ? n : BATCH;
+		int rc = pass(b, fds, now, 0, err);
+
+		if (rc < 0)
+			return rc;
+		if ((size_t)rc != now || s->bss->sg_n_learned != now)
+			return sg_err_set(err, EIO, "the kernel told of %u of %zu descriptors", s->bss->sg_n_learned,
+					  now);
+		memcpy(out, s->bss->sg_learned, now * sizeof(*out));
+		out += now;
+		fds += now;
+		n -= now;
+	}
+	return 0;
+}
+
+static void set_forget(struct sg_bpf *b, struct sg_lsm_set *set)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		struct sg_tree_key key = {.set = set->set, .inode = set->inodes[i]};
+
+		bpf_map__delete_elem(b->lsm->skel->maps.sg_trees, &key, sizeof(key), 0);
+	}
+	free(set->inodes);
+	memset(set, 0, sizeof(*set));
+}
+
+void sg_bpf_objects_drop(struct sg_bpf *b, uint32_t index)
+{
+	set_forget(b, &b->lsm->sets[index]);
+	memset(&b->lsm->rules[index], 0, sizeof(b->lsm->rules[index]));
+}
+
+/* Two places that are one object to the kernel (hard links, bind mounts): what one denies stays denied. */
+static void rights_merge(struct sg_tree_rights *into, const struct sg_tree_rights *more)
+{
+	if (more->deny & ~into->deny)
+		into->origin = more->origin;
+	into->deny |= more->deny;
+	into->allow = (into->allow | more->allow) & ~into->deny;
+}
+
+static int trees_write(struct sg_bpf *b, struct sg_lsm_set *set, struct sg_lsm *rules, const struct sg_places *p,
+		       const struct sg_learned *learned, struct sg_err *err)
+{
+	const struct bpf_map *map = b->lsm->skel->maps.sg_trees;
+
+	for (size_t i = 0; i < p->n; i++) {
+		struct sg_tree_key key = {.set = set->set, .inode = learned[i].inode};
+		struct sg_tree_rights rights = p->list[i].rights, have;
+		uint32_t bit = sg_filter_bit(learned[i].inode - learned[i].sb);
+
+		if (bpf_map__lookup_elem(map, &key, sizeof(key), &have, sizeof(have), 0) == 0)
+			rights_merge(&rights, &have);
+		else
+			set->inodes[set->n++] = key.inode;
+		rules->filter[bit / 64] |= 1ULL << (bit % 64);
+		if (bpf_map__update_elem(map, &key, sizeof(key), &rights, sizeof(rights), BPF_ANY))
+			return sg_err_set(err, errno, "cannot hand the tree %s to the kernel: %s", p->list[i].path,
+					  strerror(errno));
+	}
+	return 0;
+}
+
+int sg_bpf_set_objects(struct sg_bpf *b, uint32_t index, const struct sg_objects *o, const struct sg_places *p,
+		       struct sg_err *err)
+{
+	struct sg_lsm_set set = {};
+	struct sg_learned *learned = NULL;
+	struct sg_lsm rules = {}, *live;
+	int *fds = NULL, rc;
+
+	if (!b->lsm)
+		return sg_err_set(err, EINVAL, "the LSM programs are not loaded");
+	if (o->size != sizeof(*o) || o->version != SG_OBJECTS_VERSION || o->n_net > SG_NET_MAX)
+		return sg_err_set(err, EINVAL, "compiled object rules of another version (size %u, version %u)",
+				  o->size, o->version);
+	if (index >= b->max_sandboxes || !b->used[index])
+		return sg_err_set(err, ENOENT, "no sandbox has the number %u", index);
+	set.set = ++b->lsm->next_set;
+	set.inodes = calloc(p->n + 1, sizeof(*set.inodes));
+	learned = calloc(p->n + 1, sizeof(*learned));
+	fds = calloc(p->n + 1, sizeof(*fds));
+	if (!set.inodes || !learned || !fds) {
+		rc = sg_err_set(err, ENOMEM, "out of memory");
+		goto out;
+	}
+	for (size_t i = 0; i < p->n; i++)
+		fds[i] = p->list[i].fd;
+	rules.objects = *o;
+	rules.set = set.set;
+	rules.self = p->self;
+	rules.level = b->level[index];
+	for (uint32_t i = 0; i < SG_N_RIGHTS; i++)
+		if (o->cls[i].mode != SG_MODE_ALLOW)
+			rules.confined |= 1U << i;
+	rc = learn(b, fds, p->n, learned, err);
+	if (!rc)
+		rc = trees_write(b, &set, &rules, p, learned, err);
+	if (!rc) {
+		live = &b->lsm->rules[index];
+		rules.execs = __atomic_load_n(&live->execs, __ATOMIC_RELAXED);
+		rules.starting = __atomic_load_n(&live->starting, __ATOMIC_RELAXED);
+		*live = rules;
+		set_forget(b, &b->lsm->sets[index]);
+		b->lsm->sets[index] = set;
+		set = (struct sg_lsm_set){};
+		__atomic_or_fetch(&b->sandboxes[index].flags, SG_SANDBOX_LSM, __ATOMIC_RELEASE);
+	}
+out:
+	set_forget(b, &set);
+	free(learned);
+	free(fds);
+	return rc;
+}
+
+int sg_bpf_protect(struct sg_bpf *b, uint32_t kind, uint64_t id, struct sg_err *err)
+{
+	struct sg_protected_key key = {.kind = kind, .id = id};
+	uint32_t one = 1;
+
+	if (!b->lsm)
+		return sg_err_set(err, EINVAL, "the LSM programs are not loaded");
+	if (bpf_map__update_elem(b->lsm->skel->maps.sg_protected, &key, sizeof(key), &one, sizeof(one), BPF_ANY))
+		return sg_err_set(err, errno, "cannot protect what is the supervisor's own: %s", strerror(errno));
+	return 0;
+}
+
+int sg_bpf_protect_fd(struct sg_bpf *b, int fd, struct sg_err *err)
+{
+	struct sg_learned learned;
+	int rc;
+
+	if (!b->lsm)
+		return sg_err_set(err, EINVAL, "the LSM programs are not loaded");
+	rc = learn(b, &fd, 1, &learned, err);
+	return rc ? rc : sg_bpf_protect(b, SG_PROTECTED_INODE, learned.inode, err);
+}
