@@ -129,7 +129,7 @@ class Container(unittest.TestCase):
         os.makedirs("/run/sandgate", exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="sandgate-sgd-") as run:
             os.chmod(run, 0o755)
-            daemon = subprocess.Popen([self.sgd, "--socket", run + "/sgd.sock", "--state", run + "/state", "--bpffs", "none",
+            daemon = subprocess.Popen([self.sgd, "--socket", run + "/sgd.sock", "--state", run + "/state", "--bpffs", "none", "--metrics-port", "0",
                                        "--group", "65534", "--log", "none", "--cgroup", f"sandgate-test-{os.getpid()}"],
                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             try:

@@ -237,7 +237,7 @@ def registered(t, daemon):
             "print('up', flush=True)\nwhile True: signal.pause()")
     with tempfile.TemporaryDirectory(prefix="sandgate-sgd-") as run:
         socket = run + "/sgd.sock"
-        sgd = subprocess.Popen([os.path.join(daemon, "sgd"), "--socket", socket, "--state", run + "/state", "--bpffs", "none",
+        sgd = subprocess.Popen([os.path.join(daemon, "sgd"), "--socket", socket, "--state", run + "/state", "--bpffs", "none", "--metrics-port", "0",
                                 "--log", "none", "--cgroup", f"sandgate-test-sgd-{os.getpid()}"], stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT)
         os.mkdir(cgroup)
