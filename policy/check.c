@@ -94,11 +94,19 @@ static int check_cycle(struct sg_parser *p, const struct sg_doc *doc, const stru
 	const struct sg_word *w;
 	const struct walk *b;
 	size_t i;
+	const struct sg_lang *next;
 	int rc;
 
 	for (i = 0; i < *n_done; i++)
 		if (done[i] == lang)
 			return 0;
+	next = lang->then ? sg_doc_find(doc, lang->then) : NULL;
+	if (lang->then && (!next || next == lang))
+		return sg_perr(p, lang->then_pos, "\"then\" must name another language of this file, not \"%.64s\"",
+			       lang->then);
+	if (next && next->then)
+		return sg_perr(p, lang->then_pos, "\"%s\" has a \"then\" of its own: there are two phases at most",
+			       next->name);
 	for (w = lang->parents; w; w = w->next) {
 		const struct sg_lang *parent = NULL;
 		const struct sg_word *other;

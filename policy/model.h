@@ -116,6 +116,8 @@ struct sg_lang {
 	unsigned unlisted_err;
 	struct sg_limits limits;
 	struct sg_lang_objects objects;
+	const char *then; /* the language that follows, NULL: none */
+	struct sg_pos then_pos;
 };
 
 struct sg_doc {

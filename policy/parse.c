@@ -461,8 +461,8 @@ static int finish_items(struct sg_parser *p, struct sg_lang *lang)
 static int parse_language_key(struct sg_parser *p, struct sg_lang *lang, const struct sg_node *key,
 			      const struct sg_node *val)
 {
-	static const char *const keys[] = {"inherit",  "aliases", "allow", "audit", "kill", "errno",
-					   "unlisted", "limits",  "files", "exec",  "net",  "kernel"};
+	static const char *const keys[] = {"inherit", "aliases", "allow", "audit", "kill",   "errno", "unlisted",
+					   "limits",  "files",   "exec",  "net",   "kernel", "then"};
 	struct list_ctx ctx = {lang, SG_LIST_ALLOW, 0};
 	struct sg_suggest s;
 	char hint[80];
@@ -482,6 +482,13 @@ static int parse_language_key(struct sg_parser *p, struct sg_lang *lang, const s
 		return parse_unlisted(p, lang, val);
 	if (!strcmp(key->value, "limits"))
 		return parse_limits(p, lang, val);
+	if (!strcmp(key->value, "then")) {
+		if (val->type != SG_NODE_SCALAR)
+			return sg_wrong_type(p, val, "then", "the name of a language of this file");
+		lang->then = val->value;
+		lang->then_pos = val->pos;
+		return 0;
+	}
 	if (!strcmp(key->value, "files") || !strcmp(key->value, "exec") || !strcmp(key->value, "net") ||
 	    !strcmp(key->value, "kernel"))
 		return sg_parse_objects(p, lang, key, val);

@@ -153,6 +153,7 @@ int sg_launch_register(struct sg_launch *l, uint32_t policy, struct sg_err *err)
 	int rc;
 
 	l->sys_enter = l->attached || sg_launch_wants_sys_enter(l);
+	l->judge.kernel_records = l->sys_enter;
 	if (!o->audit)
 		cfg.flags |= SG_SANDBOX_ENFORCE;
 	if (l->filter)
@@ -294,6 +295,9 @@ int sg_launch_start(struct sg_launch *l, struct sg_plan *plan, struct sg_session
 	int rc;
 
 	sg_launch_init(l, plan, session);
+	if (session->then && !l->filter)
+		sg_launch_degrade(l, "then: %s: no seccomp filter is loaded, so the policy does not tighten",
+				  sg_policy_name(session->then));
 	if (plan->no_daemon[0])
 		sg_launch_degrade(l, "not through sgd: %s", plan->no_daemon);
 	rc = sg_signals_take(&l->signals, err);

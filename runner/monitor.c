@@ -76,20 +76,6 @@ static void read_report(struct sg_watch *w)
 	close_watched(w, &w->l->report);
 }
 
-static void answer_notifications(struct sg_watch *w)
-{
-	struct sg_launch *l = w->l;
-	int rc = sg_judge_notifications(&l->judge, l->listener);
-
-	if (rc == 0)
-		return;
-	if (rc != -ENOTCONN) {
-		sg_session_degrade(l->session, "the seccomp listener failed: %s", strerror(-rc));
-		sg_watch_stop(w);
-	}
-	close_watched(w, &l->listener);
-}
-
 static void consume_events(struct sg_watch *w)
 {
 	struct sg_err err = {0};
@@ -101,6 +87,25 @@ static void consume_events(struct sg_watch *w)
 	if (w->l->bpf && w->l->judge.learnt && sg_learn_refresh(w->l, &err) < 0)
 		sg_session_degrade(w->l->session, "%s", err.message);
 	w->l->judge.learnt = false;
+}
+
+static void answer_notifications(struct sg_watch *w)
+{
+	struct sg_launch *l = w->l;
+	int rc;
+
+	/* What the program did before it asked comes first. */
+	if (l->sys_enter && !l->shared)
+		consume_events(w);
+	rc = sg_judge_notifications(&l->judge, l->listener);
+
+	if (rc == 0)
+		return;
+	if (rc != -ENOTCONN) {
+		sg_session_degrade(l->session, "the seccomp listener failed: %s", strerror(-rc));
+		sg_watch_stop(w);
+	}
+	close_watched(w, &l->listener);
 }
 
 void sg_watch_deadline(struct sg_watch *w)

@@ -3,6 +3,7 @@
 
 #include "runner/access.h"
 #include "runner/learn.h"
+#include "policy/phases.h"
 #include "supervisor/util.h"
 
 #include <errno.h>
@@ -333,6 +334,7 @@ static int resolve_policy(struct sg_plan *plan, struct sg_err *err)
 	const char *language = plan->language;
 	const struct sg_builtin *b;
 	struct sg_doc *doc = NULL;
+	const char *then;
 	int rc;
 
 	if (o->learn_file) {
@@ -359,6 +361,11 @@ static int resolve_policy(struct sg_plan *plan, struct sg_err *err)
 			return rc;
 	}
 	rc = sg_policy_resolve_widened(doc, language, plan->widen, &plan->policy, err);
+	then = rc ? NULL : sg_doc_then(doc, sg_policy_name(plan->policy));
+	if (then)
+		rc = sg_policy_resolve_widened(doc, then, plan->widen, &plan->then, err);
+	if (!rc && then)
+		rc = sg_phases_check(plan->policy, plan->then, err);
 	sg_doc_free(doc);
 	if (rc)
 		return rc;
@@ -368,6 +375,8 @@ static int resolve_policy(struct sg_plan *plan, struct sg_err *err)
 	plan->limits = *sg_policy_limits(plan->policy);
 	plan->objects = *sg_policy_objects(plan->policy);
 	plan->trees = sg_policy_trees(plan->policy, &plan->n_trees);
+	if (plan->then)
+		return sg_phases_compile(plan->policy, plan->then, &plan->filter, err);
 	return sg_filter_compile(plan->policy, &plan->filter, err);
 }
 
@@ -507,6 +516,7 @@ void sg_plan_free(struct sg_plan *plan)
 	if (plan->filter.owned)
 		sg_filter_release(&plan->filter);
 	sg_policy_free(plan->policy);
+	sg_policy_free(plan->then);
 	sg_learn_free(plan->learn);
 	memset(plan, 0, sizeof(*plan));
 }

@@ -48,6 +48,7 @@ struct sg_plan {
 	const char *policy_source;
 	const char *policy_digest;
 	struct sg_learn *learn;   /* NULL: not --learn */
+	struct sg_policy *then;   /* of the second phase, NULL: there is only one */
 	struct sg_policy *policy; /* NULL: a built-in one that is not parsed unless needed */
 	struct sg_filter filter;
 	struct sg_limits limits;

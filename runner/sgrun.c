@@ -43,7 +43,13 @@ static int through_daemon(struct sg_plan *plan, struct sg_stream *stream, int *s
 {
 	const struct sg_options *o = plan->options;
 	SG_CLOSE int fd = -1;
-	int rc = sg_remote_connect(o, &fd, plan->no_daemon, err);
+	int rc = 1;
+
+	/* A policy of two phases is kept by sgrun itself. */
+	if (plan->then && o->daemon && strcmp(o->daemon, "auto") != 0)
+		snprintf(plan->no_daemon, sizeof(plan->no_daemon), "its policy has a second phase (then)");
+	if (!plan->then)
+		rc = sg_remote_connect(o, &fd, plan->no_daemon, err);
 
 	if (rc == 0)
 		rc = sg_remote_run(fd, plan, stream, status, plan->no_daemon, err);
@@ -82,7 +88,8 @@ static int run(const struct sg_options *o)
 	session.widen = plan.widen;
 	session.widened = plan.widened;
 	session.policy = plan.policy;
-	plan.policy = NULL;
+	session.then = plan.then;
+	plan.policy = plan.then = NULL;
 	if (sg_launch_start(&launch, &plan, &session, &err) < 0) {
 		status = SG_EXIT_FAILED;
 		goto failed;

@@ -130,6 +130,8 @@ char *sg_human_line(const json_t *record)
 		call_line(f, record);
 	else if (!strcmp(type, "limit"))
 		fprintf(f, "limit reached: %s = %lld", str(record, "limit"), num(record, "value"));
+	else if (!strcmp(type, "phase"))
+		fprintf(f, "start is over: policy %s holds as well", str(record, "policy"));
 	else if (!strcmp(type, "lost"))
 		fprintf(f, "%lld records lost: %s", num(record, "count"), str(record, "what"));
 	else if (!strcmp(type, "exit"))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "supervisor/judge.h"
 
+#include "policy/phases.h"
 #include "policy/seccomp.h"
 #include "supervisor/learn_path.h"
 #include "supervisor/notify.h"
@@ -41,6 +42,7 @@ static bool record_waiting(struct sg_judge *j, int listener, const struct seccom
 		.origin = d->origin,
 		.forbidden = forbidden,
 		.prevented = prevented,
+		.policy = j->ruling,
 	};
 	struct sg_proc_info info;
 
@@ -101,6 +103,24 @@ static void answer(struct sg_judge *j, int listener, const struct seccomp_notif 
 		d = sg_policy_decide(p, n->data.arch, (uint32_t)n->data.nr, args, &oracle);
 	else
 		sg_session_degrade(j->session, "the policy could not be read again: %s", err.message);
+	j->ruling = NULL;
+	if (j->session->then && n->data.arch == sg_native_arch() && n->data.nr == SYS_kill &&
+	    args[0] == SG_PHASE_MARK && args[1] == 0) {
+		if (!j->second)
+			sg_session_phase(j->session, (pid_t)n->pid);
+		j->second = true;
+		(void)sg_notify_fail(listener, n->id, 0);
+		return;
+	}
+	if (j->second) {
+		struct sg_decision then =
+			sg_policy_decide(j->session->then, n->data.arch, (uint32_t)n->data.nr, args, &oracle);
+
+		if (sg_phases_stricter(&d, &then)) {
+			d = then;
+			j->ruling = j->session->then;
+		}
+	}
 	if (j->audit && (d.action == SG_ACTION_KILL || d.action == SG_ACTION_ERRNO)) {
 		(void)record_waiting(j, listener, n, &d, SG_ACTION_AUDIT, true, false);
 		(void)sg_notify_continue(listener, n->id);
@@ -113,7 +133,7 @@ static void answer(struct sg_judge *j, int listener, const struct seccomp_notif 
 		if (j->learn)
 			j->learnt |= sg_learner_see(j->learn, &oracle, (pid_t)n->pid, NULL, (uint32_t)n->data.nr, args,
 						    n->data.instruction_pointer);
-		else
+		else if (j->ruling || !j->session->then || !j->kernel_records)
 			(void)record_waiting(j, listener, n, &d, SG_ACTION_AUDIT, false, false);
 		break;
 	case SG_ACTION_ALLOW:

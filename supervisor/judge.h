@@ -19,11 +19,14 @@ struct sg_judge {
 	uint64_t max_tasks;  /* 0: forks are not counted here */
 	uint64_t peak_tasks; /* highest count seen */
 	struct sg_forks forks;
-	struct sg_learn *learn; /* NULL; else what is audited is learnt and not recorded */
-	bool learnt;            /* something new since this was cleared */
-	bool audit;             /* --mode audit: record, let go on */
-	bool kill;              /* set: a violation asks for the end of the sandbox */
-	bool stopping;          /* nothing new may start any more: forks are refused */
+	struct sg_learn *learn;         /* NULL; else what is audited is learnt and not recorded */
+	bool learnt;                    /* something new since this was cleared */
+	const struct sg_policy *ruling; /* whose rule decided the call at hand; NULL: the session's policy */
+	bool kernel_records;            /* a BPF program records what the session's policy audits */
+	bool second;                    /* the second phase has begun: session->then holds, too */
+	bool audit;                     /* --mode audit: record, let go on */
+	bool kill;                      /* set: a violation asks for the end of the sandbox */
+	bool stopping;                  /* nothing new may start any more: forks are refused */
 };
 
 /* Receives and answers every notification that waits. -ENOTCONN: no task is left. */

@@ -87,7 +87,8 @@ void sg_session_close(struct sg_session *s)
 	s->killing = s->reasons = NULL;
 	if (!s->policy_shared)
 		sg_policy_free(s->policy);
-	s->policy = NULL;
+	sg_policy_free(s->then);
+	s->policy = s->then = NULL;
 }
 
 const struct sg_policy *sg_session_policy(struct sg_session *s, struct sg_err *err)
@@ -267,7 +268,7 @@ void sg_session_call(struct sg_session *s, const struct sg_call *c)
 				      c->forbidden ? "warning" : "info", c->time_ns);
 	json_t *args = json_array(), *decoded = json_object();
 	struct sg_err err = {0};
-	const struct sg_policy *p = sg_session_policy(s, &err);
+	const struct sg_policy *p = c->policy ? c->policy : sg_session_policy(s, &err);
 	SG_FREE char *hint = NULL;
 	char name[64];
 
@@ -296,6 +297,17 @@ void sg_session_call(struct sg_session *s, const struct sg_call *c)
 		json_object_set_new(r, "hint", hint ? sg_json_text(hint) : json_null());
 	}
 	sg_session_take(s, r, c->action);
+}
+
+void sg_session_phase(struct sg_session *s, pid_t pid)
+{
+	json_t *r = sg_session_record(s, "phase", "info", sg_clock_ns(CLOCK_REALTIME));
+
+	json_object_set_new(r, "pid", json_integer(pid));
+	json_object_set_new(r, "policy", json_string(sg_policy_name(s->then)));
+	json_object_set_new(r, "digest", json_string(sg_policy_digest(s->then)));
+	emit(s, r, true);
+	json_decref(r);
 }
 
 void sg_session_limit(struct sg_session *s, const char *limit, uint64_t value)

@@ -39,6 +39,7 @@ struct sg_session {
 	size_t argv_bytes;        /* of the start record's argv; 0: 128 KiB */
 	bool policy_shared;       /* policy belongs to somebody else */
 	unsigned widen;           /* SG_WIDEN_*: with which a built-in policy is resolved */
+	struct sg_policy *then;   /* owned; the policy of the second phase, NULL: there is only one */
 	struct sg_policy *policy; /* owned; loaded by sg_session_policy() when first needed for a built-in one */
 	int64_t realtime_offset;  /* CLOCK_REALTIME - CLOCK_BOOTTIME, ns */
 
@@ -64,6 +65,7 @@ struct sg_call {
 	uint32_t origin;
 	bool forbidden; /* the policy forbids it (audit mode records it all the same); false: an `audit` rule */
 	bool prevented;
+	const struct sg_policy *policy; /* whose rule it is; NULL: the session's */
 };
 
 struct sg_start {
@@ -104,6 +106,8 @@ const struct sg_policy *sg_session_policy(struct sg_session *s, struct sg_err *e
 void sg_session_start(struct sg_session *s, const struct sg_start *start);
 /* Writes the record of a call. The first one that killed is kept for the exit record, whatever the stream does. */
 void sg_session_call(struct sg_session *s, const struct sg_call *call);
+/* The program has said that its start is over: from now on `then` holds as well. */
+void sg_session_phase(struct sg_session *s, pid_t pid);
 void sg_session_limit(struct sg_session *s, const char *limit, uint64_t value);
 /* The same, for a limit that was met `times` times and that is told of once. */
 void sg_session_limits(struct sg_session *s, const char *limit, uint64_t value, uint64_t times);
