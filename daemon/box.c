@@ -408,6 +408,10 @@ static void ready(struct sgd_box *b)
 		b->phase = SGD_RUNNING;
 		return;
 	}
+	for (int i = 0; i < b->job->n_fds; i++)
+		close(b->job->fds[i]);
+	b->job->n_fds = 0;
+	sgd_high(&l->listener);
 	b->ready = true;
 	b->phase = SGD_RUNNING;
 	b->deadline = 0;

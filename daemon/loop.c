@@ -1,11 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/loop.h"
 
+#include "runner/child.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #define BATCH 64
+
+void sgd_high(int *fd)
+{
+	int high = *fd >= 0 && *fd < SG_FDS_LOW ? fcntl(*fd, F_DUPFD_CLOEXEC, SG_FDS_LOW) : -1;
+
+	if (high < 0)
+		return;
+	close(*fd);
+	*fd = high;
+}
 
 int sgd_loop_open(struct sgd_loop *l, struct sg_err *err)
 {

@@ -17,6 +17,9 @@ struct sgd_source {
 	void *owner;
 };
 
+/* Moves a descriptor out of the numbers that children look at. Where that cannot be it stays as it is. */
+void sgd_high(int *fd);
+
 struct sgd_loop {
 	int epoll;
 };

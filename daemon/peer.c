@@ -242,5 +242,6 @@ int sgd_peer_inherit(struct sgd_peer *p, int socket, struct sgd_heritage *h, str
 		return sg_err_set(err, ESRCH, "the client process is gone");
 	n = syscall(SYS_sched_getaffinity, p->pid, sizeof(h->cpus), h->cpus);
 	h->cpus_size = n > 0 ? (size_t)n : 0;
+	close(SG_TAKE_FD(p->proc));
 	return same(p, err);
 }

@@ -254,6 +254,7 @@ static int set_up(struct request *r, struct sgd_box *b, struct sg_err *err)
 	rc = sg_cgroup_create_below(&l->cg, &d->parent, b->session.id, err);
 	if (rc)
 		return rc;
+	sgd_high(&l->cg.dirfd);
 	b->session.cgroup_id = l->cg.id;
 	if (sg_launch_wants_sys_enter(l)) {
 		rc = sgd_policy_slot_get(&d->policies, d->bpf, b->policy, err);
@@ -308,6 +309,11 @@ static int start(struct request *r, struct sgd_box *b, const void *packet, size_
 	b->job = calloc(1, sizeof(*b->job));
 	if (!b->job)
 		return sg_err_set(err, ENOMEM, "out of memory");
+	/* Kept until the child has a table of its own. */
+	b->job->n_fds = n_fds;
+	for (int i = 0; i < n_fds; i++)
+		b->job->fds[i] = SG_TAKE_FD(fds[i]);
+	r->given = b->job->fds + 1;
 	take_options(r, b);
 	rc = take_strings(r, b, &policy_name, err);
 	if (!rc)
@@ -322,7 +328,10 @@ static int start(struct request *r, struct sgd_box *b, const void *packet, size_
 		return rc;
 	sigemptyset(&mask);
 	memcpy(&mask, &r->w->mask, sizeof(r->w->mask));
-	return sg_spawn_begin(&b->launch, &b->job->spawn, &b->job->heir, &mask, 0, err);
+	rc = sg_spawn_begin(&b->launch, &b->job->spawn, &b->job->heir, &mask, 0, err);
+	sgd_high(&b->launch.pidfd);
+	sgd_high(&b->launch.proc);
+	return rc;
 }
 
 void sgd_launch(struct sgd_conn *c, const void *packet, size_t size, int *fds, int n_fds)

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
+#include <linux/sched.h>
 #include <linux/securebits.h>
 #include <linux/seccomp.h>
 #include <stdio.h>
@@ -22,6 +23,9 @@
 /* Linux 5.11 and 5.19; Debian 12's headers may be older than the kernel that runs. */
 #ifndef CLOSE_RANGE_CLOEXEC
 #define CLOSE_RANGE_CLOEXEC (1U << 2)
+#endif
+#ifndef CLOSE_RANGE_UNSHARE
+#define CLOSE_RANGE_UNSHARE (1U << 1)
 #endif
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
@@ -349,6 +353,10 @@ _Noreturn void sg_child_run(const struct sg_child *given)
 	char byte;
 	long n;
 
+	/* First of all: from here on what we open and close is ours. */
+	if (c->shares_fds && sys(SYS_close_range, SG_FDS_LOW, ~0U, CLOSE_RANGE_UNSHARE, 0) < 0 &&
+	    sys(SYS_unshare, CLONE_FILES, 0, 0, 0) < 0)
+		leave();
 	c->cwd = -1;
 	c->landlock_fd = c->landlock ? c->landlock->fd : -1;
 	if (c->heir) {

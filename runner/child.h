@@ -58,6 +58,8 @@ void sg_secret_unmap(struct sg_secret *s);
  * daemon's; numbers are the program's.
  */
 #define SG_HEIR_FDS (SG_MAX_PASSED_FDS + 3)
+/* A daemon keeps what it has for long at this number and above: children leave that behind without looking at it. */
+#define SG_FDS_LOW 512
 struct sg_heir {
 	int cwd;               /* directory */
 	int n_fds;             /* descriptor from[i] gets the number to[i]; those of 0 to 2 not named are closed */
@@ -83,6 +85,7 @@ struct sg_child {
 	const struct sg_landlock *landlock; /* NULL: none */
 	int std[3];                         /* what takes the place of its 0, 1 and 2 in the end; -1: nothing */
 	pid_t supervisor;
+	bool shares_fds;            /* our table of descriptors is the parent's until we say that we are ready */
 	bool outlives;              /* not tied to the supervisor's life */
 	const struct sg_heir *heir; /* NULL: everything is inherited from the parent */
 	int cwd;                    /* the child's own: where heir->cwd went */

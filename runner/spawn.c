@@ -49,6 +49,20 @@ static int bind_filter(struct sg_launch *l, const struct sg_secret *secret, stru
 #define SHARE_MEMORY true
 #endif
 
+/* Whether all that the child needs lies below what it leaves behind. */
+static bool fits_low(const struct sg_child *c)
+{
+	const struct sg_heir *h = c->heir;
+	int landlock = c->landlock ? c->landlock->fd : -1;
+
+	if (!h || c->report >= SG_FDS_LOW || c->wait >= SG_FDS_LOW || landlock >= SG_FDS_LOW || h->cwd >= SG_FDS_LOW)
+		return false;
+	for (int i = 0; i < h->n_fds; i++)
+		if (h->from[i] >= SG_FDS_LOW)
+			return false;
+	return true;
+}
+
 static void run_child(void *child)
 {
 	sg_child_run(child);
@@ -82,6 +96,10 @@ static pid_t clone_into(struct sg_launch *l, struct sg_spawn *s, struct sg_err *
 		}
 		/* A daemon does not wait: what an unprivileged client names may lie on a file system that hangs. */
 		args.flags |= CLONE_VM | (l->shared ? 0 : CLONE_VFORK);
+		/* Copying a daemon's thousands of descriptors, to close them again, would cost more than all the rest.
+		 */
+		child->shares_fds = l->shared && fits_low(child);
+		args.flags |= child->shares_fds ? CLONE_FILES : 0;
 		args.stack = (uint64_t)(uintptr_t)s->stack;
 		args.stack_size = STACK_SIZE;
 		pid = sg_clone_call(&args, sizeof(args), run_child, child);
@@ -161,6 +179,7 @@ int sg_spawn_begin(struct sg_launch *l, struct sg_spawn *s, const struct sg_heir
 	int fds[2], rc;
 
 	memset(s, 0, sizeof(*s));
+	s->ends[0] = s->ends[1] = -1;
 	rc = sg_secret_map(&s->secret, l->plan->path, err);
 	if (!rc && l->filter)
 		rc = bind_filter(l, &s->secret, &s->insns, err);
@@ -200,6 +219,11 @@ int sg_spawn_begin(struct sg_launch *l, struct sg_spawn *s, const struct sg_heir
 	l->started_at = (uint64_t)((int64_t)sg_clock_ns(CLOCK_BOOTTIME) + l->session->realtime_offset);
 	l->pid = clone_into(l, s, err);
 	sg_output_started(&l->output);
+	/* It has its own table of descriptors only when it says that it is ready. */
+	if (s->child.shares_fds) {
+		s->ends[0] = SG_TAKE_FD(report);
+		s->ends[1] = SG_TAKE_FD(wait_r);
+	}
 	if (l->pid < 0) {
 		rc = l->pid;
 		l->pid = 0;
@@ -222,10 +246,19 @@ int sg_spawn_begin(struct sg_launch *l, struct sg_spawn *s, const struct sg_heir
 	return rc;
 }
 
+static void close_ends(struct sg_spawn *s)
+{
+	for (int i = 0; i < 2; i++)
+		if (s->ends[i] >= 0)
+			close(SG_TAKE_FD(s->ends[i]));
+}
+
 int sg_spawn_ready(struct sg_launch *l, struct sg_spawn *s, int timeout_ms, struct sg_err *err)
 {
 	int rc = await_ready(l, timeout_ms, err);
 
+	if (!rc)
+		close_ends(s);
 	if (!rc && s->child.listener && l->listener < 0)
 		rc = sg_err_set(err, EPROTO, "the child process sent no seccomp listener");
 	if (l->listener >= 0)
@@ -235,6 +268,7 @@ int sg_spawn_ready(struct sg_launch *l, struct sg_spawn *s, int timeout_ms, stru
 
 void sg_spawn_end(struct sg_spawn *s)
 {
+	close_ends(s);
 	sg_secret_unmap(&s->secret);
 	free(s->insns);
 	s->insns = NULL;

@@ -10,6 +10,7 @@ struct sg_spawn {
 	struct sg_secret secret;
 	struct sock_filter *insns; /* the bound filter, NULL: none */
 	void *stack;               /* of a child that shares our memory */
+	int ends[2];               /* the child's ends of its pipes, while it shares our descriptors; -1 */
 	struct sg_child child;
 };
 
