@@ -36,6 +36,7 @@ struct task_struct {
 	int pid;
 	int tgid;
 	struct task_struct *real_parent;
+	const void *real_cred;
 	struct pid *thread_pid;
 	struct sighand_struct *sighand;
 } SG_CORE;

@@ -91,12 +91,19 @@ SG_LSM(task_fix_setgroups)
 #define SG_CAP_OPT_NOAUDIT 0x2
 
 /* Only a capability that the task has comes here: the kernel's own check is asked first. */
+/*
+ * Not while the kernel acts for the task with somebody else's credentials: overlayfs asks for CAP_SYS_ADMIN with those
+ * of who mounted it.
+ */
 SG_LSM(capable)
 {
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	__u32 cap = (__u32)ctx[2], opts = (__u32)ctx[3];
 	struct sg_at a;
 
 	SG_ENTER(&a, 4);
+	if ((const void *)ctx[0] != BPF_CORE_READ(task, real_cred))
+		return 0;
 	if (sg_mode(&a, SG_CLASS_CAPABILITY) == SG_MODE_ALLOW || (cap < 64 && (a.lsm->objects.caps >> cap & 1)))
 		return 0;
 	if (opts & SG_CAP_OPT_NOAUDIT)

@@ -158,7 +158,7 @@ NET = [
     Attack("net-tcp4", "net", landlock=4),
     Attack("net-tcp6", "net", landlock=4),
     Attack("net-tcp-mapped", "net", landlock=4),
-    effect("net-tcp-fastopen", "net", "Landlock judges connect(2), not a sendto(2) that connects"),
+    effect("net-tcp-fastopen", "net", "Landlock judges connect(2), and before 7.2 not a sendto(2) that connects", landlock=10),
     effect("net-mptcp", "net", "Landlock judges TCP alone", lacks="MPTCP"),
     Attack("net-given-socket", "net", landlock=4, fd="tcp"),
     Attack("net-listen4", "net", landlock=4),

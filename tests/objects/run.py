@@ -85,7 +85,7 @@ class Matrix:
                 fds = ["--fd", str(st.fd)] if st.fd is not None else []
                 line = [self.at("sgrun"), "--tier", self.tier, "--policy", st.path("policy.yaml"), "--lang", a.policy,
                         "--verdicts", verdicts, "--chdir", st.path("cwd"), "--env", "TMPDIR=" + st.path("tmp"),
-                        "--wall-time", "15s", *fds, "--", *line]
+                        "--wall-time", "60s", *fds, "--", *line]
             else:
                 line.append(f"supervisor={st.victim.pid}")
                 if not a.root:
@@ -113,7 +113,7 @@ class Matrix:
         with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd,
                               env={**sgtest.ENV, "TMPDIR": st.path("tmp")}, pass_fds=fds,
                               start_new_session=True) as p:
-            timer = threading.Timer(40, p.kill)
+            timer = threading.Timer(300, p.kill)  # in an emulated guest programs load slowly
             timer.start()
             for text in p.stdout:
                 out += text
