@@ -27,5 +27,7 @@ once: {{inherit: matrix, exec: {{max: 1}}}}
 """
 
 
-def text(base):
-    return TEXT.format(base=base, kernel="\n".join(f"    {k}: kill" for k in KERNEL))
+def text(base, action="kill"):
+    """action: what an attack gets, `kill` or `errno NAME`."""
+    whole = TEXT.format(base=base, kernel="\n".join(f"    {k}: kill" for k in KERNEL))
+    return whole.replace(": kill", ": " + action)

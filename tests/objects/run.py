@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -145,7 +146,77 @@ class Matrix:
             queue += map(int, stage.read(f"/proc/{pid}/task/{pid}/children").split())
         return found
 
-    def judge(self, a, o):
+    def batch(self, attacks, language):
+        """Attacks in one sandbox, which answers with an errno instead of killing: [(attack, outcome)]."""
+        base = tempfile.mkdtemp(prefix="sandgate-objects-", dir="/var/tmp")
+        os.chmod(base, 0o755)
+        near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        far.setblocking(False)
+        tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        first = stage.Stage(attacks[0], self.at("objects"), self.at("library.so"), self.victim(False), "x", base)
+        first.close()
+        fds = {"dir": os.open(base + "/outside", os.O_RDONLY), "cwd": os.open(base + "/cwd", os.O_RDONLY),
+               "target": os.open(base + "/outside/target", os.O_RDONLY), "tcp": tcp.fileno(), "socket": near.fileno()}
+        with open(base + "/policy.yaml", "w") as f:
+            f.write(policy.text(base, "errno EPERM"))
+        verdicts = base + "/verdicts.jsonl"
+        line = [self.at("sgrun"), "--tier", self.tier, "--policy", base + "/policy.yaml", "--lang", language,
+                "--verdicts", verdicts, "--chdir", base + "/cwd", "--env", f"TMPDIR={base}/tmp"]
+        line += [w for fd in fds.values() for w in ("--fd", str(fd))] + ["--", base + "/prog/objects", "serve"]
+        done = []
+        with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/",
+                              env=sgtest.ENV, pass_fds=tuple(fds.values()), start_new_session=True) as p:
+            timer = threading.Timer(1200, p.kill)
+            timer.start()
+            ready = p.stdout.readline()
+            for a in attacks if ready == b"SERVE\n" else []:
+                token = stage.word()
+                st = stage.Stage(a, self.at("objects"), self.at("library.so"), self.victim(False), token, base,
+                                 {**fds, "far end": far})
+                try:
+                    done.append((a, *self.one_of_batch(p, st, a)))
+                finally:
+                    st.close()
+            p.stdin.close()
+            err = p.stderr.read().decode(errors="replace")
+            p.wait()
+            timer.cancel()
+        with open(verdicts, "rb") as f:
+            records, _ = sgtest.read_records(f.read())
+        for fd in ("dir", "cwd", "target"):
+            os.close(fds[fd])
+        for s in (near, far, tcp):
+            s.close()
+        shutil.rmtree(base, ignore_errors=True)
+        if not done:
+            return [(a, Outcome(None, 125, "", err, [])) for a in attacks]
+        return [(a, Outcome(effect, status, out, err, [r for r in records if r.get("tgid") in pids]))
+                for a, effect, status, out, pids in done]
+
+    def one_of_batch(self, p, st, a):
+        words = [a.name, *st.arguments(self.cgroup), f"supervisor={p.pid}"]
+        seen, out, pids, status = None, b"", set(), 31
+        try:
+            p.stdin.write(" ".join(words).encode() + b"\n")
+            p.stdin.flush()
+            for text in p.stdout:
+                out += text
+                if text.startswith(b"PID "):
+                    pids.add(int(text.split()[1]))
+                elif text == b"HOLD\n":
+                    pids |= {q for pid in set(pids) for q in st.family(pid)}
+                    seen = seen or st.look(max(pids) if len(pids) == 1 else min(pids))
+                    p.stdin.write(b"\n")
+                    p.stdin.flush()
+                elif text.startswith(b"END "):
+                    status = int(text.split()[1])
+                    break
+        except (BrokenPipeError, OSError) as e:
+            out += str(e).encode()
+        out = out.decode(errors="replace")
+        return seen or st.effect(out, status), status, out, pids
+
+    def judge(self, a, o, action="kill"):
         """Complaints about a run in the sandbox."""
         bad = []
         if not o.tried():
@@ -156,22 +227,24 @@ class Matrix:
             bad.append(f"it took effect: {o.effect}" if o.effect else
                        f"it did not take effect, which the table says: {o.output.strip()[-120:]!r}")
         if self.tier == "lsm":
-            bad += self.judge_record(a, o)
+            bad += self.judge_record(a, o, action)
         return bad
 
     @staticmethod
-    def judge_record(a, o):
+    def judge_record(a, o, action):
         records = o.of("lsm_violation")
         if not records:
             return [] if a.kernel else [f"no record; exit {o.status}, {o.output.strip()[-160:]!r}"]
         r, bad = records[0], []
         if r.get("class") not in a.classes:
             bad.append(f"class {r.get('class')}, expected {'|'.join(a.classes)}: {json.dumps(r)[:400]}")
-        for key, want in (("action", "kill"), ("prevented", True)):
+        for key, want in (("action", action), ("prevented", True)):
             if r.get(key) != want:
                 bad.append(f"{key} is {r.get(key)!r}")
         if not r.get("hook") or not isinstance(r.get("object", {}), dict):
             bad.append(f"hook {r.get('hook')!r}, object {r.get('object')!r}")
+        if action == "errno":
+            return bad
         if o.status != 159:
             bad.append(f"exit status {o.status}, not 159")
         end = o.of("exit")
@@ -195,6 +268,9 @@ def main():
     parser.add_argument("--victim", help="the hostile suite's victim program")
     parser.add_argument("--tier", choices=["lsm", "bpf", "unprivileged"], required=True)
     parser.add_argument("--only", default="")
+    parser.add_argument("--batch", action="store_true",
+                        help="one sandbox for all attacks under a policy, refused with an errno: where launches are slow")
+    parser.add_argument("--no-control", action="store_true", help="not without a sandbox")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth attack")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--json", metavar="FILE", help="the outcome of each, for table.py")
@@ -206,8 +282,21 @@ def main():
     matrix, lock, rows, failed = Matrix(args), threading.Lock(), {}, []
 
     def one(a, sibling):
+        report(a, sibling, *matrix.test(a, sibling)[1:])
+
+    def many(language, attacks):
+        here = []
+        for a in attacks:
+            control = matrix.once(a, False) if not args.no_control else None
+            if control is None or control.effect:
+                here.append(a)
+            else:
+                report(a, False, None, [] if a.lacks else [f"control: no effect; {control.output[-200:]!r}"])
+        for a, o in matrix.batch(here, language):
+            report(a, False, o, matrix.judge(a, o, "errno"))
+
+    def report(a, sibling, o, bad):
         name = a.name + ("-sibling" if sibling else "")
-        control, o, bad = matrix.test(a, sibling)
         with lock:
             word = "FAIL" if bad else "ok" if o else "n/a"
             record = (o.of("lsm_violation") or [{}])[0] if o else {}
@@ -226,7 +315,15 @@ def main():
         todo = [(a, s) for a, s in todo if args.only in a.name + ("-sibling" if s else "")]
         todo = todo[::args.every]
         with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-            for f in [pool.submit(one, a, s) for a, s in todo]:
+            if args.batch:
+                groups = {}
+                for a, sibling in todo:
+                    if not sibling:
+                        groups.setdefault(a.policy, []).append(a)
+                pending = [pool.submit(many, *group) for group in groups.items()]
+            else:
+                pending = [pool.submit(one, a, s) for a, s in todo]
+            for f in pending:
                 f.result()
     finally:
         matrix.close()
