@@ -106,6 +106,8 @@ SG_LSM(capable)
 		return 0;
 	if (sg_mode(&a, SG_CLASS_CAPABILITY) == SG_MODE_ALLOW || (cap < 64 && (a.lsm->objects.caps >> cap & 1)))
 		return 0;
+	if (sg_acts_for_kernel())
+		return 0; /* of whoever mounted a stacked file system, not of the task */
 	if (opts & SG_CAP_OPT_NOAUDIT)
 		return sg_no(); /* a question whose answer no may be */
 	return sg_refuse_class(&a, SG_CLASS_CAPABILITY, SG_HOOK_capable, cap);
