@@ -326,7 +326,8 @@ static __always_inline int sg_judge_attribute(struct sg_at *a, __u8 hook, struct
 }
 
 #define SG_ATTR_TIMES (1U << 4 | 1U << 5 | 1U << 7 | 1U << 8) /* ATIME, MTIME, and both _SET */
-#define SG_ATTR_OPENS (1U << 3 | 1U << 13 | 1U << 15)         /* SIZE, FILE, OPEN: judged when it was opened */
+#define SG_ATTR_OWNER (1U << 1 | 1U << 2)
+#define SG_ATTR_OPENS (1U << 3 | 1U << 13 | 1U << 15) /* SIZE, FILE, OPEN: judged when it was opened */
 
 SG_LSM(inode_setattr)
 {
@@ -353,6 +354,8 @@ SG_LSM(inode_setattr)
 		attr = (struct iattr *)SG_ARG(ctx, 1);
 	}
 	valid = attr->ia_valid;
+	if (sg_chown_by_setattr && (valid & SG_ATTR_OWNER))
+		return sg_judge_attribute(&a, SG_HOOK_inode_setattr, d);
 	if (!(valid & SG_ATTR_TIMES) || (valid & SG_ATTR_OPENS))
 		return 0; /* mode, owner and size have path hooks */
 	return sg_judge_attribute(&a, SG_HOOK_inode_setattr, d);

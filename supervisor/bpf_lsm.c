@@ -193,10 +193,15 @@ static int configure(struct sg_bpf *b, const struct sg_bpf_opts *o, struct sg_er
 	struct bpf_program *prog;
 	size_t n_missing = 0, i;
 
+	s->rodata->sg_chown_by_setattr = sg_bpf_kernel(0) < 6U << 16;
 	bpf_object__for_each_program(prog, s->obj)
 	{
 		int hook = hook_of(prog);
 
+		if (hook == SG_HOOK_path_chown && s->rodata->sg_chown_by_setattr) {
+			bpf_program__set_autoload(prog, false);
+			continue;
+		}
 		if (hook < 0 || (hooks[hook].btf_id && signature_known(hook, hooks[hook].nargs)))
 			continue;
 		bpf_program__set_autoload(prog, false);

@@ -1,0 +1,75 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Is `sgrun doctor` right on hosts that lack something? run.py --sgrun FILE [--kernel 6.12] [--here]: hosts imitated in the
+kernel lab, one boot each, or this very machine. Each case names what must be said, and what must work all the same."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+
+LAB = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "vm", "run")
+USER = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+
+# name, options of the lab, command in front, tier, {layer: (works, part of its detail)}
+CASES = [
+    ("everything", [], [], "lsm", {"bpf_lsm": (True, "bpf is in"), "btf": (True, "vmlinux"), "cgroup": (True, "pids")}),
+    ("no securityfs", ["--no-securityfs"], [], "lsm", {"bpf_lsm": (True, "securityfs is not mounted")}),
+    ("no bpf in the list", ["--no-bpf-lsm"], [], "bpf", {"bpf_lsm": (False, "bpf is not in"), "bpf": (True, "")}),
+    ("no BTF", ["--no-btf"], [], "unprivileged",
+     {"btf": (False, "cannot be read"), "bpf_lsm": (False, "BTF"), "seccomp_notify": (True, "")}),
+    ("no cgroup2", ["--no-cgroup2"], [], "unprivileged",
+     {"cgroup": (False, "cgroup"), "bpf": (False, ""), "bpf_lsm": (True, ""), "seccomp_notify": (True, "")}),
+    ("no privilege", [], USER, "unprivileged",
+     {"bpf": (False, ""), "bpf_lsm": (False, "not permitted"), "seccomp_notify": (True, "")}),
+]
+# A host that lists bpf and refuses LSM programs all the same, such as the build machine.
+HERE = ("listed but refused", None, [], "bpf", {"bpf_lsm": (False, "refuses to load"), "bpf": (True, "")})
+
+
+def doctor(command):
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=900, check=False)
+    return json.loads(done.stdout)
+
+
+def wrong(found, tier, layers):
+    """What is not as it must be, as sentences."""
+    said = []
+    if found["tier"] != tier:
+        said.append(f"tier {found['tier']}, not {tier}")
+    for name, (works, part) in layers.items():
+        layer = found["layers"][name]
+        if layer["works"] != works:
+            said.append(f"{name}: {layer['state']} ({layer['detail']})")
+        elif part.lower() not in layer["detail"].lower():
+            said.append(f"{name}: {layer['detail']!r} does not say {part!r}")
+        if not works and not layer.get("fix"):
+            said.append(f"{name}: no word on how to get it")
+    return said
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sgrun", required=True)
+    parser.add_argument("--kernel", default="6.12")
+    parser.add_argument("--here", action="store_true", help="this machine, which refuses LSM programs")
+    options = parser.parse_args()
+    passed = failed = 0
+    for name, lab, front, tier, layers in [HERE] if options.here else CASES:
+        command = [*front, options.sgrun, "doctor", "--json"]
+        if lab is not None:
+            command = [LAB, options.kernel, "--timeout", "800", *lab, "--", *command]
+        try:
+            said = wrong(doctor(command), tier, layers)
+        except (OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
+            said = [str(error)]
+        print(f"{'FAILED' if said else 'ok':7} {name}", *[f"\n        {line}" for line in said], flush=True)
+        passed += not said
+        failed += bool(said)
+    print(f"{passed} passed, {failed} failed")
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
