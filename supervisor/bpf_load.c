@@ -169,7 +169,7 @@ static void configure(struct sg_bpf *b, const struct sg_bpf_opts *o)
 	bool enter = o->programs & SG_BPF_SYS_ENTER;
 	uint32_t kernel = sg_bpf_kernel(o->assume_kernel);
 
-	s->rodata->sg_has_ancestor_id = kernel >= KERNEL(5, 12);
+	s->rodata->sg_has_ancestor_id = kernel >= KERNEL(5, 14);
 	s->rodata->sg_has_task_btf = kernel >= KERNEL(5, 11);
 	s->rodata->sg_has_task_pt_regs = kernel >= KERNEL(5, 15);
 	b->kill_by_exit = kernel < KERNEL(5, 16);
