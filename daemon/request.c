@@ -234,7 +234,7 @@ static int set_up(struct request *r, struct sgd_box *b, struct sg_err *err)
 	if (b->options.tier == SG_TIER_LSM || b->options.require == SG_TIER_LSM)
 		return sg_err_set(
 			err, ENOTSUP,
-			"the lsm tier is not to be had here: this version enforces no object rules by BPF LSM");
+			"the lsm tier is not to be had through sgd, which loads no LSM programs: use --daemon off");
 	if (b->options.tier == SG_TIER_UNPRIVILEGED)
 		return sg_err_set(err, EINVAL, "--tier unprivileged is sgrun's own: use --daemon off");
 	b->session.language = b->policy->language;

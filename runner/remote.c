@@ -28,8 +28,9 @@ int sg_remote_connect(const struct sg_options *o, int *fd, char why[200], struct
 
 	*fd = -1;
 	why[0] = '\0';
-	/* The tier that is asked for needs nothing that a daemon has. */
-	if (any && (o->tier == SG_TIER_UNPRIVILEGED || o->solo))
+	/* The tier that is asked for needs nothing that a daemon has; or has what the daemon does not load: LSM
+	 * programs. */
+	if (any && (o->tier == SG_TIER_UNPRIVILEGED || o->tier == SG_TIER_LSM || o->require == SG_TIER_LSM || o->solo))
 		return 1;
 	if (o->daemon && !strcmp(o->daemon, "off"))
 		return 1;
