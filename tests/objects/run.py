@@ -177,7 +177,10 @@ class Matrix:
                     done.append((a, *self.one_of_batch(p, st, a)))
                 finally:
                     st.close()
-            p.stdin.close()
+            try:
+                p.stdin.close()
+            except BrokenPipeError:
+                pass  # the sandbox has ended before its time: what was left to do says so
             err = p.stderr.read().decode(errors="replace")
             p.wait()
             timer.cancel()
