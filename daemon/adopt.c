@@ -141,6 +141,18 @@ static void take_policy(struct sgd *d, struct sgd_box *b, const struct sgd_entry
 	b->policy = NULL;
 }
 
+/* While they were not held a rule's inode may have become another one: the kernel may reuse its address. */
+static void take_places(struct sgd *d, struct sgd_box *b, uint32_t index)
+{
+	struct sgd_entry *e = &d->state.entries[index];
+
+	b->places = sgd_keeper_fetch(d, e);
+	e->places[d->state.column] = b->places;
+	if (b->places < 0)
+		sg_session_degrade(&b->session, "what its rules about files name was not kept open between two "
+						"supervisors: a rule may have come to mean another file");
+}
+
 static struct sgd_box *adopt_one(struct sgd *d, const struct sgd_entry *e, uint32_t index)
 {
 	struct sgd_box *b = sgd_box_new(d);
@@ -163,8 +175,10 @@ static struct sgd_box *adopt_one(struct sgd *d, const struct sgd_entry *e, uint3
 	b->adopted = true;
 	b->phase = SGD_RUNNING;
 	take_policy(d, b, e);
-	l->tier = SG_TIER_BPF;
+	l->tier = (e->flags & SGD_ENTRY_LSM) && index != UINT32_MAX ? SG_TIER_LSM : SG_TIER_BPF;
 	l->bpf = d->bpf;
+	if (l->tier == SG_TIER_LSM)
+		take_places(d, b, index);
 	l->filter = e->flags & SGD_ENTRY_FILTER;
 	l->judge.audit = b->options.audit;
 	l->registered = index != UINT32_MAX;

@@ -60,6 +60,13 @@ static void kill_offender(struct sgd_box *b, const struct sg_event_hdr *rec)
 		(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 }
 
+static bool signal_failed(const struct sg_event_hdr *rec)
+{
+	if (rec->type == SG_EVENT_SYSCALL)
+		return ((const struct sg_event_syscall *)rec)->signal_rc;
+	return rec->type == SG_EVENT_OBJECT && ((const struct sg_event_object *)rec)->signal_rc;
+}
+
 static int on_record(void *ctx, const struct sg_event_hdr *rec, size_t size)
 {
 	struct sgd *d = ctx;
@@ -80,8 +87,7 @@ static int on_record(void *ctx, const struct sg_event_hdr *rec, size_t size)
 	(void)sg_judge_event(&b->launch.judge, rec, size);
 	b->session.seq = 0;
 	if (b->attached) {
-		if (b->launch.judge.kill && rec->type == SG_EVENT_SYSCALL &&
-		    ((const struct sg_event_syscall *)rec)->signal_rc)
+		if (b->launch.judge.kill && signal_failed(rec))
 			kill_offender(b, rec);
 		b->launch.judge.kill = false;
 	} else if (b->launch.judge.kill && !b->launch.judge.stopping) {
@@ -145,7 +151,7 @@ struct sgd_box *sgd_box_new(struct sgd *d)
 		return NULL;
 	}
 	b->d = d;
-	b->slot = b->slot_raw = -1;
+	b->slot = b->slot_raw = b->places = -1;
 	b->session.sink = sink;
 	b->session.sink_ctx = b;
 	b->session.seen = sgd_stats_record;
@@ -249,6 +255,9 @@ static void unregister(struct sgd_box *b)
 	}
 	sg_launch_release(&b->launch);
 	b->launch.registered = false;
+	/* Only now: while a rule names an inode its address must not be another one's. */
+	if (b->places >= 0)
+		close(SG_TAKE_FD(b->places));
 	if (b->slot >= 0)
 		sgd_policy_slot_put(&d->policies, b->policy);
 	if (b->slot_raw >= 0)
@@ -307,8 +316,8 @@ void sgd_box_leave(struct sgd_box *b)
 {
 	sgd_state_put(b);
 	b->d->by_index[b->launch.sandbox] = NULL;
-	b->launch.registered = false; /* its place in the BPF tables and in the state is not given up */
-	b->slot = b->slot_raw = -1;
+	b->launch.registered = false;           /* its place in the BPF tables and in the state is not given up */
+	b->slot = b->slot_raw = b->places = -1; /* open: the keeper has it */
 	b->launch.sys_enter = false;
 }
 

@@ -238,6 +238,13 @@ static void take_signal(struct sgd_conn *c, const struct sg_wire_number *m, size
 	sgd_box_signal(c->box, (int)m->number);
 }
 
+static void tell_tier(struct sgd_conn *c)
+{
+	const struct sgd *d = c->d;
+
+	(void)sgd_send_text(c, SG_WIRE_TIER, d->lsm ? SG_TIER_LSM : SG_TIER_BPF, d->no_lsm, strlen(d->no_lsm), true);
+}
+
 static void take_packet(struct sgd_conn *c, const char *data, size_t size, int *fds, int n_fds)
 {
 	const struct sg_wire_hdr *h = (const struct sg_wire_hdr *)data;
@@ -265,6 +272,8 @@ static void take_packet(struct sgd_conn *c, const char *data, size_t size, int *
 		sgd_launch(c, data, size, fds, n_fds);
 	else if (h->type == SG_WIRE_SIGNAL)
 		take_signal(c, (const struct sg_wire_number *)data, size);
+	else if (h->type == SG_WIRE_ASK && size == sizeof(struct sg_wire_number))
+		tell_tier(c);
 	else if (h->type == SG_WIRE_CANCEL && c->box)
 		sg_watch_cancel(&c->box->watch);
 	else

@@ -20,7 +20,7 @@ struct request {
 	const struct sg_wire_launch *w;
 	const int32_t *numbers;
 	const char *inline_strings;
-	int cwd, *given, strings_fd, policy_fd, landlock_fd;
+	int cwd, *given, strings_fd, policy_fd, landlock_fd, objects_fd, places_fd;
 	bool alone; /* the client may do it by itself */
 };
 
@@ -48,7 +48,7 @@ static int parse(struct request *r, const void *packet, size_t size, int *fds, i
 	if (rest != (w->flags & SG_WIRE_STRINGS_FD ? 0 : w->strings_size))
 		return sg_err_set(err, EPROTO, "the request is not as long as it says");
 	want = 1 + (int)w->n_fds + !!(w->flags & SG_WIRE_STRINGS_FD) + !!(w->flags & SG_WIRE_POLICY_FD) +
-	       !!(w->flags & SG_WIRE_LANDLOCK_FD);
+	       !!(w->flags & SG_WIRE_LANDLOCK_FD) + 2 * !!(w->flags & SG_WIRE_OBJECTS_FD);
 	if (n_fds != want)
 		return sg_err_set(err, EPROTO, "the request carries %d descriptors and says %d", n_fds, want);
 	r->w = w;
@@ -70,7 +70,9 @@ static int parse(struct request *r, const void *packet, size_t size, int *fds, i
 	fds += 1 + w->n_fds;
 	r->strings_fd = w->flags & SG_WIRE_STRINGS_FD ? *fds++ : -1;
 	r->policy_fd = w->flags & SG_WIRE_POLICY_FD ? *fds++ : -1;
-	r->landlock_fd = w->flags & SG_WIRE_LANDLOCK_FD ? *fds : -1;
+	r->landlock_fd = w->flags & SG_WIRE_LANDLOCK_FD ? *fds++ : -1;
+	r->objects_fd = w->flags & SG_WIRE_OBJECTS_FD ? *fds++ : -1;
+	r->places_fd = w->flags & SG_WIRE_OBJECTS_FD ? *fds : -1;
 	return 0;
 }
 
@@ -228,13 +230,12 @@ static int set_up(struct request *r, struct sgd_box *b, struct sg_err *err)
 	uint32_t slot = 0;
 	int rc;
 
-	l->tier = SG_TIER_BPF;
+	l->tier = d->lsm && r->objects_fd >= 0 ? SG_TIER_LSM : SG_TIER_BPF;
 	l->bpf = d->bpf;
 	l->filter = b->options.seccomp && !b->options.audit;
-	if (b->options.tier == SG_TIER_LSM || b->options.require == SG_TIER_LSM)
-		return sg_err_set(
-			err, ENOTSUP,
-			"the lsm tier is not to be had through sgd, which loads no LSM programs: use --daemon off");
+	if (l->tier < SG_TIER_LSM && (b->options.tier == SG_TIER_LSM || b->options.require == SG_TIER_LSM))
+		return sg_err_set(err, ENOTSUP, "the lsm tier is not to be had here: %s; see sgrun doctor",
+				  d->lsm ? "no object rules came with the request" : d->no_lsm);
 	if (b->options.tier == SG_TIER_UNPRIVILEGED)
 		return sg_err_set(err, EINVAL, "--tier unprivileged is sgrun's own: use --daemon off");
 	b->session.language = b->policy->language;
@@ -271,6 +272,10 @@ static int set_up(struct request *r, struct sgd_box *b, struct sg_err *err)
 	if (rc)
 		return rc;
 	d->by_index[l->sandbox] = b;
+	if (l->tier == SG_TIER_LSM)
+		rc = sgd_objects_take(b, r->objects_fd, r->places_fd, err);
+	if (rc)
+		return rc;
 	sgd_state_put(b);
 	return sg_launch_limits(l, (const int[3]){-1, -1, -1}, err);
 }

@@ -139,6 +139,8 @@ static int start(struct sgd *d, struct sg_err *err)
 		rc = sg_cgroup_parent(&d->parent, d->o->cgroup, err);
 	if (!rc)
 		rc = sg_bpf_open(&opts, &d->bpf, err);
+	if (!rc)
+		sgd_lsm_open(d, &opts);
 	if (!rc && d->o->policy)
 		rc = load_policy(d, &changed, err);
 	json_decref(changed);
@@ -149,7 +151,11 @@ static int start(struct sgd *d, struct sg_err *err)
 	if (!rc)
 		rc = sgd_adopt(d, err);
 	if (!rc)
+		rc = sgd_keeper_start(d, err);
+	if (!rc)
 		rc = sg_bpf_attach_set(d->bpf, SG_BPF_KILLS | (d->sys_enter_users ? SG_BPF_SYS_ENTER : 0), err);
+	if (!rc)
+		sgd_lsm_attach(d);
 	if (!rc && !d->sys_enter_users)
 		sg_bpf_detach_set(d->bpf, SG_BPF_SYS_ENTER); /* that of a daemon before */
 	if (!rc)
@@ -251,6 +257,8 @@ static void stop(struct sgd *d)
 		(void)unlink(d->o->socket);
 	sgd_stats_stop(d);
 	sgd_policies_free(&d->policies);
+	if (!stay)
+		sgd_keeper_stop(d);
 	if (d->bpf && !stay)
 		sg_bpf_unpin(d->bpf);
 	sg_bpf_close(d->bpf);

@@ -37,6 +37,8 @@ struct sgd {
 	struct sgd_stats stats;
 	struct sgd_loop loop;
 	struct sg_bpf *bpf;
+	bool lsm;                /* its LSM programs are attached, and act */
+	char no_lsm[512];        /* why not */
 	struct sg_cgroup parent; /* of launched sandboxes */
 	struct sgd_vlog log;
 	struct sgd_policies policies;
@@ -53,7 +55,8 @@ struct sgd {
 	uint64_t serial;
 	uint64_t started; /* when this daemon started: part of the ids */
 	bool stopping;
-	bool failed; /* to start or to go on: leave everything as it is */
+	pid_t keeper; /* 0: none */
+	bool failed;  /* to start or to go on: leave everything as it is */
 	struct {
 		uint64_t launches, failed, attaches, adopted, reloads, reloads_failed, refused, orphans;
 	} count;
@@ -110,6 +113,7 @@ struct sgd_box {
 	unsigned removals;        /* attempts to remove the cgroup */
 	struct sg_stats counted;  /* of the BPF side, as far as they are in the metrics */
 	__u64 dropped_counted;
+	int places;            /* holds what its object rules name; -1: nothing */
 	uint64_t violation_ns; /* when what killed was attempted, CLOCK_REALTIME; 0: nothing did */
 };
 
@@ -144,6 +148,28 @@ void sgd_sys_enter_put(struct sgd *d);
 
 /* size bytes of packet, n_fds descriptors which are taken over. Answers on the connection. */
 void sgd_launch(struct sgd_conn *c, const void *packet, size_t size, int *fds, int n_fds);
+
+/* ---- objects.c: the lsm tier ---- */
+
+/* Loads the LSM programs where they can act; else d->no_lsm says why not. Before sandboxes are taken over. */
+void sgd_lsm_open(struct sgd *d, const struct sg_bpf_opts *opts);
+/* Attaches them, in the place of those of a daemon before. */
+void sgd_lsm_attach(struct sgd *d);
+/*
+ * The object rules of a registered sandbox. rules: struct sg_wire_objects in a sealed memory file, places: the socket.
+ * Every number of it is the client's word, and concerns the client's own program. Errors: -EPROTO, of
+ * sg_bpf_places_receive() and sg_bpf_set_trees().
+ */
+int sgd_objects_take(struct sgd_box *b, int rules, int places, struct sg_err *err);
+
+/* ---- keeper.c: what outlives the daemon and cannot be pinned ---- */
+
+/* Starts the process that keeps places open, in the place of one before. After all are taken over. */
+int sgd_keeper_start(struct sgd *d, struct sg_err *err);
+/* The descriptor that an earlier daemon wrote down in e; -1: it is not there any more. */
+int sgd_keeper_fetch(struct sgd *d, const struct sgd_entry *e);
+/* Nothing is left to be kept. */
+void sgd_keeper_stop(struct sgd *d);
 
 /* ---- attach.c ---- */
 

@@ -17,7 +17,8 @@
 struct head {
 	uint32_t magic, version, entry_size, n;
 	uint64_t born;
-	uint8_t pad[4072];
+	struct sgd_keepers keepers;
+	uint8_t pad[4072 - sizeof(struct sgd_keepers)];
 };
 
 static int make_directory(const char *path, struct sg_err *err)
@@ -68,6 +69,8 @@ int sgd_state_open(struct sgd *d, struct sg_err *err)
 	}
 	s->entries = (struct sgd_entry *)(h + 1);
 	s->born = &h->born;
+	s->keepers = &h->keepers;
+	s->column = !(h->keepers.column & 1);
 	return 0;
 }
 
@@ -102,7 +105,10 @@ void sgd_state_put(struct sgd_box *b)
 	e->flags = (b->attached ? SGD_ENTRY_ATTACHED : 0) | (b->keep ? SGD_ENTRY_KEEP : 0) |
 		   (b->detached ? SGD_ENTRY_DETACHED : 0) | (b->options.audit ? SGD_ENTRY_AUDIT : 0) |
 		   (b->options.stats ? SGD_ENTRY_STATS : 0) | (b->launch.filter ? SGD_ENTRY_FILTER : 0) |
-		   (b->launch.sys_enter ? SGD_ENTRY_SYS_ENTER : 0) | (b->launch.listener >= 0 ? SGD_ENTRY_LISTENER : 0);
+		   (b->launch.sys_enter ? SGD_ENTRY_SYS_ENTER : 0) |
+		   (b->launch.listener >= 0 ? SGD_ENTRY_LISTENER : 0) |
+		   (b->launch.tier == SG_TIER_LSM ? SGD_ENTRY_LSM : 0);
+	e->places[b->d->state.column] = b->places;
 	e->cgroup_id = b->launch.cg.id;
 	e->level = b->launch.cg.level;
 	e->uid = b->uid;

@@ -14,7 +14,7 @@ struct sgd_box;
  * number in the BPF tables. What the programs know (counters, the violation that killed) stays in their own maps, and
  * these are checked against each other. An entry is written in less time than a file takes to be opened.
  */
-#define SGD_STATE_VERSION 1
+#define SGD_STATE_VERSION 2
 
 struct sgd_entry {
 	uint32_t used; /* written last, cleared first */
@@ -25,6 +25,7 @@ struct sgd_entry {
 	uint64_t counts[4];
 	uint32_t level, uid, widen, policy; /* policy: number in the BPF tables */
 	int32_t pid;
+	int32_t places[2]; /* by column: number of the descriptor that holds what its object rules name; -1: nothing */
 	uint32_t pad;
 	struct sg_limits limits;
 	char id[64], language[64], digest[80], container[128], rel[400];
@@ -37,13 +38,24 @@ struct sgd_entry {
 #define SGD_ENTRY_STATS (1U << 4)
 #define SGD_ENTRY_FILTER (1U << 5)
 #define SGD_ENTRY_SYS_ENTER (1U << 6)
+#define SGD_ENTRY_LSM (1U << 8)      /* judged by the LSM programs */
 #define SGD_ENTRY_LISTENER (1U << 7) /* some of its calls wait for the supervisor's answer */
+
+/* Who keeps those descriptors open: the process whose table the numbers in one of two columns are of. */
+struct sgd_keepers {
+	uint32_t column; /* that counts; changed by one store when the other is complete */
+	int32_t pid[2];
+	uint32_t pad;
+	uint64_t start[2];
+};
 
 struct sgd_state {
 	struct sgd_entry *entries; /* of --max-sandboxes; NULL: nothing is written down */
 	unsigned n;
 	int dir;
-	uint64_t *born; /* realtime, ns: when the ring buffer was made that records are numbered by */
+	struct sgd_keepers *keepers;
+	uint32_t column; /* ours */
+	uint64_t *born;  /* realtime, ns: when the ring buffer was made that records are numbered by */
 };
 
 /* Opens or creates the table in dir (made, 0700). One of another version or size is begun anew. */

@@ -101,6 +101,7 @@ static char *text(void *ctx, size_t *len)
 	sg_metrics_set(m, SG_METRIC_LAUNCHED, launched);
 	sg_metrics_set(m, SG_METRIC_ATTACHED, attached);
 	sg_metrics_set(m, SG_METRIC_SYS_ENTER_ATTACHED, d->sys_enter_users > 0);
+	sg_metrics_set(m, SG_METRIC_LSM_ACTIVE, d->lsm);
 	return sg_metrics_text(m, len);
 }
 

@@ -100,8 +100,7 @@ static bool has_file_rules(const struct sg_plan *plan)
 	return denied;
 }
 
-/* What would need a hook that this kernel does not have. */
-static void list_missing_hooks(struct sg_launch *l)
+void sg_launch_missing_hooks(struct sg_launch *l)
 {
 	const struct sg_missing_hook *m;
 
@@ -122,7 +121,7 @@ static int confine_by_lsm(struct sg_launch *l, struct sg_err *err)
 	if (!rc)
 		rc = sg_bpf_set_objects(l->bpf, l->sandbox, &l->plan->objects, &l->places, err);
 	if (!rc)
-		list_missing_hooks(l);
+		sg_launch_missing_hooks(l);
 	return rc;
 }
 

@@ -13,4 +13,7 @@
  */
 int sg_launch_confine(struct sg_launch *l, struct sg_err *err);
 
+/* In the lsm tier: notes in l->not_enforced what would need a hook that this kernel does not have. */
+void sg_launch_missing_hooks(struct sg_launch *l);
+
 #endif

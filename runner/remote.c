@@ -17,8 +17,10 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-#define FLUSH_MS 2000 /* as without a daemon */
+#define PLACES_TRIES 1000 /* in milliseconds: for others of this user to be received */
+#define FLUSH_MS 2000     /* as without a daemon */
 
 int sg_remote_connect(const struct sg_options *o, int *fd, char why[200], struct sg_err *err)
 {
@@ -28,9 +30,8 @@ int sg_remote_connect(const struct sg_options *o, int *fd, char why[200], struct
 
 	*fd = -1;
 	why[0] = '\0';
-	/* The tier that is asked for needs nothing that a daemon has; or has what the daemon does not load: LSM
-	 * programs. */
-	if (any && (o->tier == SG_TIER_UNPRIVILEGED || o->tier == SG_TIER_LSM || o->require == SG_TIER_LSM || o->solo))
+	/* The tier that is asked for needs nothing that a daemon has. */
+	if (any && (o->tier == SG_TIER_UNPRIVILEGED || o->solo))
 		return 1;
 	if (o->daemon && !strcmp(o->daemon, "off"))
 		return 1;
@@ -53,7 +54,7 @@ struct request {
 	size_t n_fds;
 	char *strings;
 	size_t strings_size, strings_cap;
-	int owned[4]; /* descriptors to close */
+	int owned[6]; /* descriptors to close */
 	int n_owned;
 };
 
@@ -168,6 +169,39 @@ static int add_policy(struct request *r, const char *file, struct sg_err *err)
 	return 0;
 }
 
+/* The object rules, and their places, which nobody but us should open. The kernel bounds what is on its way at once. */
+static int add_objects(struct request *r, const struct sg_launch *l, struct sg_err *err)
+{
+	const struct sg_places *p = &l->places;
+	struct sg_wire_objects head = {.objects = l->plan->objects, .self = p->self, .n = (uint32_t)p->n};
+	SG_FREE struct sg_tree_rights *says = calloc(p->n + 1, sizeof(*says));
+	struct iovec iov[] = {{.iov_base = &head, .iov_len = sizeof(head)},
+			      {.iov_base = says, .iov_len = p->n * sizeof(*says)}};
+	int pair[2], rc = 0;
+
+	if (!says)
+		return sg_err_set(err, ENOMEM, "out of memory");
+	if (p->n > SG_BPF_PLACES_MAX)
+		return sg_err_set(err, E2BIG, "the policy's rules name %zu places: sgd takes %d", p->n,
+				  SG_BPF_PLACES_MAX);
+	for (size_t i = 0; i < p->n; i++)
+		says[i] = p->list[i].rights;
+	if (add_owned(r, sg_client_memory("sandgate-objects", iov, p->n ? 2 : 1)) < 0)
+		return sg_err_set(err, ENOMEM, "cannot create a memory file: %s", strerror(errno));
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return sg_err_set(err, errno, "cannot create a socket pair: %s", strerror(errno));
+	(void)add_owned(r, pair[1]);
+	for (int i = 0; i < PLACES_TRIES; i++) {
+		rc = sg_bpf_places_send(pair[0], p);
+		if (rc != -ETOOMANYREFS)
+			break;
+		(void)usleep(1000);
+	}
+	close(pair[0]);
+	r->head.flags |= SG_WIRE_OBJECTS_FD;
+	return rc ? sg_err_set(err, -rc, "cannot send the places of the rules: %s", strerror(-rc)) : 0;
+}
+
 static uint64_t ignored_signals(void)
 {
 	static const int usual[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM,
@@ -219,6 +253,8 @@ static int send_request(int fd, const struct sg_launch *l, uint32_t flags, const
 		h->own_proc = l->landlock.own_proc;
 		r.fds[r.n_fds++] = l->landlock.fd;
 	}
+	if (!rc && l->tier == SG_TIER_LSM)
+		rc = add_objects(&r, l, err);
 	if (!rc && strlen(plan->language) >= sizeof(h->language))
 		rc = sg_err_set(err, EINVAL, "--lang %s: too long for the name of a language", plan->language);
 	if (rc)
@@ -366,6 +402,25 @@ static int loop(struct remote *r, struct sg_err *err)
 	return 0;
 }
 
+/* The best tier that the daemon has. */
+static int ask_tier(struct remote *r, enum sg_tier *tier, struct sg_err *err)
+{
+	const struct sg_wire_text *m = (const struct sg_wire_text *)r->buf;
+	ssize_t n;
+	int rc;
+
+	send_number(r, SG_WIRE_ASK, 0);
+	n = sg_client_receive(r->fd, r->buf, SG_PROTO_PACKET_MAX, 0);
+	if (n <= 0)
+		return sg_err_set(err, n ? (int)-n : EPIPE, "the connection to sgd broke");
+	if ((size_t)n >= sizeof(*m) && m->hdr.magic == SG_PROTO_MAGIC && m->hdr.type == SG_WIRE_TIER) {
+		*tier = m->number;
+		return 0;
+	}
+	rc = take_packet(r, (size_t)n, err);
+	return rc ? rc : sg_err_set(err, EPROTO, "sgd's answer is none; is it of another version?");
+}
+
 int sg_remote_run(int fd, struct sg_plan *plan, struct sg_stream *stream, int *status, char why[200],
 		  struct sg_err *err)
 {
@@ -386,18 +441,29 @@ int sg_remote_run(int fd, struct sg_plan *plan, struct sg_stream *stream, int *s
 	sg_launch_init(&l, plan, &none);
 	l.tier = SG_TIER_BPF;
 	l.filter = o->seccomp && !o->audit;
-	rc = sg_launch_confine(&l, err);
+	r.buf = malloc(SG_PROTO_PACKET_MAX);
+	rc = r.buf ? 0 : sg_err_set(err, ENOMEM, "out of memory");
+	if (!rc && o->tier != SG_TIER_BPF)
+		rc = ask_tier(&r, &l.tier, err);
+	if (!rc && l.tier < SG_TIER_LSM && (o->tier == SG_TIER_LSM || o->require == SG_TIER_LSM) &&
+	    (!o->daemon || !strcmp(o->daemon, "auto"))) {
+		snprintf(why, 200, "it has no lsm tier");
+		rc = 1;
+	}
+	/* In the lsm tier it is the places that are opened here, for the same reason. */
+	if (!rc && l.tier == SG_TIER_LSM)
+		rc = sg_places_open(&l.places, plan->trees, plan->n_trees, &plan->vars, err);
+	else if (!rc)
+		rc = sg_launch_confine(&l, err);
 	if (rc) {
 		sg_launch_release(&l);
+		free(r.buf);
 		return rc;
 	}
 	if (stream->terminal)
 		flags |= SG_WIRE_HUMAN;
 	if (stream->fd < 0)
 		flags |= SG_WIRE_QUIET;
-	r.buf = malloc(SG_PROTO_PACKET_MAX);
-	if (!r.buf)
-		rc = sg_err_set(err, ENOMEM, "out of memory");
 	if (!rc)
 		rc = sg_signals_take(&r.signals, err);
 	if (!rc)

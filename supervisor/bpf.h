@@ -62,6 +62,13 @@ struct sg_bpf_opts {
  */
 int sg_bpf_open(const struct sg_bpf_opts *opts, struct sg_bpf **out, struct sg_err *err);
 /*
+ * The LSM programs for an object that was opened without them, for a supervisor that can do without. opts: as then.
+ * Errors: of sg_bpf_open(); b is as before. sg_bpf_drop_lsm() takes them back, those of a supervisor before us
+ * excepted.
+ */
+int sg_bpf_add_lsm(struct sg_bpf *b, const struct sg_bpf_opts *opts, struct sg_err *err);
+void sg_bpf_drop_lsm(struct sg_bpf *b);
+/*
  * May wait for an RCU grace period (10 ms and more) when the last probe of the same tracepoint, anyone's, went away
  * just before: that is the kernel's doing.
  */
@@ -116,6 +123,17 @@ int sg_bpf_remove_sandbox(struct sg_bpf *b, uint32_t index, struct sg_err *err);
 struct sg_places;
 int sg_bpf_set_objects(struct sg_bpf *b, uint32_t index, const struct sg_objects *o, const struct sg_places *places,
 		       struct sg_err *err);
+/*
+ * The same where the places are somebody else's, who sends them through a socket (_send: -errno of sendmsg) and needs
+ * no privilege. _receive takes n of them from there without waiting, finds out what each is to the kernel (out), and
+ * keeps them open by another socket (*keep, owned by the caller): to be closed when the sandbox is gone. Errors:
+ * -EPROTO for anything else than n descriptors.
+ */
+#define SG_BPF_PLACES_MAX 1024
+int sg_bpf_places_send(int sock, const struct sg_places *p);
+int sg_bpf_places_receive(struct sg_bpf *b, int sock, size_t n, struct sg_learned *out, int *keep, struct sg_err *err);
+int sg_bpf_set_trees(struct sg_bpf *b, uint32_t index, const struct sg_objects *o, const struct sg_tree_rights *self,
+		     const struct sg_tree_rights *says, const struct sg_learned *at, size_t n, struct sg_err *err);
 /* Hooks that the running kernel lacks, and what is not stopped for it; the last one's hook is NULL. Owned by b. Those
  * without which there is no lsm tier are never among them: sg_bpf_open() refuses. */
 struct sg_missing_hook {

@@ -259,7 +259,8 @@ int sg_bpf_open(const struct sg_bpf_opts *opts, struct sg_bpf **out, struct sg_e
 	configure(b, opts);
 	if (opts->pin) {
 		b->pin = strdup(opts->pin);
-		rc = b->pin ? sg_bpf_pin_maps(b, b->skel->obj, err) : sg_err_set(err, ENOMEM, "out of memory");
+		rc = b->pin ? sg_bpf_pin_maps(b, b->skel->obj, &b->adopted, err)
+			    : sg_err_set(err, ENOMEM, "out of memory");
 		if (rc)
 			goto out;
 	}
@@ -289,6 +290,22 @@ out:
 	}
 	*out = b;
 	return 0;
+}
+
+int sg_bpf_add_lsm(struct sg_bpf *b, const struct sg_bpf_opts *opts, struct sg_err *err)
+{
+	libbpf_print_fn_t old_print = sg_bpf_listen();
+	int rc = sg_bpf_lsm_open(b, opts, err);
+
+	libbpf_set_print(old_print);
+	if (rc)
+		sg_bpf_lsm_close(b);
+	return rc;
+}
+
+void sg_bpf_drop_lsm(struct sg_bpf *b)
+{
+	sg_bpf_lsm_close(b);
 }
 
 /* The programs and whose they are. sys_enter last: whatever it leaves pending, the others are there to finish. */

@@ -13,10 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #define SECTION "lsm/"
-#define TREES_EACH 1024 /* places of one sandbox; the map takes memory only for what is in it */
+#define TREES_EACH 1024      /* places of one sandbox; the map takes memory only for what is in it */
+#define TREES_ALL (1U << 19) /* but 16 bytes for each that there may be */
 
 #define HOOK_NAME(name) #name,
 const char *const sg_hook_names[SG_HOOK_N] = {SG_HOOKS(HOOK_NAME)};
@@ -229,7 +231,9 @@ static int configure(struct sg_bpf *b, const struct sg_bpf_opts *o, struct sg_er
 	s->rodata->sg_only_cgroup = b->only_cgroup;
 	s->rodata->sg_only_level = b->only_level;
 	bpf_map__set_max_entries(s->maps.sg_lsm, b->max_sandboxes);
-	bpf_map__set_max_entries(s->maps.sg_trees, b->max_sandboxes * TREES_EACH);
+	bpf_map__set_max_entries(s->maps.sg_trees,
+				 b->max_sandboxes < TREES_ALL / TREES_EACH ? b->max_sandboxes * TREES_EACH : TREES_ALL);
+	s->rodata->sg_generation = l->generation;
 	for (i = 0; i < sizeof(shared) / sizeof(shared[0]); i++) {
 		if (shared[i].to == s->maps.sg_slots && b->only_cgroup) {
 			bpf_map__set_autocreate(s->maps.sg_slots, false);
@@ -259,6 +263,8 @@ static int load(struct sg_bpf *b, const struct sg_bpf_opts *o, struct sg_err *er
 	rc = configure(b, o, err);
 	if (!rc && btf_fd >= 0)
 		rc = sg_bpf_btf_write(btf_fd, bpf_object__btf(l->skel->obj), o->btf_cache, NULL, err);
+	if (!rc && b->pin)
+		rc = sg_bpf_pin_maps(b, l->skel->obj, &l->adopted, err);
 	if (!rc) {
 		rc = sg_lsm_bpf_skel__load(l->skel);
 		if (rc)
@@ -332,6 +338,10 @@ int sg_bpf_lsm_open(struct sg_bpf *b, const struct sg_bpf_opts *o, struct sg_err
 	l->sets = calloc(b->max_sandboxes, sizeof(*l->sets));
 	if (!l->sets)
 		return sg_err_set(err, ENOMEM, "out of memory");
+	/* Never that of programs which a supervisor before us left, whether it came to an end of its start or not. */
+	while (b->pin && !l->generation)
+		if (getrandom(&l->generation, sizeof(l->generation), 0) < 0)
+			return sg_err_set(err, errno, "no random number: %s", strerror(errno));
 	rc = handler_register(err);
 	if (!rc)
 		rc = load(b, o, err);
@@ -347,7 +357,33 @@ int sg_bpf_lsm_open(struct sg_bpf *b, const struct sg_bpf_opts *o, struct sg_err
 		rc = protect_own(b, b->skel->obj, err);
 	if (!rc)
 		rc = protect_own(b, l->skel->obj, err);
+	if (!rc && l->adopted)
+		sg_bpf_protect_prune(b);
 	return rc;
+}
+
+/*
+ * From theirs to ours without a moment in which no program judges, or two do: ours are attached and pinned, then one
+ * store for each sandbox says whose it is, then theirs go. Whatever point a crash leaves, the one that judges is
+ * pinned.
+ */
+static int take_over(struct sg_bpf *b, struct sg_err *err)
+{
+	struct sg_bpf_lsm *l = b->lsm;
+	int rc = 0;
+
+	for (int i = 0; !rc && i < SG_HOOK_N; i++)
+		if (l->links[i] >= 0)
+			rc = sg_bpf_pin_lsm_link(b, l->links[i], sg_hook_names[i], err);
+	if (rc) {
+		sg_bpf_unpin_lsm_links(b, true);
+		return rc;
+	}
+	for (uint32_t i = 0; i < b->max_sandboxes; i++)
+		if (b->used[i])
+			__atomic_store_n(&l->rules[i].generation, l->generation, __ATOMIC_RELEASE);
+	sg_bpf_unpin_lsm_links(b, false);
+	return 0;
 }
 
 int sg_bpf_lsm_attach(struct sg_bpf *b, struct sg_err *err)
@@ -371,6 +407,8 @@ int sg_bpf_lsm_attach(struct sg_bpf *b, struct sg_err *err)
 	}
 	if (!rc)
 		rc = sg_bpf_objects_prove(b, err);
+	if (!rc && b->pin)
+		rc = take_over(b, err);
 	if (rc)
 		sg_bpf_lsm_detach(b);
 	return rc;

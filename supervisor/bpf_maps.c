@@ -238,7 +238,9 @@ int sg_bpf_adopt(struct sg_bpf *b, struct sg_bpf_known *known, size_t n, struct 
 
 		k->found = k->index < b->max_sandboxes && !b->used[k->index] && k->level > 0 &&
 			   k->level < SG_MAX_LEVELS && k->cgroup_id &&
-			   b->sandboxes[k->index].cgroup_id == k->cgroup_id && slot_find(b, k->cgroup_id);
+			   b->sandboxes[k->index].cgroup_id == k->cgroup_id && slot_find(b, k->cgroup_id) &&
+			   /* rules of another version are as good as none */
+			   !((b->sandboxes[k->index].flags & SG_SANDBOX_LSM) && b->lsm && !b->lsm->adopted);
 		if (!k->found)
 			continue;
 		b->used[k->index] = true;
@@ -259,8 +261,7 @@ int sg_bpf_adopt(struct sg_bpf *b, struct sg_bpf_known *known, size_t n, struct 
 		bpf_map__delete_elem(b->skel->maps.sg_claims, &index, sizeof(index), 0);
 		memset(&b->sandboxes[index], 0, sizeof(b->sandboxes[index]));
 	}
-	(void)err;
-	return 0;
+	return b->lsm ? sg_bpf_objects_adopt(b, err) : 0;
 }
 
 int sg_bpf_remove_sandbox(struct sg_bpf *b, uint32_t index, struct sg_err *err)

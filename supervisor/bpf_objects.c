@@ -14,7 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BATCH 200 /* descriptors in one message; the kernel's bound is 253 */
+#define BATCH 200      /* descriptors in one message; the kernel's bound is 253 */
+#define SCM_OF_PIDFD 4 /* SCM_PIDFD, 6.5 */
 
 union control {
 	char buf[CMSG_SPACE(sizeof(int) * BATCH)];
@@ -37,47 +38,74 @@ static int batch_send(int sock, const int *fds, size_t n)
 	return sendmsg(sock, &msg, MSG_NOSIGNAL) == 1 ? 0 : -errno;
 }
 
-/* How many arrived; they are closed again. */
-static int batch_receive(int sock)
+/*
+ * How many arrived; they are passed on to keep, and closed again. The other end may be anybody's, who may ask the
+ * kernel for more than descriptors in a message: nothing of it may stay behind.
+ */
+static int batch_receive(int sock, int keep)
 {
-	union control c = {};
+	union {
+		char buf[CMSG_SPACE(sizeof(int) * BATCH) + 256];
+		struct cmsghdr align;
+	} c = {};
 	char byte;
 	struct iovec iov = {.iov_base = &byte, .iov_len = 1};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = c.buf, .msg_controllen = sizeof(c.buf)};
-	struct cmsghdr *h;
-	size_t n = 0, i;
+	int fds[sizeof(c.buf) / sizeof(int)], rc;
+	size_t n = 0;
 
+	errno = 0;
 	if (recvmsg(sock, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != 1)
-		return -errno;
-	h = CMSG_FIRSTHDR(&msg);
-	if (!h || h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
-		return 0;
-	n = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-	for (i = 0; i < n; i++) {
+		return errno ? -errno : -EPROTO;
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(&msg); h; h = CMSG_NXTHDR(&msg, h)) {
+		size_t count = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 		int fd;
 
-		memcpy(&fd, CMSG_DATA(h) + i * sizeof(int), sizeof(fd));
-		close(fd);
+		if (h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS) {
+			memcpy(fds + n, CMSG_DATA(h), count * sizeof(int));
+			n += count;
+		} else if (h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_OF_PIDFD && count) {
+			memcpy(&fd, CMSG_DATA(h), sizeof(fd));
+			close(fd);
+		}
 	}
-	return (int)n;
+	/* Cut short is also what a refused one is: of our own that is an answer. */
+	rc = (keep >= 0 && (msg.msg_flags & MSG_CTRUNC)) || n > BATCH ? -EPROTO : (int)n;
+	if (rc > 0 && keep >= 0) {
+		int sent = batch_send(keep, fds, n);
+
+		rc = sent ? sent : rc;
+	}
+	for (size_t i = 0; i < n; i++)
+		close(fds[i]);
+	return rc;
+}
+
+/* Takes one message, and has the program note what comes with it. */
+static int receive_learning(struct sg_bpf *b, int sock, int keep, uint32_t refuse)
+{
+	struct sg_lsm_bpf_skel *s = b->lsm->skel;
+	int rc;
+
+	s->bss->sg_n_learned = 0;
+	s->bss->sg_learner_refuse = refuse;
+	__atomic_store_n(&s->bss->sg_learner, s->bss->sg_caller, __ATOMIC_RELEASE);
+	rc = batch_receive(sock, keep);
+	__atomic_store_n(&s->bss->sg_learner, 0, __ATOMIC_RELEASE);
+	s->bss->sg_learner_refuse = 0;
+	return rc;
 }
 
 /* Returns how many descriptors came through; what the program noted of each stands in the skeleton's bss. */
 static int pass(struct sg_bpf *b, const int *fds, size_t n, uint32_t refuse, struct sg_err *err)
 {
-	struct sg_lsm_bpf_skel *s = b->lsm->skel;
 	int sock[2], rc;
 
 	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, sock))
 		return sg_err_set(err, errno, "cannot create a socket pair: %s", strerror(errno));
-	s->bss->sg_n_learned = 0;
-	s->bss->sg_learner_refuse = refuse;
-	__atomic_store_n(&s->bss->sg_learner, s->bss->sg_caller, __ATOMIC_RELEASE);
 	rc = batch_send(sock[0], fds, n);
 	if (!rc)
-		rc = batch_receive(sock[1]);
-	__atomic_store_n(&s->bss->sg_learner, 0, __ATOMIC_RELEASE);
-	s->bss->sg_learner_refuse = 0;
+		rc = receive_learning(b, sock[1], -1, refuse);
 	close(sock[0]);
 	close(sock[1]);
 	return rc < 0 ? sg_err_set(err, -rc, "cannot pass descriptors to ourselves: %s", strerror(-rc)) : rc;
@@ -125,6 +153,50 @@ static int learn(struct sg_bpf *b, const int *fds, size_t n, struct sg_learned *
 	return 0;
 }
 
+int sg_bpf_places_send(int sock, const struct sg_places *p)
+{
+	int fds[BATCH], rc = 0;
+
+	for (size_t at = 0, n; !rc && at < p->n; at += n) {
+		n = p->n - at < BATCH ? p->n - at : BATCH;
+		for (size_t i = 0; i < n; i++)
+			fds[i] = p->list[at + i].fd;
+		rc = batch_send(sock, fds, n);
+	}
+	return rc;
+}
+
+int sg_bpf_places_receive(struct sg_bpf *b, int sock, size_t n, struct sg_learned *out, int *keep, struct sg_err *err)
+{
+	const struct sg_lsm_bpf_skel *s = b->lsm->skel;
+	int pair[2], rc = 0;
+	size_t have = 0;
+
+	/* What was sent and not received is open, and takes no place in our table of descriptors. */
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair))
+		return sg_err_set(err, errno, "cannot create a socket pair: %s", strerror(errno));
+	while (!rc && have < n) {
+		int got = receive_learning(b, sock, pair[0], 0);
+
+		if (got <= 0)
+			rc = sg_err_set(err, got ? -got : EPROTO, "cannot receive the places of the rules: %s",
+					got ? strerror(-got) : "a message without descriptors");
+		else if ((size_t)got > n - have || s->bss->sg_n_learned != (uint32_t)got)
+			rc = sg_err_set(err, EPROTO, "%d descriptors came where %zu were missing, and %u were learned",
+					got, n - have, s->bss->sg_n_learned);
+		if (rc)
+			break;
+		memcpy(out + have, s->bss->sg_learned, (size_t)got * sizeof(*out));
+		have += (size_t)got;
+	}
+	close(pair[0]);
+	if (rc)
+		close(pair[1]);
+	else
+		*keep = pair[1];
+	return rc;
+}
+
 static void set_forget(struct sg_bpf *b, struct sg_lsm_set *set)
 {
 	for (size_t i = 0; i < set->n; i++) {
@@ -151,14 +223,15 @@ static void rights_merge(struct sg_tree_rights *into, const struct sg_tree_right
 	into->allow = (into->allow | more->allow) & ~into->deny;
 }
 
-static int trees_write(struct sg_bpf *b, struct sg_lsm_set *set, struct sg_lsm *rules, const struct sg_places *p,
-		       const struct sg_learned *learned, struct sg_err *err)
+static int trees_write(struct sg_bpf *b, struct sg_lsm_set *set, struct sg_lsm *rules,
+		       const struct sg_tree_rights *says, const struct sg_learned *learned, size_t n,
+		       struct sg_err *err)
 {
 	const struct bpf_map *map = b->lsm->skel->maps.sg_trees;
 
-	for (size_t i = 0; i < p->n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		struct sg_tree_key key = {.set = set->set, .inode = learned[i].inode};
-		struct sg_tree_rights rights = p->list[i].rights, have;
+		struct sg_tree_rights rights = says[i], have;
 		uint32_t bit = sg_filter_bit(learned[i].inode - learned[i].sb);
 
 		if (bpf_map__lookup_elem(map, &key, sizeof(key), &have, sizeof(have), 0) == 0)
@@ -167,19 +240,17 @@ static int trees_write(struct sg_bpf *b, struct sg_lsm_set *set, struct sg_lsm *
 			set->inodes[set->n++] = key.inode;
 		rules->filter[bit / 64] |= 1ULL << (bit % 64);
 		if (bpf_map__update_elem(map, &key, sizeof(key), &rights, sizeof(rights), BPF_ANY))
-			return sg_err_set(err, errno, "cannot hand the tree %s to the kernel: %s", p->list[i].path,
-					  strerror(errno));
+			return sg_err_set(err, errno, "cannot hand a tree to the kernel: %s", strerror(errno));
 	}
 	return 0;
 }
 
-int sg_bpf_set_objects(struct sg_bpf *b, uint32_t index, const struct sg_objects *o, const struct sg_places *p,
-		       struct sg_err *err)
+int sg_bpf_set_trees(struct sg_bpf *b, uint32_t index, const struct sg_objects *o, const struct sg_tree_rights *self,
+		     const struct sg_tree_rights *says, const struct sg_learned *at, size_t n, struct sg_err *err)
 {
 	struct sg_lsm_set set = {};
-	struct sg_learned *learned = NULL;
 	struct sg_lsm rules = {}, *live;
-	int *fds = NULL, rc;
+	int rc;
 
 	if (!b->lsm)
 		return sg_err_set(err, EINVAL, "the LSM programs are not loaded");
@@ -189,25 +260,18 @@ int sg_bpf_set_objects(struct sg_bpf *b, uint32_t index, const struct sg_objects
 	if (index >= b->max_sandboxes || !b->used[index])
 		return sg_err_set(err, ENOENT, "no sandbox has the number %u", index);
 	set.set = ++b->lsm->next_set;
-	set.inodes = calloc(p->n + 1, sizeof(*set.inodes));
-	learned = calloc(p->n + 1, sizeof(*learned));
-	fds = calloc(p->n + 1, sizeof(*fds));
-	if (!set.inodes || !learned || !fds) {
-		rc = sg_err_set(err, ENOMEM, "out of memory");
-		goto out;
-	}
-	for (size_t i = 0; i < p->n; i++)
-		fds[i] = p->list[i].fd;
+	set.inodes = calloc(n + 1, sizeof(*set.inodes));
+	if (!set.inodes)
+		return sg_err_set(err, ENOMEM, "out of memory");
 	rules.objects = *o;
 	rules.set = set.set;
-	rules.self = p->self;
+	rules.self = *self;
 	rules.level = b->level[index];
+	rules.generation = b->lsm->generation;
 	for (uint32_t i = 0; i < SG_N_RIGHTS; i++)
 		if (o->cls[i].mode != SG_MODE_ALLOW)
 			rules.confined |= 1U << i;
-	rc = learn(b, fds, p->n, learned, err);
-	if (!rc)
-		rc = trees_write(b, &set, &rules, p, learned, err);
+	rc = trees_write(b, &set, &rules, says, at, n, err);
 	if (!rc) {
 		live = &b->lsm->rules[index];
 		rules.execs = __atomic_load_n(&live->execs, __ATOMIC_RELAXED);
@@ -218,9 +282,32 @@ int sg_bpf_set_objects(struct sg_bpf *b, uint32_t index, const struct sg_objects
 		set = (struct sg_lsm_set){};
 		__atomic_or_fetch(&b->sandboxes[index].flags, SG_SANDBOX_LSM, __ATOMIC_RELEASE);
 	}
-out:
 	set_forget(b, &set);
+	return rc;
+}
+
+int sg_bpf_set_objects(struct sg_bpf *b, uint32_t index, const struct sg_objects *o, const struct sg_places *p,
+		       struct sg_err *err)
+{
+	struct sg_learned *learned = calloc(p->n + 1, sizeof(*learned));
+	struct sg_tree_rights *says = calloc(p->n + 1, sizeof(*says));
+	int *fds = calloc(p->n + 1, sizeof(*fds)), rc;
+
+	if (!b->lsm) {
+		rc = sg_err_set(err, EINVAL, "the LSM programs are not loaded");
+	} else if (!learned || !says || !fds) {
+		rc = sg_err_set(err, ENOMEM, "out of memory");
+	} else {
+		for (size_t i = 0; i < p->n; i++) {
+			fds[i] = p->list[i].fd;
+			says[i] = p->list[i].rights;
+		}
+		rc = learn(b, fds, p->n, learned, err);
+		if (!rc)
+			rc = sg_bpf_set_trees(b, index, o, &p->self, says, learned, p->n, err);
+	}
 	free(learned);
+	free(says);
 	free(fds);
 	return rc;
 }
@@ -228,11 +315,12 @@ out:
 int sg_bpf_protect(struct sg_bpf *b, uint32_t kind, uint64_t id, struct sg_err *err)
 {
 	struct sg_protected_key key = {.kind = kind, .id = id};
-	uint32_t one = 1;
+	uint32_t whose;
 
 	if (!b->lsm)
 		return sg_err_set(err, EINVAL, "the LSM programs are not loaded");
-	if (bpf_map__update_elem(b->lsm->skel->maps.sg_protected, &key, sizeof(key), &one, sizeof(one), BPF_ANY))
+	whose = b->lsm->generation;
+	if (bpf_map__update_elem(b->lsm->skel->maps.sg_protected, &key, sizeof(key), &whose, sizeof(whose), BPF_ANY))
 		return sg_err_set(err, errno, "cannot protect what is the supervisor's own: %s", strerror(errno));
 	return 0;
 }
@@ -246,4 +334,72 @@ int sg_bpf_protect_fd(struct sg_bpf *b, int fd, struct sg_err *err)
 		return sg_err_set(err, EINVAL, "the LSM programs are not loaded");
 	rc = learn(b, &fd, 1, &learned, err);
 	return rc ? rc : sg_bpf_protect(b, SG_PROTECTED_INODE, learned.inode, err);
+}
+
+void sg_bpf_protect_prune(struct sg_bpf *b)
+{
+	const struct bpf_map *map = b->lsm->skel->maps.sg_protected;
+	struct sg_protected_key key, next, *prev = NULL;
+	bool remove = false;
+	uint32_t whose;
+
+	while (bpf_map__get_next_key(map, prev, &next, sizeof(next)) == 0) {
+		if (remove)
+			bpf_map__delete_elem(map, &key, sizeof(key), 0);
+		key = next;
+		prev = &key;
+		remove = bpf_map__lookup_elem(map, &key, sizeof(key), &whose, sizeof(whose), 0) == 0 &&
+			 whose != b->lsm->generation;
+	}
+	if (remove)
+		bpf_map__delete_elem(map, &key, sizeof(key), 0);
+}
+
+static struct sg_lsm_set *set_find(struct sg_bpf *b, uint32_t number)
+{
+	for (uint32_t i = 0; i < b->max_sandboxes; i++)
+		if (b->lsm->sets[i].set == number)
+			return &b->lsm->sets[i];
+	return NULL;
+}
+
+int sg_bpf_objects_adopt(struct sg_bpf *b, struct sg_err *err)
+{
+	const struct bpf_map *map = b->lsm->skel->maps.sg_trees;
+	struct sg_tree_key key, next, *prev = NULL;
+	bool remove = false;
+	int rc = 0;
+
+	for (uint32_t i = 0; i < b->max_sandboxes; i++) {
+		if (b->lsm->rules[i].set > b->lsm->next_set)
+			b->lsm->next_set = b->lsm->rules[i].set;
+		if (b->used[i])
+			b->lsm->sets[i].set = b->lsm->rules[i].set;
+		else
+			memset(&b->lsm->rules[i], 0, sizeof(b->lsm->rules[i]));
+	}
+	while (!rc && bpf_map__get_next_key(map, prev, &next, sizeof(next)) == 0) {
+		struct sg_lsm_set *set = next.set ? set_find(b, next.set) : NULL;
+		uint64_t *more;
+
+		if (remove)
+			bpf_map__delete_elem(map, &key, sizeof(key), 0);
+		key = next;
+		prev = &key;
+		remove = !set;
+		if (key.set > b->lsm->next_set)
+			b->lsm->next_set = key.set; /* of a sandbox that never came to be */
+		if (!set)
+			continue;
+		more = realloc(set->inodes, (set->n + 1) * sizeof(*set->inodes));
+		if (!more) {
+			rc = sg_err_set(err, ENOMEM, "out of memory");
+			break;
+		}
+		set->inodes = more;
+		set->inodes[set->n++] = key.inode;
+	}
+	if (remove)
+		bpf_map__delete_elem(map, &key, sizeof(key), 0);
+	return rc;
 }

@@ -5,6 +5,7 @@
  * is attached, so there is no moment without one.
  */
 #include "supervisor/bpf_priv.h"
+#include "bpf/sg.skel.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -63,7 +64,14 @@ static bool fits(const char *path, const struct bpf_map *map)
 	return same;
 }
 
-int sg_bpf_pin_maps(struct sg_bpf *b, struct bpf_object *obj, struct sg_err *err)
+/* Maps that several objects share are pinned with the first of them. */
+static bool is_ours(const struct sg_bpf *b, const struct bpf_object *obj, const struct bpf_map *map)
+{
+	return map_outlives(map) && bpf_map__autocreate(map) &&
+	       (obj == b->skel->obj || !bpf_object__find_map_by_name(b->skel->obj, bpf_map__name(map)));
+}
+
+int sg_bpf_pin_maps(struct sg_bpf *b, struct bpf_object *obj, bool *adopted, struct sg_err *err)
 {
 	struct bpf_map *map;
 	char path[4096];
@@ -77,7 +85,7 @@ int sg_bpf_pin_maps(struct sg_bpf *b, struct bpf_object *obj, struct sg_err *err
 		return rc;
 	bpf_object__for_each_map(map, obj)
 	{
-		if (!map_outlives(map) || !bpf_map__autocreate(map))
+		if (!is_ours(b, obj, map))
 			continue;
 		rc = map_path(b, map, path, sizeof(path));
 		if (rc)
@@ -88,13 +96,13 @@ int sg_bpf_pin_maps(struct sg_bpf *b, struct bpf_object *obj, struct sg_err *err
 		if (rc)
 			return sg_err_set(err, -rc, "cannot pin a map: %s", strerror(-rc));
 	}
-	b->adopted = found && !stale;
+	*adopted = found && !stale;
 	if (!stale)
 		return 0;
 	/* The old programs hold their maps as long as they are attached; only the names are needed. */
 	bpf_object__for_each_map(map, obj)
 	{
-		if (map_outlives(map) && map_path(b, map, path, sizeof(path)) == 0)
+		if (is_ours(b, obj, map) && map_path(b, map, path, sizeof(path)) == 0)
 			(void)unlink(path);
 	}
 	return 0;
@@ -124,6 +132,33 @@ void sg_bpf_unpin_link(struct sg_bpf *b, const char *name)
 
 	if (b->pin && snprintf(path, sizeof(path), "%s/link_%s", b->pin, name) < (int)sizeof(path))
 		(void)unlink(path);
+}
+
+int sg_bpf_pin_lsm_link(struct sg_bpf *b, int link, const char *hook, struct sg_err *err)
+{
+	char path[4096];
+
+	if (!b->pin)
+		return 0;
+	if (snprintf(path, sizeof(path), "%s/link_lsm_%08x_%s", b->pin, b->lsm->generation, hook) >= (int)sizeof(path))
+		return sg_err_set(err, ENAMETOOLONG, "%s: too long for the directory of the BPF links", b->pin);
+	if (bpf_obj_pin(link, path) < 0)
+		return sg_err_set(err, errno, "cannot pin the link of the LSM hook %s: %s", hook, strerror(errno));
+	return 0;
+}
+
+void sg_bpf_unpin_lsm_links(struct sg_bpf *b, bool own)
+{
+	DIR *d = b->pin ? opendir(b->pin) : NULL;
+	struct dirent *e;
+	char mine[32];
+
+	snprintf(mine, sizeof(mine), "link_lsm_%08x_", b->lsm->generation);
+	while (d && (e = readdir(d)))
+		if (!strncmp(e->d_name, "link_lsm_", 9) && !strncmp(e->d_name, mine, strlen(mine)) == own)
+			(void)unlinkat(dirfd(d), e->d_name, 0);
+	if (d)
+		closedir(d);
 }
 
 bool sg_bpf_adopted(const struct sg_bpf *b)

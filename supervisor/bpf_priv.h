@@ -33,6 +33,8 @@ struct sg_bpf_lsm {
 	size_t rules_size;
 	struct sg_lsm_set *sets; /* by sandbox number */
 	uint32_t next_set;
+	uint32_t generation; /* of our programs, where others may be attached beside them */
+	bool adopted;        /* the rules were there */
 };
 
 /* A hook of the running kernel: the function that a program is attached to. */
@@ -78,10 +80,13 @@ int sg_bpf_event_check(const void *rec, size_t size, uint32_t max_sandboxes);
 
 /* bpf_pin.c */
 /* Before load: maps that are pinned and fit are used, others are made and pinned. */
-int sg_bpf_pin_maps(struct sg_bpf *b, struct bpf_object *obj, struct sg_err *err);
+int sg_bpf_pin_maps(struct sg_bpf *b, struct bpf_object *obj, bool *adopted, struct sg_err *err);
 /* After attach: the link outlives us, in the place of an older one. name: of its program. */
 int sg_bpf_pin_link(struct sg_bpf *b, struct bpf_link *link, const char *name, struct sg_err *err);
 void sg_bpf_unpin_link(struct sg_bpf *b, const char *name);
+/* The same for LSM links, which keep no other's place: all of a generation's are pinned, then the others removed. */
+int sg_bpf_pin_lsm_link(struct sg_bpf *b, int link, const char *hook, struct sg_err *err);
+void sg_bpf_unpin_lsm_links(struct sg_bpf *b, bool own);
 
 /* bpf_load.c: libbpf's words are kept from here on, for an error that says them; returns the print function before. */
 libbpf_print_fn_t sg_bpf_listen(void);
@@ -100,6 +105,10 @@ extern const char *const sg_hook_names[SG_HOOK_N];
 
 /* bpf_objects.c: forgets the rules of a sandbox. */
 void sg_bpf_objects_drop(struct sg_bpf *b, uint32_t index);
+/* Finds out which trees belong to the sandboxes that were taken over, and removes all others. */
+int sg_bpf_objects_adopt(struct sg_bpf *b, struct sg_err *err);
+/* Drops what another supervisor protected. */
+void sg_bpf_protect_prune(struct sg_bpf *b);
 /* Proves that the programs are asked and their answer counts, by refusing a descriptor to ourselves. */
 int sg_bpf_objects_prove(struct sg_bpf *b, struct sg_err *err);
 

@@ -25,11 +25,13 @@ enum sg_wire_type {
 	SG_WIRE_LAUNCH = 1, /* struct sg_wire_launch, with descriptors */
 	SG_WIRE_SIGNAL = 2, /* struct sg_wire_number: a signal for the program */
 	SG_WIRE_CANCEL = 3, /* struct sg_wire_number: end it, who waits for it is gone */
+	SG_WIRE_ASK = 8,    /* struct sg_wire_number, number 0: what the best tier is. Answered by SG_WIRE_TIER */
 	/* from the daemon: struct sg_wire_text */
 	SG_WIRE_STARTED = 4, /* the sandbox's id; only where SG_WIRE_DETACH was asked for, and last */
 	SG_WIRE_RECORD = 5,  /* one line of the verdict stream */
 	SG_WIRE_RESULT = 6,  /* last. number: exit status; text: why the program could not be executed */
 	SG_WIRE_FAILED = 7,  /* last, nothing ran. number: exit status, 0: the client may do it alone; text: why */
+	SG_WIRE_TIER = 9,    /* number: enum sg_tier; text: why it is not the lsm tier */
 };
 
 struct sg_wire_hdr {
@@ -52,14 +54,15 @@ struct sg_wire_hdr {
 #define SG_WIRE_POLICY_FD (1U << 9)       /* a policy file's text is in a sealed memfd */
 #define SG_WIRE_REQUIRE_LIMITS (1U << 10) /* --require-limits */
 #define SG_WIRE_LANDLOCK_FD (1U << 11)    /* a Landlock ruleset for the program */
-#define SG_WIRE_FLAGS ((1U << 12) - 1)
+#define SG_WIRE_OBJECTS_FD (1U << 12)     /* object rules for the lsm tier, and a socket with their places */
+#define SG_WIRE_FLAGS ((1U << 13) - 1)
 
 /*
  * Followed by n_fds numbers (int32_t) and, unless SG_WIRE_STRINGS_FD, strings_size bytes of strings, each terminated:
  * path of the program, name of the policy file ("" without one), n_argv arguments, n_env variables, n_missing and
  * n_degraded sentences for the start record.
- * Descriptors: working directory; one for each number; then the strings, the policy and the ruleset, where flags say
- * so.
+ * Descriptors: working directory; one for each number; then the strings, the policy, the ruleset, the object rules
+ * (struct sg_wire_objects in a sealed memfd) and the socket with their places, where flags say so.
  */
 struct sg_wire_launch {
 	struct sg_wire_hdr hdr;
@@ -78,6 +81,17 @@ struct sg_wire_launch {
 	uint64_t ignored;     /* signals it ignores from the start; bit N - 1 */
 	struct sg_limits limits;
 	char language[64];
+};
+
+/*
+ * The object rules, and what each place's tree says; followed by n times struct sg_tree_rights. The places themselves
+ * come as descriptors through a socket (sg_bpf_places_send()), in the same order.
+ */
+struct sg_wire_objects {
+	struct sg_objects objects;
+	struct sg_tree_rights self;
+	uint32_t n;
+	uint32_t pad;
 };
 
 struct sg_wire_number {

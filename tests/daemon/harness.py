@@ -15,7 +15,7 @@ NOBODY = 65534
 ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": "/"}
 PACKET_MAX = 64 << 10
 MAGIC = 0x31444753
-LAUNCH, SIGNAL, CANCEL, STARTED, RECORD, RESULT, FAILED = range(1, 8)
+LAUNCH, SIGNAL, CANCEL, STARTED, RECORD, RESULT, FAILED, ASK, TIER = range(1, 10)
 
 
 def cgroup_mount():
@@ -62,7 +62,7 @@ class Daemon:
                 [self.sgd, "--socket", self.socket, "--log", self.log if self.keep_log else "none", "--bpffs",
                  os.path.join(self.bpf, "sandgate"), "--state", os.path.join(self.work, "state"), "--cgroup",
                  self.cgroup, *self.options], env=ENV, stdin=subprocess.DEVNULL, stderr=err)
-        assert until(lambda: self.process.poll() is not None or self.answers(), 30), "sgd does not come up"
+        assert until(lambda: self.process.poll() is not None or self.answers(), 200), "sgd does not come up"
         assert self.process.poll() is None, self.errors()
 
     def answers(self):

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The daemon, its control socket and sgctl. Needs root and a cgroup2.
 
-run.py --sgrun FILE [--only TEXT]
+run.py --sgrun FILE [--only TEXT] [--lsm]
 
 FILE lies in the build's runner/; sgd and sgctl are taken from daemon/ beside it. The last line is `N passed, N failed`.
 """
@@ -18,6 +18,7 @@ import harness  # noqa: E402
 import test_abuse  # noqa: E402
 import test_attach  # noqa: E402
 import test_launch  # noqa: E402
+import test_lsm  # noqa: E402
 import test_many  # noqa: E402
 import test_survive  # noqa: E402
 import test_watch  # noqa: E402
@@ -27,12 +28,13 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("--sgrun", required=True)
     p.add_argument("--only", default="")
+    p.add_argument("--lsm", action="store_true", help="the lsm tier, which must be to be had, and nothing else")
     p.add_argument("--verbose", action="store_true")
     a = p.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that nothing is left behind
     build = os.path.dirname(os.path.dirname(os.path.abspath(a.sgrun)))
     passed = failed = 0
-    for module in (test_launch, test_watch, test_abuse, test_attach, test_survive, test_many):
+    for module in (test_lsm,) if a.lsm else (test_launch, test_watch, test_abuse, test_attach, test_survive, test_many):
         tests = [(n, f) for n, f in vars(module).items() if n.startswith("test_") and callable(f)]
         tests = [(n, f) for n, f in tests if a.only in f"{module.__name__}.{n}"]
         if not tests:
