@@ -13,6 +13,7 @@
 #include <time.h>
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#define MEMORY_MIN (16ULL << 20)
 
 struct request {
 	struct sgd *d;
@@ -250,6 +251,11 @@ static int set_up(struct request *r, struct sgd_box *b, struct sg_err *err)
 	if (b->plan.limits.output) {
 		r->alone = true;
 		return sg_err_set(err, ENOTSUP, "an output limit is kept by sgrun itself");
+	}
+	/* The child shares our memory until it executes: were it killed for want of its own, we would be too. */
+	if (b->plan.limits.memory && b->plan.limits.memory < MEMORY_MIN) {
+		r->alone = true;
+		return sg_err_set(err, ENOTSUP, "a memory limit below 16 MiB is kept by sgrun itself");
 	}
 	sg_plan_rlimits(&b->plan, b->job->heir.rlimits);
 	rc = sg_cgroup_create_below(&l->cg, &d->parent, b->session.id, err);

@@ -172,3 +172,10 @@ def test_a_program_in_a_sandbox_cannot_talk_to_it(daemon):
     r = daemon.run("--policy", policy(daemon), "--lang", "open", "--connect", f"unix:{daemon.socket}", "--", PYTHON, "-c", code,
                    daemon.socket)
     assert '"ok":true' not in r.stdout.replace(" ", ""), r
+
+
+def test_a_small_memory_limit_stays_out_of_the_daemon(daemon):
+    """A child shares the daemon's memory until it executes: what kills it for want of memory must not reach the daemon."""
+    r = daemon.run("--lang", "c", "--memory", "8M", "--", "/bin/true")
+    assert r.returncode == 125 and "a memory limit below 16 MiB is kept by sgrun itself" in r.stderr, r
+    assert daemon.run("--lang", "c", "--memory", "64M", "--", "/bin/true").returncode == 0
