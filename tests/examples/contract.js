@@ -7,7 +7,12 @@ const [client, sgrun, name, ...rest] = process.argv.slice(2);
 const { Executor, Sandgate, SandgateError } = require(client);
 const sandgate = new Sandgate({ sgrun, tier: process.env.TIER });
 const SLEEP = ['/usr/bin/python3', '-c', 'import time; print("up", flush=True); time.sleep(600)'];
-const up = (run) => new Promise((resolve) => run.child.stdout.once('data', resolve));
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+// The program's first words and the start record come by different ways: either may be first.
+const up = async (run) => {
+  await new Promise((resolve) => run.child.stdout.once('data', resolve));
+  while (!run.records.length) await pause(5);
+};
 const alive = (pid) => { try { process.kill(pid, 0); return true; } catch { return false; } };
 
 const tests = {

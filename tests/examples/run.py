@@ -301,7 +301,7 @@ def ci(t, sgrun):
             with open(output, encoding="utf-8") as f:
                 return got, f.read()
         build = "echo 'int main(void){return 0;}' > a.c && gcc -o a a.c && ./a && echo built"
-        attack = "echo before; /usr/bin/python3 -c 'import os; os.chroot(\"/tmp\")'; echo after"
+        attack = "echo before; /usr/bin/python3 -c 'import os; os.chroot(\"/tmp\")'; sleep 3; echo after"
         if t.wanted("ci step honest"):
             got, said = step(build, GITHUB_ACTIONS="true")
             t.check("ci step honest", [] if (got.returncode, got.stdout, said) == (0, "built\n", "verdict=ok\nstatus=0\n")
