@@ -199,7 +199,7 @@ void sg_session_object(struct sg_session *s, const struct sg_event_object *e)
 {
 	bool forbidden = e->action != SG_ACTION_AUDIT || e->violation;
 	json_t *r = sg_session_record(s, forbidden ? "lsm_violation" : "audit", forbidden ? "warning" : "info",
-				      (uint64_t)((int64_t)e->hdr.time_ns + s->realtime_offset));
+				      e->hdr.time_ns + (uint64_t)s->realtime_offset);
 	uint32_t arch = e->abi == SG_ABI_COMPAT ? AUDIT_ARCH_COMPAT : sg_native_arch();
 	struct sg_err err = {0};
 	const struct sg_policy *p = sg_session_policy(s, &err);

@@ -2,6 +2,12 @@
 'use strict';
 const fs = require('fs');
 const order = [];
+// Two chains of callbacks, either of which may be done first: told when both are.
+let chains = 2, result;
+const done = () => {
+	if (--chains === 0)
+		console.log(...result, order);
+};
 fs.mkdir('q', (e) => {
 	if (e)
 		throw e;
@@ -16,8 +22,10 @@ fs.mkdir('q', (e) => {
 					for (const n of names)
 						fs.stat(`q/${n}`, (err3, st) => {
 							sum += st.size;
-							if (--todo === 0)
-								console.log(names.length, sum, order);
+							if (--todo === 0) {
+								result = [names.length, sum];
+								done();
+							}
 						});
 				});
 		});
@@ -28,5 +36,8 @@ for (let i = 0; i < 3000; i++)
 	out.write(`line ${i}\n`);
 out.end(() => {
 	let n = 0;
-	fs.createReadStream('big', { highWaterMark: 1000 }).on('data', (c) => { n += c.length; }).on('end', () => order.push(n));
+	fs.createReadStream('big', { highWaterMark: 1000 }).on('data', (c) => { n += c.length; }).on('end', () => {
+		order.push(n);
+		done();
+	});
 });
