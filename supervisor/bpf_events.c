@@ -2,18 +2,12 @@
 /* Takes records out of the ring buffer and checks each before anybody looks inside. */
 #include "supervisor/bpf_priv.h"
 #include "bpf/sg.skel.h"
+#include "supervisor/objects.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-/* What a reader indexes and prints by. */
-static bool object_is_whole(const struct sg_event_object *e)
-{
-	return e->hook < SG_HOOK_N && e->cls < SG_CLASS_N && e->names_len <= sizeof(e->names) &&
-	       (!e->names_len || !e->names[e->names_len - 1]);
-}
 
 int sg_bpf_event_check(const void *rec, size_t size, uint32_t max_sandboxes)
 {
@@ -40,7 +34,7 @@ int sg_bpf_event_check(const void *rec, size_t size, uint32_t max_sandboxes)
 	}
 	if (size != want)
 		return -EPROTO;
-	if (h->type == SG_EVENT_OBJECT && !object_is_whole(rec))
+	if (h->type == SG_EVENT_OBJECT && !sg_object_is_whole(rec))
 		return -EPROTO;
 	if ((h->type == SG_EVENT_EXEC || h->type == SG_EVENT_EXIT) && ((const struct sg_event_proc *)rec)->path[127])
 		return -EPROTO;

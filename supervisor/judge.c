@@ -299,8 +299,12 @@ void sg_judge_first_kill(struct sg_judge *j, const struct sg_sandbox *state)
 {
 	if (!state->killed || j->session->killing)
 		return;
-	if (state->first_kill.hdr.type == SG_EVENT_OBJECT)
-		record_object(j, &state->first_kill_object);
-	else
+	if (state->first_kill.hdr.type == SG_EVENT_OBJECT) {
+		if (sg_object_is_whole(&state->first_kill_object))
+			record_object(j, &state->first_kill_object);
+		else
+			sg_session_degrade(j->session, "the record of the violation that killed is damaged");
+	} else {
 		record_event(j, &state->first_kill);
+	}
 }

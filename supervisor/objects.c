@@ -19,6 +19,12 @@
 static const char *const hooks[SG_HOOK_N] = {SG_HOOKS(HOOK_NAME)};
 #undef HOOK_NAME
 
+bool sg_object_is_whole(const struct sg_event_object *e)
+{
+	return e->hook < SG_HOOK_N && e->cls < SG_CLASS_N && e->names_len <= sizeof(e->names) &&
+	       (!e->names_len || !e->names[e->names_len - 1]);
+}
+
 /* "/a/b" from "b\0a\0". Returns its length. */
 static size_t names_join(const struct sg_event_object *e, char *out, size_t size)
 {

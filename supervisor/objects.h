@@ -12,6 +12,9 @@
  */
 void sg_session_object(struct sg_session *s, const struct sg_event_object *e);
 
+/* Whether everything that is indexed or printed by lies within its bounds. */
+bool sg_object_is_whole(const struct sg_event_object *e);
+
 /* The path of a record's file, as above. Returns out; size at least 2. */
 const char *sg_object_path(const struct sg_event_object *e, char *out, size_t size);
 
