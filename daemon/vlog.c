@@ -38,7 +38,7 @@ int sgd_vlog_open(struct sgd_vlog *l, const char *path, uint64_t max, struct sg_
 
 int sgd_vlog_reopen(struct sgd_vlog *l, struct sg_err *err)
 {
-	uint64_t size;
+	uint64_t size = 0;
 	int fd;
 
 	if (!l->path || !*l->path)
