@@ -110,25 +110,18 @@ static int cgroup_of(int pidfd, int *out, struct sg_err *err)
 	return *out < 0 ? sg_err_set(err, errno, "cannot open the cgroup %s: %s", path, strerror(errno)) : 0;
 }
 
-static bool below(const char *a, const char *b)
-{
-	size_t n = strlen(b);
-
-	return !strncmp(a, b, n) && (a[n] == '/' || !a[n]);
-}
-
 static int check_place(struct sgd *d, const struct sgd_conn *c, const struct sg_cgroup *cg, struct sg_err *err)
 {
 	if (holds(cg->rel, getpid()))
 		return sg_err_set(err, EINVAL, "sgd itself is in the cgroup %s", cg->rel);
 	if (holds(cg->rel, c->peer.pid))
 		return sg_err_set(err, EINVAL, "the client itself is in the cgroup %s", cg->rel);
-	if (below(cg->rel, d->parent.rel) || below(d->parent.rel, cg->rel))
+	if (sg_path_within(cg->rel, d->parent.rel) || sg_path_within(d->parent.rel, cg->rel))
 		return sg_err_set(err, EINVAL, "the cgroup %s is sgd's own", cg->rel);
 	for (const struct sgd_box *b = d->boxes; b; b = b->next) {
 		if (b->phase == SGD_GONE || !b->launch.registered)
 			continue;
-		if (below(cg->rel, b->launch.cg.rel) || below(b->launch.cg.rel, cg->rel))
+		if (sg_path_within(cg->rel, b->launch.cg.rel) || sg_path_within(b->launch.cg.rel, cg->rel))
 			return sg_err_set(err, EEXIST, "the cgroup %s overlaps that of sandbox %s (%s)", cg->rel,
 					  b->session.id, b->launch.cg.rel);
 	}

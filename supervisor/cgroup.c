@@ -17,23 +17,6 @@
 
 #define SANDBOX_PREFIX "sandgate-"
 
-/* mountinfo escapes blank, tab, newline and backslash as \ooo. */
-static void unescape(char *s)
-{
-	char *out = s;
-
-	while (*s) {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' && s[3] >= '0' &&
-		    s[3] <= '7') {
-			*out++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
-			s += 4;
-		} else {
-			*out++ = *s++;
-		}
-	}
-	*out = '\0';
-}
-
 /*
  * The usual places first: the mount table is long, and the kernel prints all of it. Only where the mount's directory is
  * the root of the hierarchy itself (which has the id 1), so that nothing more need be known about it.
@@ -81,8 +64,8 @@ int sg_cgroup_find_mount(char *mount, size_t mount_size, char *root, size_t root
 			continue;
 		snprintf(root, root_size, "%s", field[3]);
 		snprintf(mount, mount_size, "%s", field[4]);
-		unescape(root);
-		unescape(mount);
+		sg_unescape_mount(root);
+		sg_unescape_mount(mount);
 		rc = 0;
 	}
 	fclose(f);

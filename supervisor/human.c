@@ -28,16 +28,17 @@ static void start_line(FILE *f, const json_t *r)
 	json_array_foreach(degraded, i, why) fprintf(f, "%s%s", i ? "; " : "; not in force: ", json_string_value(why));
 }
 
+static const char *done(const char *action)
+{
+	return !strcmp(action, "kill") ? "killed" : !strcmp(action, "errno") ? "refused" : "recorded";
+}
+
 static void call_line(FILE *f, const json_t *r)
 {
 	const json_t *rule = json_object_get(r, "rule"), *decoded = json_object_get(r, "decoded"), *v;
 	const char *action = str(r, "action"), *key, *sep = "";
 
-	fprintf(f, "%s: %s (pid %lld) called %s(",
-		!strcmp(action, "kill")    ? "killed"
-		: !strcmp(action, "errno") ? "refused"
-					   : "recorded",
-		str(r, "comm"), num(r, "tgid"), str(r, "syscall"));
+	fprintf(f, "%s: %s (pid %lld) called %s(", done(action), str(r, "comm"), num(r, "tgid"), str(r, "syscall"));
 	/* jansson's iteration macro takes no const object */
 	json_object_foreach((json_t *)decoded, key, v)
 	{
@@ -63,11 +64,7 @@ static void object_line(FILE *f, const json_t *r)
 	const json_t *rule = json_object_get(r, "rule"), *object = json_object_get(r, "object"), *v;
 	const char *action = str(r, "action"), *key, *sep = "";
 
-	fprintf(f, "%s: %s (pid %lld), %s",
-		!strcmp(action, "kill")    ? "killed"
-		: !strcmp(action, "errno") ? "refused"
-					   : "recorded",
-		str(r, "comm"), num(r, "tgid"), str(r, "class"));
+	fprintf(f, "%s: %s (pid %lld), %s", done(action), str(r, "comm"), num(r, "tgid"), str(r, "class"));
 	if (*str(r, "syscall"))
 		fprintf(f, " by %s", str(r, "syscall"));
 	fprintf(f, ": ");

@@ -48,22 +48,6 @@ static size_t names_join(const struct sg_event_object *e, char *out, size_t size
 	return len < size ? len : size - 1;
 }
 
-/* "\040" and its kind, as mountinfo writes blanks. */
-static void unescape(char *s)
-{
-	char *to = s;
-
-	for (; *s; s++) {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] && s[3]) {
-			*to++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
-			s += 3;
-		} else {
-			*to++ = *s;
-		}
-	}
-	*to = '\0';
-}
-
 /* Where a path of the file system dev can be seen: the mount that shows the longest part of it. false: nowhere. */
 static bool mounted_at(uint64_t dev, const char *inside, char *out, size_t size)
 {
@@ -78,8 +62,8 @@ static bool mounted_at(uint64_t dev, const char *inside, char *out, size_t size)
 
 		if (sscanf(line, "%*u %*u %u:%u %4095s %4095s", &a, &b, root, point) != 4 || a != major || b != minor)
 			continue;
-		unescape(root);
-		unescape(point);
+		sg_unescape_mount(root);
+		sg_unescape_mount(point);
 		n = strcmp(root, "/") ? strlen(root) : 0;
 		if (strncmp(inside, root, n) != 0 || (n && inside[n] && inside[n] != '/') || (found && n >= best))
 			continue;

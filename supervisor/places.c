@@ -220,23 +220,6 @@ static int add_tree(struct build *b, const struct sg_tree *tree, const struct sg
 
 /* ---- what is mounted below ---- */
 
-/* Undoes mountinfo's \ooo in place. */
-static void unescape(char *s)
-{
-	char *to = s;
-
-	for (; *s; s++) {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' && s[3] >= '0' &&
-		    s[3] <= '7') {
-			*to++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
-			s += 3;
-		} else {
-			*to++ = *s;
-		}
-	}
-	*to = '\0';
-}
-
 struct mount {
 	uint64_t id;
 	char *root;  /* what of its file system is mounted: "/" is all of it */
@@ -263,8 +246,8 @@ static bool parse_mount(char *line, struct mount *m)
 	m->type = word ? strtok_r(NULL, " ", &save) : NULL;
 	if (!m->type)
 		return false;
-	unescape(m->root);
-	unescape(m->where);
+	sg_unescape_mount(m->root);
+	sg_unescape_mount(m->where);
 	return true;
 }
 

@@ -43,6 +43,9 @@ uint64_t sg_clock_ns(int clock);
 /* Whether an absolute path is the directory's own or one below it, by its name alone. */
 bool sg_path_within(const char *path, const char *dir);
 
+/* Undoes in place how mount tables write blank, tab, newline and backslash: \ooo (proc_pid_mountinfo(5)). */
+void sg_unescape_mount(char *s);
+
 /* strtoull that takes the whole string, refuses signs and blanks. Returns 0 or -EINVAL / -ERANGE. */
 int sg_parse_u64(const char *text, uint64_t max, uint64_t *out);
 
