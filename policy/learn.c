@@ -186,6 +186,8 @@ bool sg_learn_known(const struct sg_learn *l, uint32_t nr, const uint64_t args[S
 		return true;
 	}
 	sg_learn_shape(name, args, oracle, shape, SG_SHAPE_MAX);
+	if (!l->base && !strcmp(name, SG_LEARN_TIMING_CALL) && !strcmp(shape, SG_LEARN_TIMING_COND))
+		return true;
 	(void)find(l, name, shape, &found);
 	return found;
 }

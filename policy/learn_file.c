@@ -85,8 +85,21 @@ static void put_refused(FILE *out)
 	fprintf(out, "]\n");
 }
 
+static int add_timing_shape(struct sg_learn *l, struct sg_err *err)
+{
+	struct sg_shape *s;
+	int nr, rc;
+
+	if (l->base || sg_syscall_resolve(SG_LEARN_TIMING_CALL, &nr) || nr < 0)
+		return 0;
+	rc = sg_learn_insert(l, (uint32_t)nr, SG_LEARN_TIMING_CALL, SG_LEARN_TIMING_COND, &s, err);
+	return rc ? rc : sg_words_add(&s->notes, "timing", err);
+}
+
 int sg_learn_write(struct sg_learn *l, FILE *out, struct sg_err *err)
 {
+	if (add_timing_shape(l, err))
+		return -err->code;
 	fprintf(out, MAGIC "%llu run%s. What they did is allowed, and nothing else.\n", (unsigned long long)l->n_runs,
 		l->n_runs == 1 ? "" : "s");
 	fprintf(out,

@@ -45,6 +45,9 @@ struct sg_learn {
  * or not; and the end. Sorted.
  */
 #define SG_LEARN_TIMING "brk", "exit", "exit_group", "futex", "munmap", "restart_syscall", "rt_sigreturn", "sched_yield"
+/* libc gives a thread's stack back when the thread ends, and a program that ends meanwhile does not get there. */
+#define SG_LEARN_TIMING_CALL "madvise"
+#define SG_LEARN_TIMING_COND "advice == MADV_DONTNEED"
 /* What these do is said in memory, where no filter can look; every runtime does without. */
 #define SG_LEARN_REFUSED "clone3", "io_uring_setup"
 

@@ -115,6 +115,7 @@ class Case:
         env = {**sgtest.ENV, "HOME": place, "TMPDIR": place}
         if not options:
             got = subprocess.run(line, cwd=place, capture_output=True, check=False, env=env, timeout=60,
+                                 start_new_session=True,  # as inside
                                  input=(self.p.stdin or "").encode())
             return got.returncode, got.stdout, None
         verdicts = self.base + ".verdicts"
