@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policy/denial.h"
+#include "policy/denial_priv.h"
 
 #include "policy/names.h"
 #include "policy/seccomp.h"
@@ -148,32 +148,14 @@ static const struct {
 	{"vmsplice", "splice its memory into a pipe"},
 };
 
-struct text {
-	char buf[2048];
-	size_t n;
-};
-
-static void add(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void add(struct text *t, const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(t->buf + t->n, sizeof(t->buf) - t->n, fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		t->n += (size_t)n < sizeof(t->buf) - t->n ? (size_t)n : sizeof(t->buf) - t->n - 1;
-}
-
-static const char *str(const json_t *o, const char *key)
+const char *sg_record_str(const json_t *o, const char *key)
 {
 	const char *s = json_string_value(json_object_get(o, key));
 
 	return s ? s : "";
 }
 
-static long long num(const json_t *o, const char *key)
+long long sg_record_num(const json_t *o, const char *key)
 {
 	return (long long)json_integer_value(json_object_get(o, key));
 }
@@ -186,14 +168,15 @@ static const char *phrase_of(const char *syscall)
 	return NULL;
 }
 
-static void say_who(struct text *t, const json_t *r)
+static void say_who(struct sg_text *t, const json_t *r)
 {
-	add(t, "%s (pid %lld)", *str(r, "comm") ? str(r, "comm") : "a process", num(r, "pid"));
+	sg_text_add(t, "%s (pid %lld)", *sg_record_str(r, "comm") ? sg_record_str(r, "comm") : "a process",
+		    sg_record_num(r, "pid"));
 }
 
-static void say_call(struct text *t, const json_t *r)
+static void say_call(struct sg_text *t, const json_t *r)
 {
-	const char *syscall = str(r, "syscall"), *abi = str(r, "abi");
+	const char *syscall = sg_record_str(r, "syscall"), *abi = sg_record_str(r, "abi");
 	/* Calls of another numbering do what their name says there, but it is the numbering that is the matter. */
 	const bool foreign = !strcmp(abi, "i386") || !strcmp(abi, "x32") || !strcmp(abi, "arm");
 	const char *phrase = foreign ? NULL : phrase_of(syscall);
@@ -201,95 +184,68 @@ static void say_call(struct text *t, const json_t *r)
 	const char *key, *sep = "";
 
 	if (phrase)
-		add(t, "%s (%s", phrase, syscall);
+		sg_text_add(t, "%s (%s", phrase, syscall);
 	else if (!strncmp(syscall, "syscall_", 8) && !foreign)
-		add(t, "make a system call that has no name (number %lld", num(r, "syscall_nr"));
+		sg_text_add(t, "make a system call that has no name (number %lld", sg_record_num(r, "syscall_nr"));
 	else
-		add(t, "make the system call %s%s%s (number %lld", syscall, foreign ? " in the numbering of " : "",
-		    foreign ? abi : "", num(r, "syscall_nr"));
+		sg_text_add(t, "make the system call %s%s%s (number %lld", syscall,
+			    foreign ? " in the numbering of " : "", foreign ? abi : "", sg_record_num(r, "syscall_nr"));
 	if (json_object_size(decoded))
-		add(t, ": ");
+		sg_text_add(t, ": ");
 	json_object_foreach(decoded, key, value)
 	{
-		add(t, "%s%s %s", sep, key, json_string_value(value) ? json_string_value(value) : "?");
+		sg_text_add(t, "%s%s %s", sep, key, json_string_value(value) ? json_string_value(value) : "?");
 		sep = ", ";
 	}
-	add(t, ")");
+	sg_text_add(t, ")");
 }
 
-static void say_rule(struct text *t, const json_t *r)
+static void say_rule(struct sg_text *t, const json_t *r)
 {
 	const json_t *rule = json_object_get(r, "rule");
-	const char *list = str(rule, "list"), *language = str(r, "language");
+	const char *list = sg_record_str(rule, "list"), *language = sg_record_str(r, "language");
 
 	if (!json_is_object(rule) || !strcmp(list, "unlisted"))
-		add(t, "which the policy \"%s\" does not list", language);
+		sg_text_add(t, "which the policy \"%s\" does not list", language);
 	else if (!strcmp(list, "errno"))
-		add(t, "which the rule \"%s\" (%s:%lld) refuses", str(rule, "text"), str(rule, "file"),
-		    num(rule, "line"));
+		sg_text_add(t, "which the rule \"%s\" (%s:%lld) refuses", sg_record_str(rule, "text"),
+			    sg_record_str(rule, "file"), sg_record_num(rule, "line"));
 	else if (!strcmp(list, "kill") || !strcmp(list, "denied"))
-		add(t, "which the rule \"%s\" (%s:%lld) forbids", str(rule, "text"), str(rule, "file"),
-		    num(rule, "line"));
+		sg_text_add(t, "which the rule \"%s\" (%s:%lld) forbids", sg_record_str(rule, "text"),
+			    sg_record_str(rule, "file"), sg_record_num(rule, "line"));
 	else
-		add(t, "which the rule \"%s\" (%s:%lld) wants recorded", str(rule, "text"), str(rule, "file"),
-		    num(rule, "line"));
+		sg_text_add(t, "which the rule \"%s\" (%s:%lld) wants recorded", sg_record_str(rule, "text"),
+			    sg_record_str(rule, "file"), sg_record_num(rule, "line"));
 }
 
-static void say_outcome(struct text *t, const json_t *r)
+static void say_outcome(struct sg_text *t, const json_t *r)
 {
-	const char *action = str(r, "action");
+	const char *action = sg_record_str(r, "action");
 	const bool prevented = json_is_true(json_object_get(r, "prevented"));
 
 	if (!strcmp(action, "kill"))
-		add(t, prevented ? "it was stopped before it took effect, and the sandbox was killed"
-				 : "the sandbox was killed, but the call may have taken effect");
+		sg_text_add(t, prevented ? "it was stopped before it took effect, and the sandbox was killed"
+					 : "the sandbox was killed, but the call may have taken effect");
 	else if (!strcmp(action, "errno"))
-		add(t, "it was answered with %s and did not take effect",
-		    sg_errno_name((unsigned)json_integer_value(json_object_get(r, "errno"))));
-	else if (!strcmp(str(r, "type"), "audit"))
-		add(t, "it was allowed and recorded");
+		sg_text_add(t, "it was answered with %s and did not take effect",
+			    sg_errno_name((unsigned)json_integer_value(json_object_get(r, "errno"))));
+	else if (!strcmp(sg_record_str(r, "type"), "audit"))
+		sg_text_add(t, "it was allowed and recorded");
 	else
-		add(t, "it was only recorded, and went through");
+		sg_text_add(t, "it was only recorded, and went through");
 }
 
-/* An object rule's record says what the operation was about in fields of its own. */
-static void say_object(struct text *t, const json_t *r)
+static void say_exit(struct sg_text *t, const json_t *r)
 {
-	static const char *const keys[] = {"path", "address", "port", "target", "capability", "operation"};
-	json_t *object = json_object_get(r, "object"), *v;
-	const char *sep = " (", *key;
-
-	add(t, "do what the hook %s guards", *str(r, "hook") ? str(r, "hook") : "of the kernel");
-	if (json_is_string(object)) {
-		add(t, " (%s)", json_string_value(object));
-		return;
-	}
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		key = keys[i];
-		v = json_object_get(json_is_object(object) ? object : r, key);
-		if (json_is_string(v))
-			add(t, "%s%s %s", sep, key, json_string_value(v));
-		else if (json_is_integer(v))
-			add(t, "%s%s %lld", sep, key, (long long)json_integer_value(v));
-		else
-			continue;
-		sep = ", ";
-	}
-	if (strcmp(sep, " ("))
-		add(t, ")");
-}
-
-static void say_exit(struct text *t, const json_t *r)
-{
-	const char *verdict = str(r, "verdict");
+	const char *verdict = sg_record_str(r, "verdict");
 
 	if (!strcmp(verdict, "signal"))
-		add(t,
-		    json_is_true(json_object_get(r, "cancelled")) ? "the sandbox was cancelled"
-								  : "the program was ended by signal %lld",
-		    num(r, "signal"));
+		sg_text_add(t,
+			    json_is_true(json_object_get(r, "cancelled")) ? "the sandbox was cancelled"
+									  : "the program was ended by signal %lld",
+			    sg_record_num(r, "signal"));
 	else if (!strcmp(verdict, "error"))
-		add(t, "nothing ran: %s", str(r, "error"));
+		sg_text_add(t, "nothing ran: %s", sg_record_str(r, "error"));
 }
 
 /* What a program wrote (its name, a path) must not drive a terminal or break the line. */
@@ -305,29 +261,30 @@ static void clean(char *s)
 
 int sg_denial_sentence(const json_t *record, char **out, struct sg_err *err)
 {
-	const char *type = str(record, "type");
-	struct text t = {.n = 0};
+	const char *type = sg_record_str(record, "type");
+	struct sg_text t = {.n = 0};
 
 	if (!json_is_object(record) || !*type)
 		return sg_err_set(err, EINVAL, "this is no record of a verdict stream: it has no \"type\"");
 	if (!strcmp(type, "syscall_violation") || !strcmp(type, "lsm_violation") || !strcmp(type, "audit")) {
 		say_who(&t, record);
-		add(&t, " tried to ");
+		sg_text_add(&t, " tried to ");
 		if (!strcmp(type, "lsm_violation"))
-			say_object(&t, record);
+			sg_denial_object(&t, record);
 		else
 			say_call(&t, record);
-		add(&t, ", ");
+		sg_text_add(&t, ", ");
 		say_rule(&t, record);
-		add(&t, "; ");
+		sg_text_add(&t, "; ");
 		say_outcome(&t, record);
-		add(&t, ".");
+		sg_text_add(&t, ".");
 	} else if (!strcmp(type, "limit")) {
-		add(&t, "the sandbox reached the limit %s of %lld.", str(record, "limit"), num(record, "value"));
+		sg_text_add(&t, "the sandbox reached the limit %s of %lld.", sg_record_str(record, "limit"),
+			    sg_record_num(record, "value"));
 	} else if (!strcmp(type, "exit")) {
 		say_exit(&t, record);
 		if (t.n)
-			add(&t, ".");
+			sg_text_add(&t, ".");
 	}
 	clean(t.buf);
 	*out = t.n ? strdup(t.buf) : NULL;
@@ -337,9 +294,9 @@ int sg_denial_sentence(const json_t *record, char **out, struct sg_err *err)
 int sg_denial_decide(const json_t *record, const struct sg_policy *p, struct sg_decision *out, struct sg_err *err)
 {
 	const json_t *args = json_object_get(record, "args");
-	const char *abi = str(record, "abi");
+	const char *abi = sg_record_str(record, "abi");
 	uint64_t regs[SG_ARGS] = {0};
-	uint32_t arch, nr = (uint32_t)num(record, "syscall_nr");
+	uint32_t arch, nr = (uint32_t)sg_record_num(record, "syscall_nr");
 
 	if (!json_is_integer(json_object_get(record, "syscall_nr")) || json_array_size(args) != SG_ARGS)
 		return sg_err_set(err, EINVAL, "this record names no system call with its arguments");

@@ -4,7 +4,8 @@
 
 #include "policy/model.h"
 
-/* Writing hints: text of bounded length, and the parts that all hints have. Internal to policy/. */
+/* Writing hints (and, in policy/denial.c, sentences): text of bounded length, and the parts that all hints have.
+ * Internal to policy/. */
 struct sg_text {
 	char buf[8192];
 	size_t n;

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What a denied object operation's record says in words. The calls' sentences are compared over the whole hostile
+ * suite. */
+#include "policy/access.h"
+#include "policy/denial.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static char *sentence(const char *fields)
+{
+	struct sg_err err = {0};
+	char *out = NULL;
+	json_t *r = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:b, s:n}", "type", "lsm_violation", "comm", "cat", "pid",
+			      7, "syscall", "openat", "hook", "file_open", "action", "kill", "prevented", 1, "rule");
+	json_t *more = json_loads(fields, 0, NULL);
+
+	assert_non_null(more);
+	assert_int_equal(json_object_update(r, more), 0);
+	json_object_set_new(r, "language", json_string("python"));
+	assert_int_equal(sg_denial_sentence(r, &out, &err), 0);
+	assert_non_null(out);
+	json_decref(more);
+	json_decref(r);
+	return out;
+}
+
+static void expect(const char *fields, const char *wanted)
+{
+	char *got = sentence(fields);
+
+	assert_string_equal(got, wanted);
+	free(got);
+}
+
+#define END                                                                                                            \
+	", which the policy \"python\" does not list; it was stopped before it took effect, and the sandbox was "      \
+	"killed."
+
+static void what_was_tried(void **state)
+{
+	(void)state;
+	expect("{\"class\": \"read\", \"right\": \"read\", \"object\": {\"path\": \"/etc/shadow\", \"dev\": \"8:1\"}}",
+	       "cat (pid 7) tried to read /etc/shadow (by openat, seen by the kernel's hook file_open)" END);
+	expect("{\"class\": \"write\", \"right\": \"read,write\", \"object\": {\"path\": \"/etc/passwd\"}}",
+	       "cat (pid 7) tried to read and write /etc/passwd (by openat, seen by the kernel's hook file_open)" END);
+	expect("{\"class\": \"net\", \"hook\": \"socket_connect\", \"syscall\": \"connect\", \"object\": {\"family\": "
+	       "\"AF_INET\", \"protocol\": \"tcp\", \"operation\": \"connect\", \"address\": \"10.0.0.1\", \"port\": "
+	       "80}}",
+	       "cat (pid 7) tried to reach the address 10.0.0.1:80 by tcp (by connect, seen by the kernel's hook "
+	       "socket_connect)" END);
+	expect("{\"class\": \"net\", \"hook\": \"socket_bind\", \"syscall\": \"bind\", \"object\": {\"family\": "
+	       "\"AF_INET6\", \"protocol\": \"udp\", \"operation\": \"bind\", \"address\": \"::1\", \"port\": 53}}",
+	       "cat (pid 7) tried to take the address [::1]:53 by udp (by bind, seen by the kernel's hook "
+	       "socket_bind)" END);
+	expect("{\"class\": \"signal\", \"hook\": \"task_kill\", \"syscall\": \"kill\", \"object\": {\"signal\": 9, "
+	       "\"target_pid\": 1}}",
+	       "cat (pid 7) tried to send a signal to another process, number 9, pid 1 (by kill, seen by the kernel's "
+	       "hook "
+	       "task_kill)" END);
+	expect("{\"class\": \"capability\", \"hook\": \"capable\", \"syscall\": \"chroot\", \"object\": "
+	       "{\"capability\": "
+	       "\"SYS_CHROOT\"}}",
+	       "cat (pid 7) tried to use the capability SYS_CHROOT (by chroot, seen by the kernel's hook capable)" END);
+}
+
+/* Every class has words of its own. */
+static void every_class(void **state)
+{
+	char fields[128], *said[SG_CLASS_N];
+
+	(void)state;
+	for (unsigned cls = 0; cls < SG_CLASS_N; cls++) {
+		snprintf(fields, sizeof(fields), "{\"class\": \"%s\", \"object\": {%s}}", sg_class_name(cls),
+			 cls <= SG_CLASS_MAP ? "\"path\": \"/x\"" : "");
+		said[cls] = sentence(fields);
+		assert_null(strstr(said[cls], "what an object rule forbids"));
+		for (unsigned other = 0; other < cls; other++)
+			assert_string_not_equal(said[cls], said[other]);
+	}
+	for (unsigned cls = 0; cls < SG_CLASS_N; cls++)
+		free(said[cls]);
+}
+
+/* A file's name is the attacker's. */
+static void nothing_drives_the_terminal(void **state)
+{
+	char *got;
+
+	(void)state;
+	got = sentence("{\"class\": \"read\", \"right\": \"read\", \"object\": {\"path\": \"/tmp/\\u001b[2J\\n\"}}");
+	assert_null(strpbrk(got, "\033\n"));
+	free(got);
+	free(sentence("{\"class\": 7, \"right\": [], \"object\": \"x\", \"hook\": null, \"syscall\": {}}"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(what_was_tried), cmocka_unit_test(every_class),
+					   cmocka_unit_test(nothing_drives_the_terminal)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
