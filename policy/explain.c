@@ -18,6 +18,11 @@ static void explain_text(const struct sg_policy *p, FILE *out)
 	fprintf(out, "unlisted %s", sg_action_text(p->rs.unlisted_action, p->rs.unlisted_err, text, sizeof(text)));
 	if (unlisted)
 		fprintf(out, " (%s:%u:%u)", unlisted->file, unlisted->line, unlisted->column);
+	if (p->then)
+		fprintf(out,
+			"\nthen     %s (%s:%u:%u): once the program says that its start is over, it must allow a call, "
+			"too",
+			p->then, p->source, p->then_pos.line, p->then_pos.column);
 	fprintf(out, "\nlimits  ");
 	for (i = 0; i < SG_N_LIMITS; i++) {
 		uint64_t v = sg_limit_value(&p->limits, i);
@@ -70,6 +75,8 @@ static json_t *explain_json(const struct sg_policy *p)
 	if (unlisted)
 		json_object_set_new(o, "unlisted_at",
 				    json_sprintf("%s:%u:%u", unlisted->file, unlisted->line, unlisted->column));
+	if (p->then)
+		json_object_set_new(o, "then", json_string(p->then));
 	json_object_set_new(o, "limits", limits);
 	json_object_set_new(o, "rules", rules);
 	json_object_set_new(o, "classes", sg_object_classes_json(p));

@@ -179,6 +179,8 @@ struct sg_policy {
 	const char *source;
 	const char *root_file; /* file whose text the language is, "builtin:NAME" or a path */
 	const char *doc_file;  /* file that was resolved against, NULL: none */
+	const char *then;      /* the language that holds as well once the start is over, NULL: none */
+	struct sg_pos then_pos;
 	char digest[72];
 	struct sg_limits limits;
 	struct sg_origin *origins;

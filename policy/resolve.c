@@ -389,7 +389,9 @@ static int resolve_into(struct sg_flat *f, const struct sg_doc *doc, const char 
 	p->name = sg_arena_strndup(&p->arena, lang->name, strlen(lang->name));
 	p->source = sg_arena_strndup(&p->arena, root_doc->name, strlen(root_doc->name));
 	p->root_file = p->source;
-	if (!p->name || !p->source)
+	p->then = lang->then ? sg_arena_strndup(&p->arena, lang->then, strlen(lang->then)) : NULL;
+	p->then_pos = lang->then_pos;
+	if (!p->name || !p->source || (lang->then && !p->then))
 		return no_memory(f);
 	if (doc) {
 		p->doc_file = sg_arena_strndup(&p->arena, doc->name, strlen(doc->name));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runner/verbs.h"
 
+#include "policy/phases.h"
 #include "policy/seccomp.h"
 #include "runner/canary.h"
 #include "runner/doctor.h"
@@ -90,8 +91,10 @@ static int parse(struct args *a, int argc, char **argv)
 	return 0;
 }
 
+typedef int one_policy(const struct args *a, const struct sg_doc *doc, const struct sg_policy *p);
+
 /* Calls fn for the language asked for, or for every one of the file. */
-static int each_policy(const struct args *a, const char *file, int (*fn)(const struct args *, const struct sg_policy *))
+static int each_policy(const struct args *a, const char *file, one_policy *fn)
 {
 	struct sg_err err = {0};
 	struct sg_doc *doc = NULL;
@@ -112,7 +115,7 @@ static int each_policy(const struct args *a, const char *file, int (*fn)(const s
 			status = fail(&err);
 			break;
 		}
-		status = fn(a, p);
+		status = fn(a, doc, p);
 		sg_policy_free(p);
 		if (a->language || (file && !doc))
 			break;
@@ -121,14 +124,30 @@ static int each_policy(const struct args *a, const char *file, int (*fn)(const s
 	return status;
 }
 
-static int check_one(const struct args *a, const struct sg_policy *p)
+/* Whether the language that a policy names in `then` can follow it. */
+static int check_then(const struct sg_doc *doc, const struct sg_policy *p, struct sg_err *err)
+{
+	const char *name = sg_doc_then(doc, sg_policy_name(p));
+	struct sg_policy *then = NULL;
+	int rc;
+
+	if (!name)
+		return 0;
+	rc = sg_policy_resolve(doc, name, &then, err);
+	if (!rc)
+		rc = sg_phases_check(p, then, err);
+	sg_policy_free(then);
+	return rc;
+}
+
+static int check_one(const struct args *a, const struct sg_doc *doc, const struct sg_policy *p)
 {
 	struct sg_filter filter;
 	struct sg_err err = {0};
 	size_t trees;
 
 	(void)a;
-	if (sg_filter_compile(p, &filter, &err) < 0)
+	if (check_then(doc, p, &err) < 0 || sg_filter_compile(p, &filter, &err) < 0)
 		return fail(&err);
 	sg_policy_trees(p, &trees);
 	printf("%s: ok, %u argument rules, filter of %u instructions, %zu trees, %u addresses, %s\n", sg_policy_name(p),
@@ -137,11 +156,12 @@ static int check_one(const struct args *a, const struct sg_policy *p)
 	return 0;
 }
 
-static int explain_one(const struct args *a, const struct sg_policy *p)
+static int explain_one(const struct args *a, const struct sg_doc *doc, const struct sg_policy *p)
 {
 	struct sg_filter filter;
 	struct sg_err err = {0};
 
+	(void)doc;
 	if (sg_policy_explain(p, a->json, stdout, &err) < 0)
 		return fail(&err);
 	if (!a->filter)
