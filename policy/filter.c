@@ -65,6 +65,9 @@ int sg_filter_bind(const struct sg_filter *f, const struct sg_binding *b, struct
 		case SG_RET_FORK:
 			*k = b->ret_fork;
 			break;
+		case SG_RET_FORK_AUDIT:
+			*k = b->ret_audit == SECCOMP_RET_ALLOW ? b->ret_fork : b->ret_audit;
+			break;
 		case SECCOMP_RET_ALLOW:
 			break;
 		default:
@@ -145,6 +148,8 @@ static const char *return_name(uint32_t k)
 		return "SUPERVISED";
 	case SG_RET_FORK:
 		return "FORK";
+	case SG_RET_FORK_AUDIT:
+		return "FORK_AUDIT";
 	case SECCOMP_RET_ALLOW:
 		return "ALLOW";
 	default:

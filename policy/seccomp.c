@@ -23,6 +23,7 @@
 #define TOKEN_AUDIT 2
 #define TOKEN_FORK 3
 #define TOKEN_ALLOW 4
+#define TOKEN_FORK_AUDIT 5
 #define TOKEN_ERRNO 0x1000 /* + errno */
 #define TOKEN_BLOCK 0x2000 /* + system call number */
 
@@ -170,7 +171,7 @@ static uint32_t outcome(struct builder *b, unsigned nr, unsigned action, unsigne
 		return sg_is_fork(nr) ? SG_RET_FORK : SECCOMP_RET_ALLOW;
 	case SG_ACTION_AUDIT:
 		b->has_audit = true;
-		return SG_RET_AUDIT;
+		return sg_is_fork(nr) ? SG_RET_FORK_AUDIT : SG_RET_AUDIT;
 	case SG_ACTION_ERRNO:
 		return SECCOMP_RET_ERRNO | (err & SECCOMP_RET_DATA);
 	default:
@@ -236,7 +237,7 @@ static uint32_t token(const struct sg_ruleset *rs, unsigned nr)
 	case SG_ACTION_ALLOW:
 		return sg_is_fork(nr) ? TOKEN_FORK : TOKEN_ALLOW;
 	case SG_ACTION_AUDIT:
-		return TOKEN_AUDIT;
+		return sg_is_fork(nr) ? TOKEN_FORK_AUDIT : TOKEN_AUDIT;
 	case SG_ACTION_ERRNO:
 		return TOKEN_ERRNO + e->err;
 	default:
@@ -363,6 +364,10 @@ static int rewrite_return(struct builder *b, unsigned at, const uint16_t *block,
 		return 0;
 	case TOKEN_FORK:
 		f->k = SG_RET_FORK;
+		return 0;
+	case TOKEN_FORK_AUDIT:
+		b->has_audit = true;
+		f->k = SG_RET_FORK_AUDIT;
 		return 0;
 	case TOKEN_ALLOW:
 		f->k = SECCOMP_RET_ALLOW;

@@ -23,6 +23,7 @@
 #define SG_RET_AUDIT 0x7ff10002U      /* allow, or USER_NOTIF where no program records it */
 #define SG_RET_SUPERVISED 0x7ff10003U /* needs the supervisor's judgement (`in sandbox`): always USER_NOTIF */
 #define SG_RET_FORK 0x7ff10004U       /* an allowed clone/fork/vfork: ALLOW, or USER_NOTIF to count processes */
+#define SG_RET_FORK_AUDIT 0x7ff10005U /* an audited one: USER_NOTIF for either reason */
 
 enum sg_patch_kind {
 	SG_PATCH_EXEC_LO = 1, /* low and high half of the address of the launcher's path string: its own exec, once */

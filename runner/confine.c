@@ -23,7 +23,7 @@ static bool may(const struct sg_launch *l, uint32_t nr, uint64_t a0, uint64_t a1
 	if (!l->filter)
 		return true;
 	r = sg_filter_simulate(f->insns, f->n_insns, sg_native_arch(), nr, args);
-	return r == SECCOMP_RET_ALLOW || r == SG_RET_AUDIT || r == SG_RET_FORK;
+	return r == SECCOMP_RET_ALLOW || r == SG_RET_AUDIT || r == SG_RET_FORK || r == SG_RET_FORK_AUDIT;
 }
 
 static bool may_fork(const struct sg_launch *l)

@@ -133,7 +133,7 @@ static void answer(struct sg_judge *j, int listener, const struct seccomp_notif 
 		if (j->learn)
 			j->learnt |= sg_learner_see(j->learn, &oracle, (pid_t)n->pid, NULL, (uint32_t)n->data.nr, args,
 						    n->data.instruction_pointer);
-		else if (j->ruling || !j->session->then || !j->kernel_records)
+		else if (j->ruling || !j->kernel_records)
 			(void)record_waiting(j, listener, n, &d, SG_ACTION_AUDIT, false, false);
 		break;
 	case SG_ACTION_ALLOW:

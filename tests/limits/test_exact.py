@@ -50,6 +50,15 @@ class Tasks(LimitsTest):
         self.assertRan(self.bomb("forks", 20, options=["--pids", 8]), f"7 {errno.EAGAIN}\n")
         self.assertRan(self.bomb("forks", 7, options=["--pids", 8]), "7 0\n")
 
+    def test_audited_forks_count(self):
+        """A fork that is to be recorded is one that is counted, and recorded once, by whichever layer saw it."""
+        policy = self.write("audit.yaml", "a: {unlisted: allow, audit: [clone, clone3, fork, vfork, {kill: pid in sandbox}]}\n")
+        r = self.bomb("forks", 20, options=["--pids", 8], lang="a", policy=policy)
+        self.assertRan(r, f"7 {errno.EAGAIN}\n")
+        forks = [x for x in r.of("audit") if x["syscall"] in ("clone", "clone3", "fork", "vfork")]
+        refused = r.start["limit_mechanisms"]["pids"].startswith("cgroup") or forks[0]["layer"] == "seccomp"
+        self.assertEqual(len(forks), 7 + refused, [x["layer"] for x in forks])
+
     def test_peak(self):
         r = self.bomb("forks", 5, options=["--pids", 20])
         self.assertEqual(r.exit["peak_pids"], 6)
