@@ -7,6 +7,8 @@
 /* Object rules on the host side: reading what names an object, and the oracle that says what the rules decide of it. */
 
 #define SG_WHY_SIZE 512 /* room for a reason: one sentence without a newline */
+/* Writes the reason. Returns -EINVAL. Internal to policy/. */
+int sg_why_not(char *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /*
  * A tree's path as rules write it: absolute, or with a variable in front; no "." or "..", no patterns. Writes it

@@ -5,23 +5,11 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #define V4_BITS 96 /* IPv4 stands behind ::ffff:0:0/96 */
-
-static int no(char *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static int no(char *why, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why, SG_WHY_SIZE, fmt, ap);
-	va_end(ap);
-	return -EINVAL;
-}
 
 static int set_v4(struct sg_net_rule *r, const char *text)
 {
@@ -53,11 +41,12 @@ static int parse_ports(struct sg_net_rule *r, const char *s, char *why)
 	unsigned lo, hi;
 
 	if (number(s, n, 65535, &lo) || (s[n] && number(s + n + 1, strlen(s + n + 1), 65535, &hi)))
-		return no(why, "the port \"%.64s\" must be a number from 0 to 65535, or a range like 8000-8010", s);
+		return sg_why_not(why, "the port \"%.64s\" must be a number from 0 to 65535, or a range like 8000-8010",
+				  s);
 	if (!s[n])
 		hi = lo;
 	if (lo > hi)
-		return no(why, "the range of ports \"%.64s\" ends before it begins", s);
+		return sg_why_not(why, "the range of ports \"%.64s\" ends before it begins", s);
 	r->port_lo = (__u16)lo;
 	r->port_hi = (__u16)hi;
 	return 0;
@@ -77,8 +66,8 @@ static int check_host_bits(const struct sg_net_rule *r, bool v4, unsigned bits, 
 	if (!memcmp(net, r->addr, sizeof(net)))
 		return 0;
 	inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? net + 12 : net, base, sizeof(base));
-	return no(why, "\"%.64s\" has bits beyond its prefix; did you mean \"%s%s%s/%u\"?", text, v4 ? "" : "[", base,
-		  v4 ? "" : "]", bits);
+	return sg_why_not(why, "\"%.64s\" has bits beyond its prefix; did you mean \"%s%s%s/%u\"?", text, v4 ? "" : "[",
+			  base, v4 ? "" : "]", bits);
 }
 
 /* ADDRESS[/PREFIX][:PORTS] */
@@ -96,31 +85,31 @@ static int parse_address(struct sg_net_rule *r, const char *s, uint64_t *familie
 		*families = v4_and_v6;
 		end = s + 1;
 		if (*end && *end != ':')
-			return no(why, "\"%.64s\": after * only a port can follow", s);
+			return sg_why_not(why, "\"%.64s\": after * only a port can follow", s);
 		return *end ? parse_ports(r, end + 1, why) : 0;
 	}
 	if (*s == '[') {
 		n = strcspn(s, "]");
 		if (!s[n] || n - 1 >= sizeof(host))
-			return no(why, "\"%.64s\": the IPv6 address has no end; it is written [ADDRESS]", s);
+			return sg_why_not(why, "\"%.64s\": the IPv6 address has no end; it is written [ADDRESS]", s);
 		memcpy(host, s + 1, n - 1);
 		host[n - 1] = '\0';
 		end = s + n + 1;
 		if (inet_pton(AF_INET6, host, r->addr) != 1)
-			return no(why, "\"%s\" is not an IPv6 address", host);
+			return sg_why_not(why, "\"%s\" is not an IPv6 address", host);
 		max = 128;
 	} else {
 		n = strcspn(s, "/:");
 		if (n >= sizeof(host))
-			return no(why, "\"%.64s\" is not an address", s);
+			return sg_why_not(why, "\"%.64s\" is not an address", s);
 		memcpy(host, s, n);
 		host[n] = '\0';
 		end = s + n;
 		if (strchr(s, ':') && strchr(strchr(s, ':') + 1, ':'))
-			return no(why, "\"%.64s\": an IPv6 address is written [ADDRESS]", s);
+			return sg_why_not(why, "\"%.64s\": an IPv6 address is written [ADDRESS]", s);
 		if (set_v4(r, host))
-			return no(why, "\"%s\" is not an address; host names are not looked up, * is any address",
-				  host);
+			return sg_why_not(
+				why, "\"%s\" is not an address; host names are not looked up, * is any address", host);
 		v4 = true;
 		max = 32;
 	}
@@ -130,7 +119,7 @@ static int parse_address(struct sg_net_rule *r, const char *s, uint64_t *familie
 	if (*end == '/') {
 		n = strcspn(end + 1, ":");
 		if (number(end + 1, n, max, &bits))
-			return no(why, "the prefix of \"%.64s\" must be a number from 0 to %u", s, max);
+			return sg_why_not(why, "the prefix of \"%.64s\" must be a number from 0 to %u", s, max);
 		end += n + 1;
 	}
 	r->prefix = (__u8)(v4 ? V4_BITS + bits : bits);
@@ -144,7 +133,7 @@ static int parse_address(struct sg_net_rule *r, const char *s, uint64_t *familie
 			return -EINVAL;
 	}
 	if (*end && *end != ':')
-		return no(why, "\"%.64s\": after the address only /PREFIX and :PORT can follow", s);
+		return sg_why_not(why, "\"%.64s\": after the address only /PREFIX and :PORT can follow", s);
 	return *end ? parse_ports(r, end + 1, why) : 0;
 }
 
@@ -168,10 +157,11 @@ static int unix_path(struct sg_net_spec *spec, const char *path, char *why)
 
 	spec->families = 1ULL << AF_UNIX;
 	if (*path == '@')
-		return no(why, "abstract sockets made outside cannot be allowed one by one; \"kernel: {unix: allow}\" "
-			       "allows all of them");
+		return sg_why_not(
+			why, "abstract sockets made outside cannot be allowed one by one; \"kernel: {unix: allow}\" "
+			     "allows all of them");
 	if (strlen(path) >= sizeof(out))
-		return no(why, "the path of a socket is longer than %zu bytes", sizeof(out) - 1);
+		return sg_why_not(why, "the path of a socket is longer than %zu bytes", sizeof(out) - 1);
 	spec->unix_path = path;
 	return sg_tree_path(path, out, why);
 }
@@ -188,8 +178,8 @@ static int family(struct sg_net_spec *spec, const char *text, char *why)
 	for (size_t i = 0; (name = sg_family_at(i, &number)); i++) {
 		if (!strncmp(name, "inet", 4)) {
 			if (!strcmp(name, text))
-				return no(why, "\"%s\" does not say which addresses; write \"tcp *\" or \"udp *\"",
-					  text);
+				return sg_why_not(
+					why, "\"%s\" does not say which addresses; write \"tcp *\" or \"udp *\"", text);
 			continue;
 		}
 		if (!strcmp(name, text)) {
@@ -198,7 +188,7 @@ static int family(struct sg_net_spec *spec, const char *text, char *why)
 		}
 		sg_suggest_offer(&s, name);
 	}
-	return no(why, "unknown family \"%.64s\"%s", text, sg_suggest_text(&s, hint, sizeof(hint)));
+	return sg_why_not(why, "unknown family \"%.64s\"%s", text, sg_suggest_text(&s, hint, sizeof(hint)));
 }
 
 static const char *skip_blanks(const char *s)
@@ -232,15 +222,16 @@ int sg_net_parse(const char *text, struct sg_net_spec *spec, char *why)
 	else if (n == 3 && !strncmp(proto, "udp", n))
 		r->protos = SG_NET_UDP;
 	else if (proto[n] || r->ops == SG_NET_BIND)
-		return no(why,
-			  "\"%.64s\" is no rule; expected [listen] tcp|udp ADDRESS[/PREFIX][:PORT[-PORT]], loopback, "
-			  "unix, unix:PATH or a family",
-			  text);
+		return sg_why_not(
+			why,
+			"\"%.64s\" is no rule; expected [listen] tcp|udp ADDRESS[/PREFIX][:PORT[-PORT]], loopback, "
+			"unix, unix:PATH or a family",
+			text);
 	else
 		return family(spec, text, why);
 	s = skip_blanks(s + n);
 	if (!*s)
-		return no(why, "\"%.64s\" has no address; * is any address", text);
+		return sg_why_not(why, "\"%.64s\" has no address; * is any address", text);
 	spec->n_rules = 1;
 	return parse_address(r, s, &spec->families, why);
 }

@@ -1,9 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/access.h"
 
+#include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+
+int sg_why_not(char *why, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, SG_WHY_SIZE, fmt, ap);
+	va_end(ap);
+	return -EINVAL;
+}
 
 const char *sg_class_name(unsigned cls)
 {

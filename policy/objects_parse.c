@@ -4,7 +4,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,17 +30,6 @@ static const struct {
 
 /* ---- paths ---- */
 
-static int no(char *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static int no(char *why, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why, SG_WHY_SIZE, fmt, ap);
-	va_end(ap);
-	return -EINVAL;
-}
-
 static int check_variable(const char *text, char *why)
 {
 	static const char *const names[] = {"$CWD", "$TMP", "$HOME", "$PROGRAM", "$RUNTIME"};
@@ -56,7 +44,7 @@ static int check_variable(const char *text, char *why)
 			return 0;
 		sg_suggest_offer(&s, names[i]);
 	}
-	return no(why, "unknown variable \"%s\"%s", word, sg_suggest_text(&s, hint, sizeof(hint)));
+	return sg_why_not(why, "unknown variable \"%s\"%s", word, sg_suggest_text(&s, hint, sizeof(hint)));
 }
 
 int sg_tree_path(const char *text, char *out, char *why)
@@ -65,29 +53,30 @@ int sg_tree_path(const char *text, char *out, char *why)
 	char *to = out;
 
 	if (!*text)
-		return no(why, "the path of a tree is missing");
+		return sg_why_not(why, "the path of a tree is missing");
 	if (strlen(text) > PATH_MAX_LEN)
-		return no(why, "the path of a tree is longer than %d bytes", PATH_MAX_LEN);
+		return sg_why_not(why, "the path of a tree is longer than %d bytes", PATH_MAX_LEN);
 	if (*text == '$' && check_variable(text, why))
 		return -EINVAL;
 	if (*text != '/' && *text != '$')
-		return no(why,
-			  "\"%.64s\" is not absolute: a tree begins with /, $CWD, $TMP, $HOME, $PROGRAM or $RUNTIME",
-			  text);
+		return sg_why_not(
+			why, "\"%.64s\" is not absolute: a tree begins with /, $CWD, $TMP, $HOME, $PROGRAM or $RUNTIME",
+			text);
 	while (*s) {
 		size_t n = strcspn(s, "/");
 
 		if ((n == 1 && *s == '.') || (n == 2 && !strncmp(s, "..", n)))
-			return no(why, "\"%.64s\" contains \"%.*s\": name the tree itself", text, (int)n, s);
+			return sg_why_not(why, "\"%.64s\" contains \"%.*s\": name the tree itself", text, (int)n, s);
 		for (size_t i = 0; i < n; i++) {
 			if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
-				return no(why, "the path of a tree contains a control character (0x%02x)",
-					  (unsigned char)s[i]);
+				return sg_why_not(why, "the path of a tree contains a control character (0x%02x)",
+						  (unsigned char)s[i]);
 			if (s[i] == '*')
-				return no(why,
-					  "\"%.64s\" contains \"*\": patterns are not expanded; a tree is a file, or "
-					  "a directory with everything below it",
-					  text);
+				return sg_why_not(
+					why,
+					"\"%.64s\" contains \"*\": patterns are not expanded; a tree is a file, or "
+					"a directory with everything below it",
+					text);
 			*to++ = s[i];
 		}
 		s += n;

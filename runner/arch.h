@@ -41,6 +41,26 @@ static inline long sg_raw_syscall(long nr, long a, long b, long c, long d, long 
 #endif
 }
 
+/* What follows the call in both: the child, which sees 0, calls the function with its argument and does not return. */
+#if defined(__x86_64__)
+#define SG_CHILD_GOES_ON                                                                                               \
+	"test %%rax, %%rax\n\t"                                                                                        \
+	"jnz 1f\n\t"                                                                                                   \
+	"xor %%ebp, %%ebp\n\t"                                                                                         \
+	"mov %%r8, %%rdi\n\t"                                                                                          \
+	"call *%%r9\n\t"                                                                                               \
+	"ud2\n"                                                                                                        \
+	"1:"
+#elif defined(__aarch64__)
+#define SG_CHILD_GOES_ON                                                                                               \
+	"cbnz x0, 1f\n\t"                                                                                              \
+	"mov x29, xzr\n\t"                                                                                             \
+	"mov x0, x5\n\t"                                                                                               \
+	"blr x6\n\t"                                                                                                   \
+	"brk 1\n"                                                                                                      \
+	"1:"
+#endif
+
 /* clone3(2), the child calling fn(arg) on its own stack. Returns the pid or -errno. */
 static inline long sg_clone3_call(struct clone_args *args, size_t size, void (*fn)(void *), void *arg)
 {
@@ -49,14 +69,7 @@ static inline long sg_clone3_call(struct clone_args *args, size_t size, void (*f
 	register void (*r9)(void *) __asm__("r9") = fn;
 	register void *r8 __asm__("r8") = arg;
 
-	__asm__ volatile("syscall\n\t"
-			 "test %%rax, %%rax\n\t"
-			 "jnz 1f\n\t"
-			 "xor %%ebp, %%ebp\n\t"
-			 "mov %%r8, %%rdi\n\t"
-			 "call *%%r9\n\t"
-			 "ud2\n"
-			 "1:"
+	__asm__ volatile("syscall\n\t" SG_CHILD_GOES_ON
 			 : "=a"(ret)
 			 : "a"((long)SYS_clone3), "D"(args), "S"(size), "r"(r8), "r"(r9)
 			 : "rcx", "r11", "memory");
@@ -68,16 +81,7 @@ static inline long sg_clone3_call(struct clone_args *args, size_t size, void (*f
 	register void (*x6)(void *) __asm__("x6") = fn;
 	register void *x5 __asm__("x5") = arg;
 
-	__asm__ volatile("svc 0\n\t"
-			 "cbnz x0, 1f\n\t"
-			 "mov x29, xzr\n\t"
-			 "mov x0, x5\n\t"
-			 "blr x6\n\t"
-			 "brk 1\n"
-			 "1:"
-			 : "+r"(x0)
-			 : "r"(x8), "r"(x1), "r"(x5), "r"(x6)
-			 : "memory");
+	__asm__ volatile("svc 0\n\t" SG_CHILD_GOES_ON : "+r"(x0) : "r"(x8), "r"(x1), "r"(x5), "r"(x6) : "memory");
 	return x0;
 #endif
 }
@@ -92,14 +96,7 @@ static inline long sg_clone2_call(unsigned long flags, unsigned long stack_top, 
 	register void *r8 __asm__("r8") = arg; /* the TLS, which CLONE_SETTLS is not there to look at */
 	register long r10 __asm__("r10") = 0;
 
-	__asm__ volatile("syscall\n\t"
-			 "test %%rax, %%rax\n\t"
-			 "jnz 1f\n\t"
-			 "xor %%ebp, %%ebp\n\t"
-			 "mov %%r8, %%rdi\n\t"
-			 "call *%%r9\n\t"
-			 "ud2\n"
-			 "1:"
+	__asm__ volatile("syscall\n\t" SG_CHILD_GOES_ON
 			 : "=a"(ret)
 			 : "a"((long)SYS_clone), "D"(flags), "S"(stack_top), "d"(pidfd), "r"(r10), "r"(r8), "r"(r9)
 			 : "rcx", "r11", "memory");
@@ -112,13 +109,7 @@ static inline long sg_clone2_call(unsigned long flags, unsigned long stack_top, 
 	register void (*x6)(void *) __asm__("x6") = fn;
 	register void *x5 __asm__("x5") = arg;
 
-	__asm__ volatile("svc 0\n\t"
-			 "cbnz x0, 1f\n\t"
-			 "mov x29, xzr\n\t"
-			 "mov x0, x5\n\t"
-			 "blr x6\n\t"
-			 "brk 1\n"
-			 "1:"
+	__asm__ volatile("svc 0\n\t" SG_CHILD_GOES_ON
 			 : "+r"(x0)
 			 : "r"(x8), "r"(x1), "r"(x2), "r"(x5), "r"(x6)
 			 : "memory");

@@ -51,11 +51,8 @@ static bool answer(void *ctx, int32_t pid)
 	return *(bool *)ctx;
 }
 
-static uint32_t expected(const struct agree *a, uint32_t arch, uint32_t nr, const uint64_t *args, bool in_sandbox)
+uint32_t agree_return(const struct agree *a, struct sg_decision d)
 {
-	const struct sg_oracle oracle = {.self = SELF, .in_sandbox = answer, .ctx = &in_sandbox};
-	struct sg_decision d = sg_policy_decide(a->policy, arch, nr, args, &oracle);
-
 	switch (d.action) {
 	case SG_ACTION_ALLOW:
 		return SECCOMP_RET_ALLOW;
@@ -66,6 +63,13 @@ static uint32_t expected(const struct agree *a, uint32_t arch, uint32_t nr, cons
 	default:
 		return a->binding.ret_kill;
 	}
+}
+
+static uint32_t expected(const struct agree *a, uint32_t arch, uint32_t nr, const uint64_t *args, bool in_sandbox)
+{
+	const struct sg_oracle oracle = {.self = SELF, .in_sandbox = answer, .ctx = &in_sandbox};
+
+	return agree_return(a, sg_policy_decide(a->policy, arch, nr, args, &oracle));
 }
 
 /* Does the answer hang on who belongs to the sandbox, or could it? */

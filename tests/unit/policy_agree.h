@@ -27,6 +27,9 @@ struct agree {
 int agree_begin(struct agree *a, const struct sg_policy *p, struct sg_err *err);
 void agree_end(struct agree *a);
 
+/* What the filter must return for a decision of the oracle. */
+uint32_t agree_return(const struct agree *a, struct sg_decision d);
+
 /* One call. */
 bool agree_on(struct agree *a, uint32_t audit_arch, uint32_t nr, const uint64_t args[SG_ARGS]);
 /* Every number, with argument values around every boundary that the rules name. */

@@ -123,20 +123,6 @@ static void rejected_files_say_why(void **state)
 	assert_int_equal(failed, 0);
 }
 
-static uint32_t filter_return(const struct agree *a, struct sg_decision d)
-{
-	switch (d.action) {
-	case SG_ACTION_ALLOW:
-		return SECCOMP_RET_ALLOW;
-	case SG_ACTION_AUDIT:
-		return a->binding.ret_audit;
-	case SG_ACTION_ERRNO:
-		return SECCOMP_RET_ERRNO | d.err;
-	default:
-		return SECCOMP_RET_KILL_PROCESS;
-	}
-}
-
 static int verdict_call(struct agree *a, const struct table_call *c)
 {
 	const struct sg_oracle oracle = {.self = TABLE_SELF, .in_sandbox = table_in_sandbox};
@@ -145,7 +131,7 @@ static int verdict_call(struct agree *a, const struct table_call *c)
 	char got[32];
 
 	table_action(d.action, d.err, got, sizeof(got));
-	if (!strcmp(got, c->action) && (filter == filter_return(a, d) || filter == a->binding.ret_supervised))
+	if (!strcmp(got, c->action) && (filter == agree_return(a, d) || filter == a->binding.ret_supervised))
 		return 0;
 	fprintf(stderr, "%s: oracle %s, filter 0x%08x, expected %s\n", c->where, got, filter, c->action);
 	return 1;
