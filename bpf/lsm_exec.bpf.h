@@ -106,23 +106,30 @@ SG_LSM(bprm_committing_creds)
 	return 0;
 }
 
+/* Executable memory without a file behind it. */
+static __always_inline int sg_judge_memory(struct sg_at *a, __u8 hook, __u64 prot, int written)
+{
+	struct sg_what w = {
+		.hook = hook, .kind = SG_OBJECT_NUMBER, .number = prot, .origin = SG_UNLISTED, .cls = SG_CLASS_WX};
+
+	if (!written || sg_mode(a, SG_CLASS_WX) == SG_MODE_ALLOW)
+		return 0;
+	return sg_refuse(a, &w);
+}
+
 /*
  * Executable memory. written: it is, was or could be changed by the program. Files: SG_RIGHT_MAP, but for what the
  * kernel maps of the first program.
  */
 static __always_inline int sg_judge_map(struct sg_at *a, __u8 hook, struct file *file, __u64 prot, int written)
 {
-	struct sg_what w = {
-		.hook = hook, .kind = SG_OBJECT_NUMBER, .number = prot, .origin = SG_UNLISTED, .cls = SG_CLASS_WX};
+	struct sg_what w = {.hook = hook, .number = prot, .origin = SG_UNLISTED, .cls = SG_CLASS_WX};
 	__u32 wx = sg_mode(a, SG_CLASS_WX);
 	struct dentry *d;
 	struct sg_walk r;
 
-	if (!file) {
-		if (!written || wx == SG_MODE_ALLOW)
-			return 0;
-		return sg_refuse(a, &w);
-	}
+	if (!file)
+		return sg_judge_memory(a, hook, prot, written);
 	d = file->f_path.dentry;
 	if (wx != SG_MODE_ALLOW && (written || sg_file_nameless(file))) {
 		int rc = sg_refuse_file(a, &w, d);
@@ -141,10 +148,14 @@ static __always_inline int sg_judge_map(struct sg_at *a, __u8 hook, struct file 
 	return sg_refuse_file(a, &w, d);
 }
 
+/*
+ * There is no file behind anonymous memory. Kernels from 6.3 on that do not mark the argument as one that may be NULL
+ * (6.12 does not) take a test of it for superfluous and out of the program: so it is looked at as a number first.
+ */
 SG_LSM(mmap_file)
 {
 	struct file *file = (struct file *)ctx[0];
-	__u64 prot = ctx[2];
+	__u64 prot = ctx[2], there = 0;
 	struct sg_at a;
 	int rc;
 
@@ -156,6 +167,10 @@ SG_LSM(mmap_file)
 	rc = sg_judged(&a);
 	if (rc <= 0)
 		return rc;
+	if (bpf_probe_read_kernel(&there, sizeof(there), ctx))
+		return sg_no();
+	if (!there)
+		return sg_judge_memory(&a, SG_HOOK_mmap_file, prot, !!(prot & SG_PROT_WRITE));
 	return sg_judge_map(&a, SG_HOOK_mmap_file, file, prot, !!(prot & SG_PROT_WRITE));
 }
 

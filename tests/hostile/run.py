@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs every hostile program without a sandbox (the control) and under sgrun, and compares with the manifest.
 
-run.py --sgrun PATH [--bin DIR] --tier lsm|bpf|unprivileged [--user UID] [--only TEXT] [--list] [--jobs N]
+run.py --sgrun PATH [--bin DIR] --tier lsm|bpf|unprivileged [--daemon SOCKET] [--user UID] [--only TEXT] [--list] [--jobs N]
 """
 import argparse
 import concurrent.futures
@@ -47,7 +47,7 @@ def file_handle(path):
 
 class Suite:
     def __init__(self, args):
-        self.sandbox = sgtest.Sgrun(args.sgrun, args.tier, args.user) if args.sgrun else None
+        self.sandbox = sgtest.Sgrun(args.sgrun, args.tier, args.user, daemon=args.daemon) if args.sgrun else None
         self.tools = self.sandbox or sgtest.Sgrun("/bin/true", "none", args.user)
         self.uid = args.user
         self.is_root = os.getuid() == 0
@@ -211,6 +211,7 @@ def main():
     parser.add_argument("--sgrun", help="without it, only the controls run")
     parser.add_argument("--bin", default=HERE, help="directory of hostile, victim and hostile_attacks.so")
     parser.add_argument("--tier", choices=["lsm", "bpf", "unprivileged"], default="unprivileged")
+    parser.add_argument("--daemon", metavar="SOCKET", help="launch through the sgd that listens there")
     parser.add_argument("--user", type=int, help="uid of the programs (unprivileged: also of sgrun)")
     parser.add_argument("--only", default="", help="programs whose name contains this")
     parser.add_argument("--jobs", type=int, default=2)

@@ -69,8 +69,8 @@ class Sgrun:
     bpf: sgrun runs as root and is told --user. unprivileged: sgrun itself runs as that user.
     """
 
-    def __init__(self, path, tier, uid=None, workdir=None):
-        self.tier, self.uid = tier, uid
+    def __init__(self, path, tier, uid=None, workdir=None, daemon=None):
+        self.tier, self.uid, self.daemon = tier, uid, daemon
         self.root = workdir or tempfile.mkdtemp(prefix="sgtest-")
         self.owned = workdir is None
         os.chmod(self.root, 0o755)
@@ -100,6 +100,8 @@ class Sgrun:
 
     def command(self, argv, verdicts, lang=None, policy=None, options=()):
         line = [self.binary, "--tier", self.tier, "--verdicts", verdicts]
+        if self.daemon:
+            line += ["--daemon", self.daemon]
         if self.uid is not None and self.tier != "unprivileged":
             line += ["--user", str(self.uid)]
         if lang:

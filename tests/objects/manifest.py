@@ -89,7 +89,7 @@ WRITE = [
     Attack("create-tmpfile", "create|write", lacks="O_TMPFILE on this file system"),
     Attack("create-socket", "create"),
     Attack("delete-rename-over", "create|write|delete"),
-    Attack("delete-rename-away", "create|write|delete"),
+    Attack("delete-rename-away", "read|create|write|delete"),
     Attack("delete-rename", "create|write|delete"),
     Attack("delete-file", "delete"),
     Attack("delete-dir", "delete"),
@@ -217,10 +217,10 @@ PROCESSES = [
     effect("limits-scheduler", "limits", SECCOMP),
     effect("limits-ioprio", "limits", SECCOMP),
     Attack("supervisor-kill", "supervisor|signal", landlock=6),
-    Attack("supervisor-ptrace", "supervisor|trace", shows="TRACED"),
+    Attack("supervisor-ptrace", "supervisor|trace", shows="TRACED", kernel=True),
     Attack("supervisor-mem", "supervisor|trace", shows="OPENED"),
     effect("supervisor-limit", "supervisor|limits", SECCOMP, shows="LIMITED"),
-    Attack("supervisor-fd", "supervisor|trace", shows="TAKEN"),
+    Attack("supervisor-fd", "supervisor|trace", shows="TAKEN", kernel=True),
 ]
 
 KERNEL = [
@@ -241,8 +241,8 @@ KERNEL = [
     Attack("kernel-clock", "kernel|capability", shows="SET", root=True, kernel=True),
     effect("keys-add", "keys", SECCOMP, lacks="keys"),
     effect("keys-join", "keys", SECCOMP, lacks="keys"),
-    Attack("bpf-map", "bpf|capability", root=True),
-    Attack("bpf-program", "bpf|capability", root=True),
+    Attack("bpf-map", "bpf|capability", root=True, kernel=True),
+    Attack("bpf-program", "bpf|capability", root=True, kernel=True),
     Attack("bpf-map-ids", "bpf|capability", shows="MAP ", root=True, lacks="a BPF map to be found"),
     Attack("bpf-pins", "read|supervisor", shows="LISTED pins"),
     effect("perf-event", "perf", SECCOMP, lacks="perf events for every user (perf_event_paranoid above 2)"),

@@ -2,7 +2,6 @@
 /*
  * objects NAME [key=value ...]: one attack. Says "TRY" when it is about to be made, "RESULT 0" or "RESULT ERRNO" after
  * it, "SETUP what errno" where it cannot be made. What leaked comes before the result.
- * objects serve: attacks from standard input, each in a child, in one sandbox.
  * objects payload [...]: what an attack gets executed. objects --list: the attacks' names.
  */
 #include "objects.h"
@@ -10,7 +9,6 @@
 #include <fcntl.h>
 #include <linux/io_uring.h>
 #include <sched.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -228,55 +226,6 @@ static int attack(const struct attack *a)
 	return r < 0 ? 20 : 0;
 }
 
-static int run(const char *name)
-{
-	for (size_t f = 0; f < sizeof(families) / sizeof(families[0]); f++)
-		for (const struct attack *a = families[f]; a->name; a++)
-			if (!strcmp(name, a->name))
-				return attack(a);
-	return 30;
-}
-
-/* One line, without what is behind it: an attack reads from the same pipe. */
-static bool read_line(char *line, size_t size)
-{
-	size_t n = 0;
-
-	while (n + 1 < size && read(0, line + n, 1) == 1 && line[n] != '\n')
-		n++;
-	line[n] = '\0';
-	return n;
-}
-
-/* An attack a line, "NAME key=value …", each in a child: one sandbox for many. */
-static int serve(void)
-{
-	char line[8192], text[64], *save;
-
-	say("SERVE\n");
-	while (read_line(line, sizeof(line))) {
-		pid_t pid = fork();
-		int status = 0;
-
-		if (pid == 0) {
-			char *name = strtok_r(line, " ", &save), *word;
-
-			snprintf(text, sizeof(text), "PID %d\n", getpid());
-			say(text);
-			while ((word = strtok_r(NULL, " ", &save)))
-				if (strchr(word, '='))
-					set(word, strchr(word, '=') + 1);
-			_exit(run(name));
-		}
-		if (pid > 0)
-			(void)waitpid(pid, &status, 0);
-		snprintf(text, sizeof(text), "END %d\n",
-			 WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
-		say(text);
-	}
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
 	if (argc < 2)
@@ -294,17 +243,18 @@ int main(int argc, char **argv)
 		execv(argv[2], next);
 		return 33;
 	}
-	if (!strcmp(argv[1], "serve"))
-		return serve();
 	for (int i = 2; i < argc; i++)
 		if (strchr(argv[i], '='))
 			set(argv[i], strchr(argv[i], '=') + 1);
 	if (!target.supervisor)
 		target.supervisor = getppid();
-	if (strcmp(argv[1], "--list") != 0)
-		return run(argv[1]);
-	for (size_t f = 0; f < sizeof(families) / sizeof(families[0]); f++)
-		for (const struct attack *a = families[f]; a->name; a++)
-			printf("%s\n", a->name);
-	return 0;
+	for (size_t f = 0; f < sizeof(families) / sizeof(families[0]); f++) {
+		for (const struct attack *a = families[f]; a->name; a++) {
+			if (!strcmp(argv[1], "--list"))
+				printf("%s\n", a->name);
+			else if (!strcmp(argv[1], a->name))
+				return attack(a);
+		}
+	}
+	return strcmp(argv[1], "--list") ? 30 : 0;
 }

@@ -3,7 +3,8 @@
 """Attacks on objects under an open system call policy: each without a sandbox, where it must take effect, and under
 sgrun in a tier, where the rules about objects must stop it, as far as the tier can. As root.
 
-run.py --sgrun PATH [--bin DIR] [--victim FILE] --tier lsm|bpf|unprivileged [--only TEXT] [--jobs N] [--json FILE]
+run.py --sgrun PATH [--bin DIR] [--victim FILE] --tier lsm|bpf|unprivileged [--daemon SOCKET] [--action kill|errno]
+       [--only TEXT] [--every N] [--jobs N] [--json FILE]
 """
 import argparse
 import concurrent.futures
@@ -12,6 +13,7 @@ import os
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -44,9 +46,17 @@ class Outcome:
         return [r for r in self.records if r.get("type") == kind]
 
 
+def pid_of_daemon(path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+        s.connect(path)
+        return struct.unpack("iII", s.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+
+
 class Matrix:
     def __init__(self, args):
-        self.tier = args.tier
+        self.tier, self.action = args.tier, args.action
+        self.launcher = ["--tier", args.tier, "--daemon", args.daemon or "off"]
+        self.daemon = pid_of_daemon(args.daemon) if args.daemon else None
         self.dir = tempfile.mkdtemp(prefix="sandgate-objects-", dir="/var/tmp")
         os.chmod(self.dir, 0o755)
         copies = {"sgrun": args.sgrun, "objects": os.path.join(args.bin, "objects"),
@@ -71,7 +81,7 @@ class Matrix:
     def victim(self, sibling):
         if not sibling:
             return [self.at("victim")]
-        return [self.at("sgrun"), "--tier", self.tier, "--policy", self.at("beside.yaml"), "--lang", "beside",
+        return [self.at("sgrun"), *self.launcher, "--policy", self.at("beside.yaml"), "--lang", "beside",
                 "--verdicts", self.at("beside.jsonl"), "--", self.at("victim")]
 
     def once(self, a, sandboxed, sibling=False):
@@ -82,9 +92,11 @@ class Matrix:
             line = [st.path("prog/objects"), a.name, *st.arguments(self.cgroup)]
             if sandboxed:
                 with open(st.path("policy.yaml"), "w") as f:
-                    f.write(policy.text(st.base))
+                    f.write(policy.text(st.base, {"kill": "kill", "errno": "errno EPERM"}[self.action]))
                 fds = ["--fd", str(st.fd)] if st.fd is not None else []
-                line = [self.at("sgrun"), "--tier", self.tier, "--policy", st.path("policy.yaml"), "--lang", a.policy,
+                if self.daemon:
+                    line.append(f"supervisor={self.daemon}")
+                line = [self.at("sgrun"), *self.launcher, "--policy", st.path("policy.yaml"), "--lang", a.policy,
                         "--verdicts", verdicts, "--chdir", st.path("cwd"), "--env", "TMPDIR=" + st.path("tmp"),
                         "--wall-time", "60s", *fds, "--", *line]
             else:
@@ -106,8 +118,7 @@ class Matrix:
             if own:
                 os.rmdir(own)
 
-    @staticmethod
-    def follow(st, line, cwd):
+    def follow(self, st, line, cwd):
         """Runs it, and looks at it when it waits to be looked at."""
         seen, out = None, b""
         fds = (st.fd,) if st.fd is not None else ()
@@ -119,7 +130,7 @@ class Matrix:
             for text in p.stdout:
                 out += text
                 if text == b"HOLD\n":
-                    for pid in Matrix.programs(p.pid, st.path("prog/objects")):
+                    for pid in self.programs(p.pid, st.path("prog/objects")):
                         seen = seen or st.look(pid)
                     try:
                         p.stdin.write(b"\n")
@@ -131,10 +142,9 @@ class Matrix:
             timer.cancel()
         return seen, 128 - status if status < 0 else status, out.decode(errors="replace"), err.decode(errors="replace")
 
-    @staticmethod
-    def programs(root, program):
-        """The attacking process below what was started: itself, or a child of sgrun's."""
-        queue, found = [root], []
+    def programs(self, root, program):
+        """The attacking process below what was started: itself, or a child of sgrun's or sgd's."""
+        queue, found = [root, *([self.daemon] if self.daemon else [])], []
         while queue:
             pid = queue.pop()
             try:
@@ -146,80 +156,7 @@ class Matrix:
             queue += map(int, stage.read(f"/proc/{pid}/task/{pid}/children").split())
         return found
 
-    def batch(self, attacks, language):
-        """Attacks in one sandbox, which answers with an errno instead of killing: [(attack, outcome)]."""
-        base = tempfile.mkdtemp(prefix="sandgate-objects-", dir="/var/tmp")
-        os.chmod(base, 0o755)
-        near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-        far.setblocking(False)
-        tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        first = stage.Stage(attacks[0], self.at("objects"), self.at("library.so"), self.victim(False), "x", base)
-        first.close()
-        fds = {"dir": os.open(base + "/outside", os.O_RDONLY), "cwd": os.open(base + "/cwd", os.O_RDONLY),
-               "target": os.open(base + "/outside/target", os.O_RDONLY), "tcp": tcp.fileno(), "socket": near.fileno()}
-        with open(base + "/policy.yaml", "w") as f:
-            f.write(policy.text(base, "errno EPERM"))
-        verdicts = base + "/verdicts.jsonl"
-        line = [self.at("sgrun"), "--tier", self.tier, "--policy", base + "/policy.yaml", "--lang", language,
-                "--verdicts", verdicts, "--chdir", base + "/cwd", "--env", f"TMPDIR={base}/tmp"]
-        line += [w for fd in fds.values() for w in ("--fd", str(fd))] + ["--", base + "/prog/objects", "serve"]
-        done = []
-        with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/",
-                              env=sgtest.ENV, pass_fds=tuple(fds.values()), start_new_session=True) as p:
-            timer = threading.Timer(1200, p.kill)
-            timer.start()
-            ready = p.stdout.readline()
-            for a in attacks if ready == b"SERVE\n" else []:
-                token = stage.word()
-                st = stage.Stage(a, self.at("objects"), self.at("library.so"), self.victim(False), token, base,
-                                 {**fds, "far end": far})
-                try:
-                    done.append((a, *self.one_of_batch(p, st, a)))
-                finally:
-                    st.close()
-            try:
-                p.stdin.close()
-            except BrokenPipeError:
-                pass  # the sandbox has ended before its time: what was left to do says so
-            err = p.stderr.read().decode(errors="replace")
-            p.wait()
-            timer.cancel()
-        with open(verdicts, "rb") as f:
-            records, _ = sgtest.read_records(f.read())
-        for fd in ("dir", "cwd", "target"):
-            os.close(fds[fd])
-        for s in (near, far, tcp):
-            s.close()
-        shutil.rmtree(base, ignore_errors=True)
-        if not done:
-            return [(a, Outcome(None, 125, "", err, [])) for a in attacks]
-        return [(a, Outcome(effect, status, out, err, [r for r in records if r.get("tgid") in pids]))
-                for a, effect, status, out, pids in done]
-
-    def one_of_batch(self, p, st, a):
-        words = [a.name, *st.arguments(self.cgroup), f"supervisor={p.pid}"]
-        seen, out, pids, status = None, b"", set(), 31
-        try:
-            p.stdin.write(" ".join(words).encode() + b"\n")
-            p.stdin.flush()
-            for text in p.stdout:
-                out += text
-                if text.startswith(b"PID "):
-                    pids.add(int(text.split()[1]))
-                elif text == b"HOLD\n":
-                    pids |= {q for pid in set(pids) for q in st.family(pid)}
-                    seen = seen or st.look(max(pids) if len(pids) == 1 else min(pids))
-                    p.stdin.write(b"\n")
-                    p.stdin.flush()
-                elif text.startswith(b"END "):
-                    status = int(text.split()[1])
-                    break
-        except (BrokenPipeError, OSError) as e:
-            out += str(e).encode()
-        out = out.decode(errors="replace")
-        return seen or st.effect(out, status), status, out, pids
-
-    def judge(self, a, o, action="kill"):
+    def judge(self, a, o):
         """Complaints about a run in the sandbox."""
         bad = []
         if not o.tried():
@@ -230,7 +167,7 @@ class Matrix:
             bad.append(f"it took effect: {o.effect}" if o.effect else
                        f"it did not take effect, which the table says: {o.output.strip()[-120:]!r}")
         if self.tier == "lsm":
-            bad += self.judge_record(a, o, action)
+            bad += self.judge_record(a, o, self.action)
         return bad
 
     @staticmethod
@@ -271,9 +208,8 @@ def main():
     parser.add_argument("--victim", help="the hostile suite's victim program")
     parser.add_argument("--tier", choices=["lsm", "bpf", "unprivileged"], required=True)
     parser.add_argument("--only", default="")
-    parser.add_argument("--batch", action="store_true",
-                        help="one sandbox for all attacks under a policy, refused with an errno: where launches are slow")
-    parser.add_argument("--no-control", action="store_true", help="not without a sandbox")
+    parser.add_argument("--daemon", metavar="SOCKET", help="launch through the sgd that listens there")
+    parser.add_argument("--action", default="kill", choices=["kill", "errno"], help="what the policy answers with")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth attack")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--json", metavar="FILE", help="the outcome of each, for table.py")
@@ -286,17 +222,6 @@ def main():
 
     def one(a, sibling):
         report(a, sibling, *matrix.test(a, sibling)[1:])
-
-    def many(language, attacks):
-        here = []
-        for a in attacks:
-            control = matrix.once(a, False) if not args.no_control else None
-            if control is None or control.effect:
-                here.append(a)
-            else:
-                report(a, False, None, [] if a.lacks else [f"control: no effect; {control.output[-200:]!r}"])
-        for a, o in matrix.batch(here, language):
-            report(a, False, o, matrix.judge(a, o, "errno"))
 
     def report(a, sibling, o, bad):
         name = a.name + ("-sibling" if sibling else "")
@@ -318,15 +243,7 @@ def main():
         todo = [(a, s) for a, s in todo if args.only in a.name + ("-sibling" if s else "")]
         todo = todo[::args.every]
         with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-            if args.batch:
-                groups = {}
-                for a, sibling in todo:
-                    if not sibling:
-                        groups.setdefault(a.policy, []).append(a)
-                pending = [pool.submit(many, *group) for group in groups.items()]
-            else:
-                pending = [pool.submit(one, a, s) for a, s in todo]
-            for f in pending:
+            for f in [pool.submit(one, a, s) for a, s in todo]:
                 f.result()
     finally:
         matrix.close()

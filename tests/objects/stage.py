@@ -72,11 +72,9 @@ class Victim(sgtest.Victim):
 class Stage:
     """The surroundings of one run."""
 
-    def __init__(self, attack, program, library, victim, token, base=None, fds=None):
+    def __init__(self, attack, program, library, victim, token):
         self.attack, self.token, self.name = attack, token, word()
-        self.lasting = base is not None
-        self.given = fds or {}  # descriptors that a sandbox for many attacks was given
-        self.base = base or tempfile.mkdtemp(prefix="sandgate-objects-", dir="/var/tmp")
+        self.base = tempfile.mkdtemp(prefix="sandgate-objects-", dir="/var/tmp")
         os.chmod(self.base, 0o755)
         self.closing, self.sockets, self.fds = [], [], []
         self.fd = self.far_end = None
@@ -98,20 +96,11 @@ class Stage:
 
     def files(self, program, library):
         for name in ("cwd", "tmp", "bin", "outside", "outside/dir", "home", "prog"):
-            os.makedirs(self.path(name), 0o755, exist_ok=True)
-        for name in ("cwd", "tmp"):  # what the attack before has left
-            for old in os.scandir(self.path(name)):
-                shutil.rmtree(old.path) if old.is_dir(follow_symlinks=False) else os.unlink(old.path)
-        for name in ("sock", "dgram"):
-            if os.path.lexists(self.path("outside/" + name)):
-                os.unlink(self.path("outside/" + name))
+            os.mkdir(self.path(name), 0o755)
         for name in ("prog/objects", "bin/tool", "outside/tool"):
-            # A rule is about the file that was there when the sandbox was started.
-            if not os.path.exists(self.path(name)):
-                shutil.copy(program, self.path(name))
+            shutil.copy(program, self.path(name))
         for name in ("bin/library.so", "outside/library.so"):
-            if not os.path.exists(self.path(name)):
-                shutil.copy(library, self.path(name))
+            shutil.copy(library, self.path(name))
         secret = f"secret {self.token}\n".encode()
         write(self.path("outside/secret"), secret)
         write(self.path("home/secret"), secret)
@@ -171,13 +160,6 @@ class Stage:
 
     def pass_fd(self):
         kind = self.attack.fd
-        if self.lasting:
-            self.fd, self.far_end = self.given.get(kind), self.given.get("far end") if kind == "socket" else None
-            if self.attack.name == "fd-receive":
-                secret = os.open(self.path("outside/secret"), os.O_RDONLY)
-                socket.send_fds(self.far_end, [b"x"], [secret])
-                os.close(secret)
-            return
         if kind == "dir":
             self.fd = os.open(self.path("outside"), os.O_RDONLY | os.O_DIRECTORY)
         elif kind == "cwd":
@@ -400,7 +382,7 @@ class Stage:
                 undo()
             except OSError:
                 pass
-        for _ in range(0 if self.lasting else 3):
+        for _ in range(3):
             shutil.rmtree(self.base, ignore_errors=True)
             if not os.path.exists(self.base):
                 break

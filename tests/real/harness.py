@@ -16,6 +16,7 @@ import time
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 STDOUT_KINDS = ("pipe", "file", "terminal")
 MAX_OUTPUT = 16 << 20
+slow = 1  # how many times longer programs may take: an emulated processor
 
 
 class Outcome:
@@ -97,6 +98,7 @@ def drain_terminal(master, proc, deadline):
 
 def execute(argv, place, kind, stdin=None, timeout=120):
     """Runs argv in place with stdout of the given kind; stdin is text for the program or None."""
+    timeout *= slow
     deadline = time.monotonic() + timeout
     out_path = os.path.join(place.base, "stdout")
     err_path = os.path.join(place.base, "stderr")
@@ -195,15 +197,18 @@ def read_records(path):
 class Sandbox:
     """How sgrun is called."""
 
-    def __init__(self, sgrun, tier=None):
+    def __init__(self, sgrun, tier=None, daemon=None):
         self.sgrun = sgrun
         self.tier = tier
+        self.daemon = daemon
 
     def execute(self, language, argv, place, kind, stdin=None, timeout=120, options=()):
         verdicts = os.path.join(place.base, "verdicts")
         call = [self.sgrun, "--lang", language, "--verdicts", verdicts]
         if self.tier:
             call += ["--tier", self.tier]
+        if self.daemon:
+            call += ["--daemon", self.daemon]
         for name, value in place.env().items():
             call += ["--env", f"{name}={value}"]
         outcome = execute(call + list(options) + ["--"] + argv, place, kind, stdin, timeout)

@@ -125,6 +125,8 @@ def main():
     p.add_argument("--uid", type=int, default=65534)
     p.add_argument("--gid", type=int, default=65534)
     p.add_argument("--tier", help="force a tier; without it root gets bpf or lsm, an ordinary user unprivileged")
+    p.add_argument("--daemon", metavar="SOCKET", help="launch through the sgd that listens there")
+    p.add_argument("--slow", type=int, default=1, metavar="N", help="N times the time for each program: an emulated processor")
     p.add_argument("--quick", action="store_true", help="stdout to a pipe only")
     p.add_argument("--jobs", type=int, default=2)
     p.add_argument("--verbose", "-v", action="store_true")
@@ -141,6 +143,7 @@ def main():
     if not sgrun:
         harness.fail(f"{args.sgrun}: not found; name it with --sgrun")
     os.umask(0o022)
+    harness.slow = args.slow
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     kinds = ("pipe",) if args.quick else harness.STDOUT_KINDS
     who, reasons = users(args)
@@ -149,7 +152,7 @@ def main():
     base = tempfile.mkdtemp(prefix="sandgate-real-", dir="/tmp")
     os.chmod(base, 0o755)
     try:
-        sandbox = harness.Sandbox(harness.usable_copy(sgrun, base), args.tier)
+        sandbox = harness.Sandbox(harness.usable_copy(sgrun, base), args.tier, args.daemon)
         slots = queue.Queue()
         for i in range(args.jobs):
             slots.put(i)
