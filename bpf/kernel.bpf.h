@@ -65,6 +65,24 @@ struct task_struct___cgroups {
 
 struct linux_binprm {
 	const char *filename;
+	struct file *file;
+} SG_CORE;
+
+/* The way from a file to its name. */
+struct qstr___name {
+	const unsigned char *name;
+} SG_CORE;
+
+struct dentry___name {
+	struct qstr___name d_name;
+} SG_CORE;
+
+struct path___name {
+	struct dentry___name *dentry;
+} SG_CORE;
+
+struct file___name {
+	struct path___name f_path;
 } SG_CORE;
 
 /* The head of struct kernel_siginfo for SIGSYS: the same bytes as in user space, so no relocation is needed. */

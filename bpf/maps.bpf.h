@@ -20,6 +20,23 @@ struct {
 	__type(value, struct sg_proc);
 } sg_processes SEC(".maps");
 
+/* File names of interpreters, without version digits -> language. See SG_SANDBOX_DISCOVER. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 128);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, char[SG_INTERPRETER_NAME]);
+	__type(value, __u32);
+} sg_interpreters SEC(".maps");
+
+/* Language -> index into sg_policies, + 1. One store changes the policy of all processes of a language. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SG_MAX_LANGUAGES);
+	__type(key, __u32);
+	__type(value, __u32);
+} sg_languages SEC(".maps");
+
 /*
  * Working memory, too large for the stack. Map memory also allows an index that is not constant, which the stack does
  * only from 5.12 on. One element per program: they can interrupt each other, but none runs twice at once on a CPU.
@@ -31,6 +48,7 @@ struct sg_scratch {
 		struct sg_proc proc;
 		struct sg_event_proc event_proc;
 	};
+	char name[SG_INTERPRETER_NAME];
 	struct sg_event_syscall event;
 };
 
@@ -57,6 +75,7 @@ const volatile __u32 sg_has_task_pt_regs = 0; /* bpf_task_pt_regs(), 5.15 */
 const volatile __u32 sg_kill_by_exit = 0;     /* a seccomp kill is told from the exit code: before 5.16 */
 const volatile __u32 sg_with_sys_exit = 0;    /* the sys_exit program is attached: outcomes come from there */
 const volatile __u32 sg_with_procs = 0;       /* the process programs are attached */
+const volatile __u32 sg_with_discover = 0;    /* sandboxes may have SG_SANDBOX_DISCOVER */
 const volatile __u32 sg_count_only = 0;       /* sys_enter counts what seccomp lets through, and judges nothing */
 
 /* Violations that wait for sys_exit, on the whole host: while there are none, sys_exit costs one load. */

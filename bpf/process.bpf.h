@@ -13,10 +13,11 @@ SEC("raw_tp/sched_process_fork")
 int sg_fork(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct task_struct *child = (struct task_struct *)ctx->args[1];
+	struct sg_proc *proc, *parent;
 	struct sg_sandbox *sb;
 	struct sg_scratch *s;
 	int pid = 0, tgid = 0;
-	__u32 index = 0;
+	__u32 index = 0, own;
 
 	sb = sg_sandbox_current(&index);
 	if (!sb)
@@ -28,8 +29,47 @@ int sg_fork(struct bpf_raw_tracepoint_args *ctx)
 		SG_COUNT(index, helper_failed);
 		return 0;
 	}
-	sg_proc_add(sb, index, (__u32)pid, (__u32)tgid, s);
+	proc = sg_proc_add(sb, index, (__u32)pid, (__u32)tgid, s);
+	if (!sg_with_discover || !proc || !(sb->flags & SG_SANDBOX_DISCOVER))
+		return 0;
+	own = (__u32)bpf_get_current_pid_tgid();
+	parent = bpf_map_lookup_elem(&sg_processes, &own);
+	if (parent && parent->sandbox == index)
+		proc->language = parent->language;
 	return 0;
+}
+
+/*
+ * The language of the interpreter that is being executed, 0 for any other program. Of a script it is the one that #!
+ * names. "python3.11" is looked up as "python"; a name that fills the key is none that is known.
+ */
+static __always_inline __u32 sg_interpreter(struct linux_binprm *bprm, struct sg_scratch *s)
+{
+	struct file___name *file = NULL;
+	struct dentry___name *dentry = NULL;
+	const unsigned char *name = NULL;
+	__u32 *language;
+	long n;
+	int i;
+
+	if (bpf_core_read(&file, sizeof(file), &bprm->file) ||
+	    bpf_core_read(&dentry, sizeof(dentry), &file->f_path.dentry) ||
+	    bpf_core_read(&name, sizeof(name), &dentry->d_name.name))
+		return 0;
+	__builtin_memset(s->name, 0, sizeof(s->name));
+	n = bpf_probe_read_kernel_str(s->name, sizeof(s->name), name);
+	if (n <= 1 || s->name[SG_INTERPRETER_NAME - 2])
+		return 0;
+#pragma clang loop unroll(full)
+	for (i = SG_INTERPRETER_NAME - 2; i > 0; i--) {
+		char c = s->name[i];
+
+		if (c && c != '.' && (c < '0' || c > '9'))
+			break;
+		s->name[i] = 0;
+	}
+	language = bpf_map_lookup_elem(&sg_interpreters, s->name);
+	return language ? *language : 0;
 }
 
 static __always_inline __u32 sg_ppid(void)
@@ -54,7 +94,7 @@ int sg_exec(struct bpf_raw_tracepoint_args *ctx)
 	struct sg_sandbox *sb;
 	struct sg_scratch *s;
 	struct sg_proc *proc;
-	__u32 index = 0, pid;
+	__u32 index = 0, pid, language = 0, before = 0;
 
 	sb = sg_sandbox_current(&index);
 	if (!sb)
@@ -71,12 +111,21 @@ int sg_exec(struct bpf_raw_tracepoint_args *ctx)
 		if (proc) {
 			if (proc->pending)
 				sg_pending_finish(proc, SG_OUTCOME_RETURNED, 0);
+			before = proc->language;
 			sg_proc_remove(proc, old_pid);
 		}
 	}
 	proc = sg_proc_current(sb, index, s);
 	if (proc)
 		bpf_get_current_comm(proc->comm, sizeof(proc->comm));
+	if (sg_with_discover && proc && (sb->flags & SG_SANDBOX_DISCOVER)) {
+		language = sg_interpreter(bprm, s);
+		/* a program that is no interpreter gives nobody more room than its caller had */
+		if (language)
+			proc->language = language;
+		else if (before && !proc->language)
+			proc->language = before;
+	}
 	if (!(sb->flags & SG_SANDBOX_PROC_EVENTS))
 		return 0;
 	ev = &s->event_proc;

@@ -14,9 +14,11 @@
 #define SG_COMM_LEN 16
 #define SG_MAX_SANDBOXES 4096
 #define SG_MAX_POLICIES 64
-#define SG_SLOTS 8192    /* open-addressed cgroup id -> sandbox table, power of two */
-#define SG_SLOT_PROBE 8  /* longest walk; registration refuses rather than place an entry beyond it */
-#define SG_MAX_LEVELS 16 /* a sandbox sits at a cgroup depth of 1 … SG_MAX_LEVELS - 1 */
+#define SG_MAX_LANGUAGES 32    /* that sandboxes with SG_SANDBOX_DISCOVER tell apart */
+#define SG_INTERPRETER_NAME 16 /* bytes of an interpreter's file name, zero-padded; version digits left out */
+#define SG_SLOTS 8192          /* open-addressed cgroup id -> sandbox table, power of two */
+#define SG_SLOT_PROBE 8        /* longest walk; registration refuses rather than place an entry beyond it */
+#define SG_MAX_LEVELS 16       /* a sandbox sits at a cgroup depth of 1 … SG_MAX_LEVELS - 1 */
 
 enum sg_event_type {
 	SG_EVENT_SYSCALL =
@@ -63,8 +65,8 @@ struct sg_event_syscall {
 	__u8 layer;       /* enum sg_layer */
 	__u8 outcome;     /* enum sg_outcome */
 	__u16 err;
-	__u8 violation; /* 1: action AUDIT stands in for a kill or errno, because the sandbox does not ENFORCE */
-	__u8 pad;
+	__u8 violation;  /* 1: action AUDIT stands in for a kill or errno, because the sandbox does not ENFORCE */
+	__u8 language;   /* number + 1 of the language whose policy judged; 0: the sandbox's own policy did */
 	__u32 origin;    /* rule, see struct sg_decision; always UNLISTED where seccomp decided */
 	__s32 signal_rc; /* what bpf_send_signal answered; 0 when delivered or not used */
 	__s64 ret;       /* the call's return value where outcome is RETURNED */
@@ -222,7 +224,12 @@ enum sg_hook { SG_HOOKS(SG_HOOK_ENUM) SG_HOOK_N };
 #define SG_SANDBOX_COUNT (1U << 4) /* count calls (--stats) */
 #define SG_SANDBOX_PROC_EVENTS (1U << 5) /* send EXEC and EXIT records */
 #define SG_SANDBOX_LSM (1U << 6)         /* judged by the LSM programs; its rules are in place (sg_bpf_set_objects) */
-#define SG_SANDBOX_FLAGS ((1U << 7) - 1) /* all there are */
+/*
+ * Each process is judged by the policy of the interpreter that was executed in it, or in the process it was forked
+ * from; where none was, by the sandbox's own.
+ */
+#define SG_SANDBOX_DISCOVER (1U << 7)
+#define SG_SANDBOX_FLAGS ((1U << 8) - 1) /* all there are */
 
 struct sg_sandbox {
 	__u64 cgroup_id;
@@ -338,8 +345,8 @@ struct sg_proc {
 	__u32 sandbox;
 	__u32 violations;
 	__u64 start_ns;
-	__u32 pending; /* a violation waits for its outcome in sys_exit */
-	__u32 pad;
+	__u32 pending;  /* a violation waits for its outcome in sys_exit */
+	__u32 language; /* see SG_SANDBOX_DISCOVER: number + 1; 0: none */
 	char comm[SG_COMM_LEN];
 	struct sg_event_syscall event; /* the pending one */
 };

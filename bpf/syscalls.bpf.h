@@ -27,7 +27,7 @@ static __always_inline int sg_status_read(__u32 *status)
 
 /* Everything that is not allowed outright. */
 static __always_inline int sg_enter_slow(struct bpf_raw_tracepoint_args *ctx, struct sg_sandbox *sb, __u32 index,
-					 const struct sg_ruleset *rs, __u32 policy, __u8 abi)
+					 const struct sg_ruleset *rs, __u32 policy, __u32 language, __u8 abi)
 {
 	struct sg_decision d = {.action = SG_ACTION_KILL, .err = 0, .origin = SG_ORIGIN_UNLISTED};
 	struct sg_where where = {.sandbox = index, .policy = policy, .scratch = SG_SCRATCH_ENTER};
@@ -62,6 +62,7 @@ static __always_inline int sg_enter_slow(struct bpf_raw_tracepoint_args *ctx, st
 	ev->audit_arch = abi == SG_ABI_COMPAT ? SG_AUDIT_ARCH_COMPAT : abi ? SG_AUDIT_ARCH_NATIVE : 0;
 	ev->layer = SG_LAYER_SYS_ENTER;
 	ev->outcome = SG_OUTCOME_UNKNOWN;
+	ev->language = (__u8)language;
 	ev->err = d.err;
 	ev->origin = d.origin;
 	ev->ip = s->regs.ip;
@@ -101,12 +102,28 @@ static __always_inline int sg_enter_slow(struct bpf_raw_tracepoint_args *ctx, st
 	return 0;
 }
 
+/* The language of the running process and, through policy, the number of its policy. 0: it has none. */
+static __always_inline __u32 sg_language_current(__u32 index, __u32 *policy)
+{
+	__u32 pid = (__u32)bpf_get_current_pid_tgid(), number, *at;
+	const struct sg_proc *proc = bpf_map_lookup_elem(&sg_processes, &pid);
+
+	if (!proc || proc->sandbox != index || !proc->language)
+		return 0;
+	number = proc->language - 1;
+	at = bpf_map_lookup_elem(&sg_languages, &number);
+	if (!at || !*at)
+		return 0; /* cannot be: a language has its policy before it has interpreters */
+	*policy = *at - 1;
+	return number + 1;
+}
+
 SEC("raw_tp/sys_enter")
 int sg_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 {
 	const struct sg_ruleset *rs;
 	struct sg_sandbox *sb;
-	__u32 index = 0, flags, policy, status;
+	__u32 index = 0, flags, policy, language = 0, status;
 	__u64 nr;
 	__u8 abi;
 
@@ -126,6 +143,8 @@ int sg_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 	nr = (__u32)ctx->args[1];
 	abi = sg_status_read(&status) ? 0 : sg_arch_abi(status, nr);
 	policy = sb->policy;
+	if (sg_with_discover && (flags & SG_SANDBOX_DISCOVER))
+		language = sg_language_current(index, &policy);
 	rs = bpf_map_lookup_elem(&sg_policies, &policy);
 	if (rs && abi == SG_ABI_NATIVE &&
 	    (sg_allowed_outright(rs, nr) || ((flags & SG_SANDBOX_SECCOMP) && !sg_may_audit(rs, nr)))) {
@@ -133,7 +152,7 @@ int sg_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 			SG_COUNT(index, allowed);
 		return 0;
 	}
-	return sg_enter_slow(ctx, sb, index, rs, policy, abi);
+	return sg_enter_slow(ctx, sb, index, rs, policy, language, abi);
 }
 
 SEC("raw_tp/sys_exit")

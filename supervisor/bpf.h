@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /*
  * The BPF side of a supervisor: loads the object, owns its maps (the only writer), hands out its records.
@@ -39,6 +40,7 @@ struct sg_bpf_opts {
 	 * the part of the program that judges takes the kernel 5 to 10 ms to verify.
 	 */
 	bool count_only;
+	bool discover; /* with SYS_ENTER: sandboxes may have SG_SANDBOX_DISCOVER */
 	/*
 	 * The one sandbox there will be, where it is known already: programs that need not search are loaded ten times
 	 * faster and cost each call less. 0: any, up to max_sandboxes.
@@ -110,6 +112,26 @@ int sg_bpf_add_sandbox(struct sg_bpf *b, const struct sg_sandbox *cfg, uint32_t 
 		       struct sg_err *err);
 /* From the next call on the sandbox is judged by another policy. */
 int sg_bpf_switch_policy(struct sg_bpf *b, uint32_t index, uint32_t policy, struct sg_err *err);
+/*
+ * For sandboxes with SG_SANDBOX_DISCOVER; only with opts.discover. A language is a number below SG_MAX_LANGUAGES, which
+ * has a policy (sg_bpf_language_policy(): -1 none yet, also those of a supervisor before us) and the file names of its
+ * interpreters, at most SG_INTERPRETER_NAME - 2 bytes, without version digits at the end (sg_bpf_interpreter_name()
+ * takes them off). sg_bpf_set_process_language() is for tasks that ran before the sandbox was registered, and are
+ * frozen meanwhile; language -1 leaves them to the sandbox's policy. Errors: -EINVAL, -ENOSPC, those of bpf(2).
+ */
+int sg_bpf_set_language(struct sg_bpf *b, uint32_t language, uint32_t policy, struct sg_err *err);
+int sg_bpf_language_policy(const struct sg_bpf *b, uint32_t language);
+bool sg_bpf_interpreter_name(const char *file, char name[SG_INTERPRETER_NAME]);
+int sg_bpf_set_interpreter(struct sg_bpf *b, const char *name, uint32_t language, struct sg_err *err);
+int sg_bpf_clear_interpreters(struct sg_bpf *b, struct sg_err *err);
+struct sg_bpf_task {
+	pid_t tid, tgid;
+	uid_t uid;
+	int language;
+	char comm[SG_COMM_LEN];
+};
+int sg_bpf_set_process_language(struct sg_bpf *b, uint32_t index, const struct sg_bpf_task *t, struct sg_err *err);
+
 int sg_bpf_set_self(struct sg_bpf *b, uint32_t index, uint32_t pid, struct sg_err *err);
 /* Its number may be given out again at once: take its records (sg_bpf_consume) and its state first. */
 int sg_bpf_remove_sandbox(struct sg_bpf *b, uint32_t index, struct sg_err *err);

@@ -202,11 +202,17 @@ static void configure(struct sg_bpf *b, const struct sg_bpf_opts *o)
 	if (enter) {
 		bpf_map__set_max_entries(s->maps.sg_policies, b->max_policies);
 		bpf_map__set_max_entries(s->maps.sg_processes, o->max_procs ? o->max_procs : DEFAULT_PROCS);
+		s->rodata->sg_with_discover = o->discover;
 	} else {
 		bpf_map__set_autocreate(s->maps.sg_policies, false);
 		if (!s->rodata->sg_kill_by_exit)
 			bpf_map__set_autocreate(s->maps.sg_processes, false);
 	}
+	if (!enter || !o->discover) {
+		bpf_map__set_autocreate(s->maps.sg_interpreters, false);
+		bpf_map__set_autocreate(s->maps.sg_languages, false);
+	}
+	b->discover = enter && o->discover;
 }
 
 /*

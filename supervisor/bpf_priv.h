@@ -50,6 +50,7 @@ struct sg_bpf {
 	uint32_t max_policies;
 	bool kill_by_exit;
 	bool count_only;
+	bool discover;
 	struct sg_bpf_lsm *lsm; /* NULL: not loaded */
 	struct ring_buffer *ring;
 	const unsigned long *ring_page; /* the ring buffer's page with how far it was read */

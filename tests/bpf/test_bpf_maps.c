@@ -27,6 +27,7 @@ static int setup(void **state)
 	const struct sg_bpf_opts o = {.programs = SG_BPF_KILLS | SG_BPF_SYS_ENTER | SG_BPF_SYS_EXIT,
 				      .max_sandboxes = PLACES,
 				      .max_policies = 2,
+				      .discover = true,
 				      .max_procs = 64,
 				      .ring_bytes = 4096};
 	struct sg_err err = {0};
@@ -291,6 +292,66 @@ static void a_number_comes_back_clean(void **state)
 	gone(enter, b);
 }
 
+static void names_of_interpreters(void **state)
+{
+	static const struct {
+		const char *file, *name;
+	} names[] = {{"/usr/bin/python3.11", "python"},
+		     {"python", "python"},
+		     {"perl5.36.0", "perl"},
+		     {"/opt/node/bin/node", "node"},
+		     {"php8.2-cgi", "php8.2-cgi"},
+		     {"7", "7"},
+		     {"3.14", "3"},
+		     {"fourteen-chars", "fourteen-chars"}};
+	char name[SG_INTERPRETER_NAME];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		assert_true(sg_bpf_interpreter_name(names[i].file, name));
+		assert_string_equal(name, names[i].name);
+	}
+	assert_false(sg_bpf_interpreter_name("", name));
+	assert_false(sg_bpf_interpreter_name("/usr/bin/", name));
+	assert_false(sg_bpf_interpreter_name("fifteen-letters", name));
+}
+
+static void languages(void **state)
+{
+	struct sg_bpf_task t = {.tid = 501, .tgid = 500, .language = -1, .comm = "sh"};
+	struct sg_proc proc;
+	struct sg_err err;
+	uint32_t a, key = 501;
+
+	assert_int_equal(add(enter, 31, 1, &a, &err), 0);
+	assert_int_equal(sg_bpf_language_policy(enter, 3), -1);
+	assert_int_equal(sg_bpf_set_language(enter, 3, 0, &err), 0);
+	assert_int_equal(sg_bpf_language_policy(enter, 3), 0);
+	REFUSED(sg_bpf_set_language(enter, 3, 2, &err), EINVAL, "policy number 2: there is room for 2");
+	REFUSED(sg_bpf_set_language(enter, 32, 0, &err), EINVAL, "language number 32: there is room for 32");
+	assert_int_equal(sg_bpf_language_policy(enter, 32), -1);
+	assert_int_equal(sg_bpf_set_interpreter(enter, "/usr/bin/python3", 3, &err), 0);
+	assert_int_equal(sg_bpf_set_interpreter(enter, "ruby", 3, &err), 0);
+	REFUSED(sg_bpf_set_interpreter(enter, "bin/", 3, &err), EINVAL,
+		"bin/: no name of an interpreter of at most 14 bytes");
+	assert_int_equal(sg_bpf_clear_interpreters(enter, &err), 0);
+	assert_int_equal(sg_bpf_clear_interpreters(enter, &err), 0);
+
+	assert_int_equal(sg_bpf_set_process_language(enter, a, &t, &err), 0);
+	assert_int_equal(enter->sandboxes[a].tasks, 1);
+	/* known, and without a language of its own: it gets one, and is not counted again */
+	t.language = 3;
+	assert_int_equal(sg_bpf_set_process_language(enter, a, &t, &err), 0);
+	t.language = 4;
+	assert_int_equal(sg_bpf_set_process_language(enter, a, &t, &err), 0);
+	assert_int_equal(enter->sandboxes[a].tasks, 1);
+	assert_int_equal(
+		bpf_map__lookup_elem(enter->skel->maps.sg_processes, &key, sizeof(key), &proc, sizeof(proc), 0), 0);
+	assert_int_equal(proc.language, 3 + 1);
+	assert_int_equal(proc.tgid, 500);
+	gone(enter, a);
+	REFUSED(sg_bpf_set_process_language(enter, a, &t, &err), ENOENT, "no sandbox has the number 0");
+}
+
 static void no_type_information(void **state)
 {
 	const struct btf *need = bpf_object__btf(enter->skel->obj);
@@ -351,6 +412,8 @@ int main(void)
 		cmocka_unit_test(every_place_can_be_taken_again_and_again),
 		cmocka_unit_test(depths_are_published_in_order),
 		cmocka_unit_test(a_number_comes_back_clean),
+		cmocka_unit_test(names_of_interpreters),
+		cmocka_unit_test(languages),
 		cmocka_unit_test(no_type_information),
 		cmocka_unit_test(no_privilege),
 	};
