@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <linux/futex.h>
 #include <linux/landlock.h>
 #include <linux/sched.h>
 #include <linux/securebits.h>
@@ -331,11 +332,12 @@ static void load_filter(const struct sg_child *c)
 {
 	struct sock_fprog prog = {.len = c->plan->filter.n_insns, .filter = c->insns};
 	unsigned long flags = c->listener ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
+	uint32_t self = (uint32_t)sys(SYS_getpid, 0, 0, 0, 0);
 	long fd;
 
 	for (int i = 0; i < c->plan->filter.n_patches; i++)
 		if (c->plan->filter.patches[i].kind == SG_PATCH_SELF)
-			c->insns[c->plan->filter.patches[i].pc].k = (uint32_t)sys(SYS_getpid, 0, 0, 0, 0);
+			c->insns[c->plan->filter.patches[i].pc].k = self;
 	/* While the supervisor looks at a call, only a fatal signal may interrupt it: else the call would be asked
 	 * again. */
 	fd = sys(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
@@ -346,6 +348,34 @@ static void load_filter(const struct sg_child *c)
 	send_report(c, SG_STEP_READY, 0, c->listener ? (int)fd : -1);
 }
 
+static void restore_sigpipe(const struct sg_child *c)
+{
+	/* The kernel's: handler first. No handler of ours is ever there, so that is all that matters. */
+	unsigned long action[4] = {(unsigned long)c->sigpipe.sa_handler};
+
+	(void)sys(SYS_rt_sigaction, SIGPIPE, (long)action, 0, 8);
+}
+
+static void place_fds(const struct sg_child *c)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (c->std[fd] >= 0)
+			try(c, SG_STEP_OUTPUT, sys(SYS_dup3, c->std[fd], fd, 0, 0));
+	seal_fds(c);
+}
+
+/* Waits until the supervisor has the rest ready; a supervisor that dies takes us along (PDEATHSIG). */
+static void pass_gate(struct sg_child *c, const struct sg_child *given)
+{
+	while (!__atomic_load_n(c->gate, __ATOMIC_ACQUIRE))
+		(void)sys(SYS_futex, (long)c->gate, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, 0);
+	c->landlock = given->landlock;
+	c->landlock_fd = c->landlock ? c->landlock->fd : -1;
+	c->insns = given->insns;
+	try(c, SG_STEP_FDS, sys(SYS_unshare, CLONE_FILES, 0, 0, 0));
+	place_fds(c);
+}
+
 _Noreturn void sg_child_run(const struct sg_child *given)
 {
 	struct sg_child me = *given, *c = &me;
@@ -354,7 +384,7 @@ _Noreturn void sg_child_run(const struct sg_child *given)
 	long n;
 
 	/* First of all: from here on what we open and close is ours. */
-	if (c->shares_fds && sys(SYS_close_range, SG_FDS_LOW, ~0U, CLOSE_RANGE_UNSHARE, 0) < 0 &&
+	if (c->shares_fds && !c->gate && sys(SYS_close_range, SG_FDS_LOW, ~0U, CLOSE_RANGE_UNSHARE, 0) < 0 &&
 	    sys(SYS_unshare, CLONE_FILES, 0, 0, 0) < 0)
 		leave();
 	c->cwd = -1;
@@ -364,13 +394,11 @@ _Noreturn void sg_child_run(const struct sg_child *given)
 		take_signals(c);
 	} else {
 		/* Handlers end with exec; what our caller ignores (nohup) stays ignored; SIGPIPE was ignored by us. */
-		(void)sigaction(SIGPIPE, &c->sigpipe, NULL);
+		restore_sigpipe(c);
 	}
 	try(c, SG_STEP_SESSION, sys(SYS_setsid, 0, 0, 0, 0));
-	for (int fd = 0; fd <= 2; fd++)
-		if (c->std[fd] >= 0)
-			try(c, SG_STEP_OUTPUT, sys(SYS_dup3, c->std[fd], fd, 0, 0));
-	seal_fds(c);
+	if (!c->gate)
+		place_fds(c);
 	if (c->heir)
 		take_rest(c);
 	for (int i = 0; i < plan->n_rlimits; i++)
@@ -397,6 +425,8 @@ _Noreturn void sg_child_run(const struct sg_child *given)
 			leave();
 	}
 	try(c, SG_STEP_NO_NEW_PRIVS, sys(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0));
+	if (c->gate)
+		pass_gate(c, given);
 	if (c->landlock)
 		try(c, SG_STEP_LANDLOCK, enter_landlock(c));
 	if (c->wait >= 0) {

@@ -86,6 +86,8 @@ struct sg_child {
 	int std[3];                         /* what takes the place of its 0, 1 and 2 in the end; -1: nothing */
 	pid_t supervisor;
 	bool shares_fds;            /* our table of descriptors is the parent's until we say that we are ready */
+	const uint32_t *gate;       /* NULL: none. Else our descriptors are the parent's, and landlock and insns are not
+				     * there, until this is not 0, which FUTEX_WAKE tells */
 	bool outlives;              /* not tied to the supervisor's life */
 	const struct sg_heir *heir; /* NULL: everything is inherited from the parent */
 	int cwd;                    /* the child's own: where heir->cwd went */

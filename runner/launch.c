@@ -248,15 +248,32 @@ static uint64_t choose_marker(void)
 	return 200000 + random % 199999;
 }
 
-static int start_child(struct sg_launch *l, uint64_t marker, struct sg_err *err)
+/* The child is started first where it can wait, so that it does its part while we do ours. */
+static int confine_and_start(struct sg_launch *l, uint64_t marker, struct sg_err *err)
 {
-	struct sg_spawn s;
-	int rc = sg_spawn_begin(l, &s, NULL, &l->signals.mask, marker, err);
+	bool early = sg_spawn_can_wait(l);
+	int rc = 0;
 
+	l->spawn = calloc(1, sizeof(*l->spawn));
+	if (!l->spawn)
+		return sg_err_set(err, ENOMEM, "out of memory");
+	if (early)
+		rc = sg_spawn_early(l, l->spawn, &l->signals.mask, marker, err);
 	if (!rc)
-		rc = sg_spawn_ready(l, &s, READY_TIMEOUT_MS, err);
-	sg_spawn_end(&s);
-	return rc;
+		rc = sg_launch_confine(l, err);
+	if (!rc)
+		rc = early ? sg_spawn_go(l, l->spawn, err)
+			   : sg_spawn_begin(l, l->spawn, NULL, &l->signals.mask, marker, err);
+	return rc ? rc : sg_spawn_ready(l, l->spawn, READY_TIMEOUT_MS, err);
+}
+
+void sg_launch_executed(struct sg_launch *l)
+{
+	if (!l->spawn)
+		return;
+	sg_spawn_end(l->spawn);
+	free(l->spawn);
+	l->spawn = NULL;
 }
 
 int sg_launch_limits(struct sg_launch *l, const int std[3], struct sg_err *err)
@@ -315,9 +332,7 @@ int sg_launch_start(struct sg_launch *l, struct sg_plan *plan, struct sg_session
 	if (!rc)
 		rc = sg_launch_limits(l, standard, err);
 	if (!rc)
-		rc = sg_launch_confine(l, err);
-	if (!rc)
-		rc = start_child(l, marker, err);
+		rc = confine_and_start(l, marker, err);
 	if (rc)
 		sg_launch_end(l);
 	return rc;
@@ -333,6 +348,7 @@ void sg_launch_release(struct sg_launch *l)
 {
 	struct sg_err err = {0};
 
+	sg_launch_executed(l);
 	/* Closing the listener lets no waiting call run: it fails with ENOSYS, in a process that is dead. */
 	close_fd(&l->listener);
 	close_fd(&l->judge.forks.timer);

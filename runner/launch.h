@@ -25,6 +25,8 @@ struct sg_signals {
 int sg_signals_take(struct sg_signals *s, struct sg_err *err);
 void sg_signals_give_back(struct sg_signals *s);
 
+struct sg_spawn;
+
 /* A sandbox that runs: what was set up for it, to be watched by sg_monitor() and undone by sg_launch_end(). */
 struct sg_launch {
 	struct sg_plan *plan;
@@ -45,11 +47,12 @@ struct sg_launch {
 	bool shared;              /* bpf is a daemon's: other sandboxes use it too */
 	void (*drain)(void *ctx); /* shared: takes what waits in the ring buffer to whom it belongs */
 	void *drain_ctx;
-	bool registered;  /* the BPF side knows the sandbox */
-	uint32_t sandbox; /* its index there */
-	bool sys_enter;   /* attached */
-	bool filter;      /* a seccomp filter is loaded */
-	bool outlives;    /* the sandbox goes on when its supervisor dies */
+	bool registered;        /* the BPF side knows the sandbox */
+	uint32_t sandbox;       /* its index there */
+	bool sys_enter;         /* attached */
+	bool filter;            /* a seccomp filter is loaded */
+	bool outlives;          /* the sandbox goes on when its supervisor dies */
+	struct sg_spawn *spawn; /* what the child uses until it has executed; NULL: nothing, or not ours; owned */
 	pid_t pid;
 	int pidfd;
 	int listener; /* -1: none */
@@ -72,6 +75,8 @@ struct sg_launch {
 int sg_launch_start(struct sg_launch *l, struct sg_plan *plan, struct sg_session *session, struct sg_err *err);
 /* Writes the start record. */
 void sg_launch_report(struct sg_launch *l);
+/* The child is out of our memory: it has executed, or is dead. */
+void sg_launch_executed(struct sg_launch *l);
 /* Ends whatever is left of the sandbox and removes every trace of it. */
 void sg_launch_end(struct sg_launch *l);
 

@@ -72,6 +72,8 @@ static void read_report(struct sg_watch *w)
 		return;
 	if (n == (ssize_t)sizeof(report)) {
 		w->l->exec_errno = report.err ? report.err : EIO;
+	} else {
+		sg_launch_executed(w->l);
 	}
 	close_watched(w, &w->l->report);
 }

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -69,8 +70,8 @@ static void run_child(void *child)
 }
 
 /*
- * Starts the child in its cgroup. It shares our memory, and we wait, until it executes (as vfork): copying the page
- * tables and breaking the copies costs more than all its set-up. Not where it has to wait for us.
+ * Starts the child in its cgroup. It shares our memory until it executes (as vfork): copying the page tables and
+ * breaking the copies costs more than all its set-up. Not where it has to wait for us at a pipe.
  */
 static pid_t clone_into(struct sg_launch *l, struct sg_spawn *s, struct sg_err *err)
 {
@@ -95,10 +96,10 @@ static pid_t clone_into(struct sg_launch *l, struct sg_spawn *s, struct sg_err *
 			return sg_err_set(err, ENOMEM, "out of memory");
 		}
 		/* A daemon does not wait: what an unprivileged client names may lie on a file system that hangs. */
-		args.flags |= CLONE_VM | (l->shared ? 0 : CLONE_VFORK);
+		args.flags |= CLONE_VM | (l->shared || child->gate ? 0 : CLONE_VFORK);
 		/* Copying a daemon's thousands of descriptors, to close them again, would cost more than all the rest.
 		 */
-		child->shares_fds = l->shared && fits_low(child);
+		child->shares_fds = child->gate || (l->shared && fits_low(child));
 		args.flags |= child->shares_fds ? CLONE_FILES : 0;
 		args.stack = (uint64_t)(uintptr_t)s->stack;
 		args.stack_size = STACK_SIZE;
@@ -172,39 +173,28 @@ static int await_ready(struct sg_launch *l, int timeout_ms, struct sg_err *err)
 	return 0;
 }
 
-int sg_spawn_begin(struct sg_launch *l, struct sg_spawn *s, const struct sg_heir *heir, const sigset_t *mask,
+/* All that the child gets but its filter and its Landlock domain. */
+static int prepare(struct sg_launch *l, struct sg_spawn *s, const struct sg_heir *heir, const sigset_t *mask,
 		   uint64_t marker, struct sg_err *err)
 {
-	SG_CLOSE int report = -1, wait_r = -1, wait_w = -1;
 	int fds[2], rc;
 
 	memset(s, 0, sizeof(*s));
 	s->ends[0] = s->ends[1] = -1;
 	rc = sg_secret_map(&s->secret, l->plan->path, err);
-	if (!rc && l->filter)
-		rc = bind_filter(l, &s->secret, &s->insns, err);
 	if (!rc && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
 		rc = sg_err_set(err, errno, "cannot create a socket pair: %s", strerror(errno));
 	if (rc)
 		return rc;
 	l->report = fds[0];
-	report = fds[1];
-	/* sys_enter compares with the first process's pid, so it must know it before that process is judged. */
-	if (l->sys_enter) {
-		if (pipe2(fds, O_CLOEXEC) < 0)
-			return sg_err_set(err, errno, "cannot create a pipe: %s", strerror(errno));
-		wait_r = fds[0];
-		wait_w = fds[1];
-	}
+	s->ends[0] = fds[1];
 	s->child = (struct sg_child){
 		.plan = l->plan,
 		.secret = &s->secret,
-		.insns = s->insns,
 		.listener = l->filter &&
 			    (l->tier == SG_TIER_UNPRIVILEGED || l->plan->filter.has_supervised || l->judge.max_tasks),
-		.report = report,
-		.wait = wait_r,
-		.landlock = l->landlock.fd >= 0 ? &l->landlock : NULL,
+		.report = s->ends[0],
+		.wait = -1,
 		.supervisor = getpid(),
 		.mask = *mask,
 		.sigpipe = l->signals.sigpipe,
@@ -213,37 +203,50 @@ int sg_spawn_begin(struct sg_launch *l, struct sg_spawn *s, const struct sg_heir
 		.heir = heir,
 		.outlives = l->outlives,
 	};
+	return 0;
+}
+
+static int give_rest(struct sg_launch *l, struct sg_spawn *s, struct sg_err *err)
+{
+	int rc = l->filter ? bind_filter(l, &s->secret, &s->insns, err) : 0;
+
+	s->child.insns = s->insns;
+	s->child.landlock = l->landlock.fd >= 0 ? &l->landlock : NULL;
+	return rc;
+}
+
+static void note_start(struct sg_launch *l)
+{
 	l->started_ns = sg_clock_ns(CLOCK_MONOTONIC);
 	sg_limiter_start(&l->limiter, l->started_ns);
 	/* By the clock of the BPF side, so that no record of the program is older than the one of its start. */
 	l->started_at = (uint64_t)((int64_t)sg_clock_ns(CLOCK_BOOTTIME) + l->session->realtime_offset);
+}
+
+static int start(struct sg_launch *l, struct sg_spawn *s, struct sg_err *err)
+{
+	int rc = 0;
+
 	l->pid = clone_into(l, s, err);
-	sg_output_started(&l->output);
-	/* It has its own table of descriptors only when it says that it is ready. */
-	if (s->child.shares_fds) {
-		s->ends[0] = SG_TAKE_FD(report);
-		s->ends[1] = SG_TAKE_FD(wait_r);
-	}
 	if (l->pid < 0) {
 		rc = l->pid;
 		l->pid = 0;
 		return rc;
 	}
-	if (l->landlock.own_proc) {
-		char path[32];
-
-		/* While somebody holds it the kernel does not make it anew, and the rule about it holds. */
-		snprintf(path, sizeof(path), "/proc/%d", l->pid);
-		l->proc = open(path, O_PATH | O_CLOEXEC);
-	}
 	l->judge.self = (uint32_t)l->pid;
 	l->members.first = l->pid;
-	if (wait_w >= 0) {
-		rc = sg_bpf_set_self(l->bpf, l->sandbox, (uint32_t)l->pid, err);
-		if (!rc && write(wait_w, "", 1) != 1)
-			rc = sg_err_set(err, errno, "cannot release the child process: %s", strerror(errno));
-	}
-	return rc;
+	return 0;
+}
+
+/* While somebody holds it the kernel does not make it anew, and the rule about it holds. */
+static void hold_proc(struct sg_launch *l)
+{
+	char path[32];
+
+	if (!l->landlock.own_proc)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d", l->pid);
+	l->proc = open(path, O_PATH | O_CLOEXEC);
 }
 
 static void close_ends(struct sg_spawn *s)
@@ -253,12 +256,75 @@ static void close_ends(struct sg_spawn *s)
 			close(SG_TAKE_FD(s->ends[i]));
 }
 
+int sg_spawn_begin(struct sg_launch *l, struct sg_spawn *s, const struct sg_heir *heir, const sigset_t *mask,
+		   uint64_t marker, struct sg_err *err)
+{
+	SG_CLOSE int wait_w = -1;
+	int rc = prepare(l, s, heir, mask, marker, err), fds[2];
+
+	if (!rc)
+		rc = give_rest(l, s, err);
+	/* sys_enter compares with the first process's pid, so it must know it before that process is judged. */
+	if (!rc && l->sys_enter) {
+		if (pipe2(fds, O_CLOEXEC) < 0)
+			return sg_err_set(err, errno, "cannot create a pipe: %s", strerror(errno));
+		s->child.wait = s->ends[1] = fds[0];
+		wait_w = fds[1];
+	}
+	if (rc)
+		return rc;
+	note_start(l);
+	rc = start(l, s, err);
+	sg_output_started(&l->output);
+	/* It has its own table of descriptors only when it says that it is ready. */
+	if (!s->child.shares_fds)
+		close_ends(s);
+	if (rc)
+		return rc;
+	hold_proc(l);
+	if (wait_w >= 0) {
+		rc = sg_bpf_set_self(l->bpf, l->sandbox, (uint32_t)l->pid, err);
+		if (!rc && write(wait_w, "", 1) != 1)
+			rc = sg_err_set(err, errno, "cannot release the child process: %s", strerror(errno));
+	}
+	return rc;
+}
+
+bool sg_spawn_can_wait(const struct sg_launch *l)
+{
+	return SHARE_MEMORY && !l->shared && !l->sys_enter && l->tier < SG_TIER_LSM;
+}
+
+int sg_spawn_early(struct sg_launch *l, struct sg_spawn *s, const sigset_t *mask, uint64_t marker, struct sg_err *err)
+{
+	int rc = prepare(l, s, NULL, mask, marker, err);
+
+	s->child.gate = &s->gate;
+	return rc ? rc : start(l, s, err);
+}
+
+int sg_spawn_go(struct sg_launch *l, struct sg_spawn *s, struct sg_err *err)
+{
+	int rc = give_rest(l, s, err);
+
+	if (rc)
+		return rc;
+	note_start(l);
+	__atomic_store_n(&s->gate, 1, __ATOMIC_RELEASE);
+	(void)syscall(SYS_futex, &s->gate, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL, NULL, 0);
+	hold_proc(l);
+	return 0;
+}
+
 int sg_spawn_ready(struct sg_launch *l, struct sg_spawn *s, int timeout_ms, struct sg_err *err)
 {
 	int rc = await_ready(l, timeout_ms, err);
 
-	if (!rc)
+	if (!rc) {
 		close_ends(s);
+		if (s->child.gate)
+			sg_output_started(&l->output);
+	}
 	if (!rc && s->child.listener && l->listener < 0)
 		rc = sg_err_set(err, EPROTO, "the child process sent no seccomp listener");
 	if (l->listener >= 0)

@@ -11,6 +11,7 @@ struct sg_spawn {
 	struct sock_filter *insns; /* the bound filter, NULL: none */
 	void *stack;               /* of a child that shares our memory */
 	int ends[2];               /* the child's ends of its pipes, while it shares our descriptors; -1 */
+	uint32_t gate;             /* futex: the child may go on */
 	struct sg_child child;
 };
 
@@ -22,6 +23,14 @@ struct sg_spawn {
  */
 int sg_spawn_begin(struct sg_launch *l, struct sg_spawn *s, const struct sg_heir *heir, const sigset_t *mask,
 		   uint64_t marker, struct sg_err *err);
+/*
+ * The same for a child that is its caller's own, in two steps: the child sets itself up beside us while we do what it
+ * needs in the end, l->landlock. Not where it has to be judged from its first step (SG_TIER_LSM) or shares no memory
+ * with us.
+ */
+bool sg_spawn_can_wait(const struct sg_launch *l);
+int sg_spawn_early(struct sg_launch *l, struct sg_spawn *s, const sigset_t *mask, uint64_t marker, struct sg_err *err);
+int sg_spawn_go(struct sg_launch *l, struct sg_spawn *s, struct sg_err *err);
 /*
  * Takes the child's report that it is ready (its filter is loaded), and the listener if it needs one: l->listener.
  * Errors: -ETIMEDOUT after timeout_ms, -ECHILD when it died, else what the child says went wrong at which step.
