@@ -170,7 +170,7 @@ static int add_venv(struct sg_plan *plan, struct sg_err *err)
 	const char *slash = strrchr(plan->path, '/'), *prefix, *bin, *real;
 	struct stat st;
 
-	if (!slash || slash == plan->path || sg_path_within(plan->path, "/usr"))
+	if (!slash || slash == plan->path || in_system(plan->path))
 		return 0;
 	bin = copy(plan, plan->path, (size_t)(slash - plan->path));
 	real = bin ? real_path(plan, plan->base, bin, &st) : NULL;
@@ -368,7 +368,7 @@ static bool in_usr(const struct sg_plan *plan, const struct sg_tree_rights *usr,
 	if (!strcmp(t->path, "$PROGRAM"))
 		return plan->vars.program && sg_path_within(plan->vars.program, "/usr");
 	/* /bin and /lib are links on most systems. */
-	return !strchr(t->path + 1, '/') && readlink(t->path, to, sizeof(to)) > 4 &&
+	return t->path[0] == '/' && !strchr(t->path + 1, '/') && readlink(t->path, to, sizeof(to)) > 4 &&
 	       (!memcmp(to, "usr/", 4) || (!memcmp(to, "/usr", 4) && to[4] == '/'));
 }
 

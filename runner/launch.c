@@ -377,9 +377,6 @@ void sg_launch_end(struct sg_launch *l)
 		(void)sg_members_kill(&l->members);
 		(void)sg_members_wait_empty(&l->members, 5000);
 	}
-	/* An empty cgroup is all that can be left from here on, and the next start removes that. */
-	if (l->leaving && l->empty)
-		sg_guard_leave(&l->guard);
 	sg_launch_release(l);
 	(void)sg_cgroup_remove(&l->cg);
 	/* Waited for: not every container's first process reaps orphans. */

@@ -9,11 +9,20 @@
  * frozen with the program, and only where it is the very version that the steps are those of (runner/meson.build).
  * Elsewhere glibc's own start does.
  */
+#include "runner/arch.h"
+
 #include <elf.h>
 #include <link.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+#define PAGE 4096UL
 
 #define ARCH_KIND_OTHER 4 /* of cpu_features: known, and no processor that anything special is done for */
 #define HWCAP_X86_64 2
@@ -30,6 +39,7 @@ extern void *__libc_stack_end;
 extern void *_dl_random; /* 16 random bytes from the kernel */
 extern uint64_t _dl_hwcap;
 extern unsigned _dl_x86_cpu_features[];
+extern const ElfW(Ehdr) __ehdr_start; /* the linker's: where the program begins */
 extern const ElfW(Rela) __rela_iplt_start[] __attribute__((weak));
 extern const ElfW(Rela) __rela_iplt_end[] __attribute__((weak));
 extern init_fn *__preinit_array_start[], *__preinit_array_end[], *__init_array_start[], *__init_array_end[];
@@ -87,6 +97,24 @@ static inline __attribute__((always_inline)) void set_guards(void)
 int __libc_start_main(main_fn *program, int argc, char **argv, void (*init)(void), void (*fini)(void),
 		      void (*rtld_fini)(void), void *stack_end);
 
+/*
+ * The relocations write to every page of the data. Each of these writes would fault and bring its page; one call brings
+ * them all (Linux 5.14; before, they fault).
+ */
+static inline __attribute__((always_inline)) void populate_data(void)
+{
+	const ElfW(Phdr) *p = (const ElfW(Phdr) *)((const char *)&__ehdr_start + __ehdr_start.e_phoff);
+
+	for (unsigned i = 0; i < __ehdr_start.e_phnum; i++) {
+		const uintptr_t from = ((uintptr_t)&__ehdr_start + p[i].p_vaddr) & ~(uintptr_t)(PAGE - 1);
+
+		if (p[i].p_type == PT_LOAD && (p[i].p_flags & PF_W))
+			(void)sg_raw_syscall(SYS_madvise, (long)from,
+					     (long)((uintptr_t)&__ehdr_start + p[i].p_vaddr + p[i].p_memsz - from),
+					     MADV_POPULATE_WRITE, 0, 0);
+	}
+}
+
 /* Called by crt1's _start. init and fini are NULL with every crt1 since glibc 2.34. */
 __attribute__((no_stack_protector)) int __libc_start_main(main_fn *program, int argc, char **argv, void (*init)(void),
 							  void (*fini)(void), void (*rtld_fini)(void), void *stack_end)
@@ -103,6 +131,7 @@ __attribute__((no_stack_protector)) int __libc_start_main(main_fn *program, int 
 	__tunables_init(__environ);
 	_dl_x86_cpu_features[0] = ARCH_KIND_OTHER;
 	_dl_hwcap = HWCAP_X86_64;
+	populate_data();
 	_dl_relocate_static_pie();
 	for (const ElfW(Rela) *r = __rela_iplt_start; r < __rela_iplt_end; r++)
 		*(ElfW(Addr) *)r->r_offset = ((ElfW(Addr)(*)(void))r->r_addend)();

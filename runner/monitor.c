@@ -430,6 +430,9 @@ int sg_monitor(struct sg_launch *l)
 		if (!l->empty)
 			sg_session_degrade(l->session, "processes of the sandbox could not be ended within 5 s");
 	}
+	/* An empty cgroup is all that can be left from here on, and the next start removes that. */
+	if (l->leaving && l->empty)
+		sg_guard_leave(&l->guard);
 	drain(&w);
 	status = sg_watch_finish(&w);
 	(void)sg_stream_flush(&l->session->stream, FLUSH_MS);

@@ -98,10 +98,10 @@ static int run(const struct sg_options *o)
 	/* What a crash left is removed while the program runs, not before. */
 	if (launch.cg.dirfd >= 0)
 		(void)sg_cgroup_sweep(launch.cg.base);
+	launch.leaving = true;
 	status = sg_monitor(&launch);
 	if (launch.exec_errno)
 		fprintf(stderr, "sgrun: cannot run %s: %s\n", plan.path, sg_plan_exec_error(&plan, launch.exec_errno));
-	launch.leaving = true;
 	sg_launch_end(&launch);
 	if (plan.learn && !launch.exec_errno &&
 	    sg_learn_finish(plan.learn, o->learn_file, plan.argv, session.lost_kernel, &err) < 0)
@@ -123,8 +123,12 @@ out:
  */
 static void hold_standard_fds(void)
 {
-	int fd;
+	int fd = -1;
 
+	while (fd < 2 && fcntl(fd + 1, F_GETFD) >= 0)
+		fd++;
+	if (fd == 2)
+		return;
 	do
 		fd = open("/", O_PATH | O_CLOEXEC);
 	while (fd >= 0 && fd <= 2);
