@@ -177,8 +177,9 @@ static void write_base(FILE *out, size_t index, const struct sg_policy *p, const
 		(unsigned long long)l->stack, (unsigned long long)l->cpu_time, (unsigned long long)l->wall_time,
 		(unsigned long long)l->memory, (unsigned long long)l->output, (unsigned long long)l->cpus);
 	index *= SG_N_VARIANTS;
-	fprintf(out, "\t.filter = {insns_%zu, patches_%zu, %u, %u, %s, %s, NULL}\n\n", index, index, f->n_insns,
-		f->n_patches, f->has_supervised ? "true" : "false", f->has_audit ? "true" : "false");
+	fprintf(out, "\t.filter = {insns_%zu, patches_%zu, %u, %u, %s, %s, %s, NULL}\n\n", index, index, f->n_insns,
+		f->n_patches, f->has_supervised ? "true" : "false", f->has_audit ? "true" : "false",
+		f->one_process ? "true" : "false");
 }
 
 static int write_variant(FILE *out, size_t index, const struct sg_policy *p, const struct sg_filter *f)
@@ -197,8 +198,9 @@ static int write_variant(FILE *out, size_t index, const struct sg_policy *p, con
 	fprintf(out, "\t\t\t.trees = trees_%zu, .cls = {", index);
 	for (i = 0; i < SG_CLASS_N; i++)
 		fprintf(out, "{%u, %u, %uU}, ", o->cls[i].mode, o->cls[i].err, o->cls[i].origin);
-	fprintf(out, "}},\n\t\t.filter = {insns_%zu, patches_%zu, %u, %u, %s, %s, NULL},\n\t},\n", index, index,
-		f->n_insns, f->n_patches, f->has_supervised ? "true" : "false", f->has_audit ? "true" : "false");
+	fprintf(out, "}},\n\t\t.filter = {insns_%zu, patches_%zu, %u, %u, %s, %s, %s, NULL},\n\t},\n", index, index,
+		f->n_insns, f->n_patches, f->has_supervised ? "true" : "false", f->has_audit ? "true" : "false",
+		f->one_process ? "true" : "false");
 	return 0;
 }
 

@@ -10,7 +10,9 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sched.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -524,7 +526,54 @@ static int shorten_frame(struct builder *b, const struct sg_ruleset *rs, struct 
 	return rc;
 }
 
-static int finish(struct builder *b, struct sg_filter *out, struct sg_err *err)
+static bool lets_through(unsigned action)
+{
+	return action == SG_ACTION_ALLOW || action == SG_ACTION_AUDIT;
+}
+
+/* Whether a call may be let through whose first argument is value in the bits of mask, whatever its other bits are. */
+static bool may_pass(const struct sg_ruleset *rs, unsigned nr, uint32_t mask, uint32_t value)
+{
+	const struct sg_entry *e = &rs->entry[nr];
+	unsigned i, j;
+
+	for (i = 0; i < e->n_rules; i++) {
+		const struct sg_rule *r = &rs->rules[e->first_rule + i];
+		bool passes = lets_through(r->action), other = false;
+
+		for (j = 0; j < r->n_conds && !other; j++) {
+			const struct sg_cond *c = &r->cond[j];
+
+			passes |= c->op == SG_OP_IN_SANDBOX; /* the supervisor may say so */
+			other = c->op == SG_OP_EQ && c->arg == 0 && (((uint32_t)c->value ^ value) & c->mask & mask);
+		}
+		if (passes && !other)
+			return true;
+	}
+	return lets_through(e->action);
+}
+
+static bool is_one_process(const struct sg_ruleset *rs)
+{
+	static const unsigned calls[] = {
+#ifdef __NR_fork
+		__NR_fork,
+#endif
+#ifdef __NR_vfork
+		__NR_vfork,
+#endif
+		__NR_clone3, __NR_execve, __NR_execveat};
+
+	/* A number past the table may be anything. */
+	if (lets_through(rs->unlisted_action))
+		return false;
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		if (may_pass(rs, calls[i], 0, 0))
+			return false;
+	return !may_pass(rs, __NR_clone, CLONE_THREAD, 0) && !may_pass(rs, __NR_prctl, 0xffffffffU, PR_SET_PDEATHSIG);
+}
+
+static int finish(struct builder *b, const struct sg_ruleset *rs, struct sg_filter *out, struct sg_err *err)
 {
 	const size_t code = b->n * sizeof(struct sock_filter);
 	char *mem = malloc(code + b->n_patches * sizeof(struct sg_patch) + 1);
@@ -540,6 +589,7 @@ static int finish(struct builder *b, struct sg_filter *out, struct sg_err *err)
 		.n_patches = (uint16_t)b->n_patches,
 		.has_supervised = b->has_supervised,
 		.has_audit = b->has_audit,
+		.one_process = is_one_process(rs),
 		.owned = mem,
 	};
 	return 0;
@@ -584,7 +634,7 @@ int sg_filter_compile(const struct sg_policy *p, struct sg_filter *out, struct s
 		return sg_err_set(err, ENOMEM, "out of memory while building the seccomp filter");
 	rc = build(b, sg_policy_ruleset(p), err);
 	if (!rc)
-		rc = finish(b, out, err);
+		rc = finish(b, sg_policy_ruleset(p), out, err);
 	free(b);
 	return rc;
 }

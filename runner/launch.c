@@ -248,6 +248,16 @@ static uint64_t choose_marker(void)
 	return 200000 + random % 199999;
 }
 
+/*
+ * Where the program can never be more than one process, which dies with us by its parent-death signal, the guard would
+ * have nothing to do: what is left of the sandbox, an empty cgroup, the next start removes.
+ */
+static bool needs_guard(const struct sg_launch *l)
+{
+	return !l->filter || l->plan->options->audit || l->plan->learn || l->tier == SG_TIER_LSM ||
+	       !l->plan->filter.one_process;
+}
+
 /* The child is started first where it can wait, so that it does its part while we do ours. */
 static int confine_and_start(struct sg_launch *l, uint64_t marker, struct sg_err *err)
 {
@@ -320,7 +330,7 @@ int sg_launch_start(struct sg_launch *l, struct sg_plan *plan, struct sg_session
 	rc = sg_signals_take(&l->signals, err);
 	if (!rc)
 		rc = choose_tier(l, err);
-	if (!rc) {
+	if (!rc && needs_guard(l)) {
 		marker = l->cg.dirfd < 0 ? choose_marker() : 0;
 		rc = sg_guard_start(&l->guard, &l->cg, marker, err);
 		l->members.guard = l->guard.pid;

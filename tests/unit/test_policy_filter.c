@@ -81,6 +81,7 @@ static void embedded_filters_are_current(void **state)
 		assert_memory_equal(f.patches, b->filter.patches, f.n_patches * sizeof(*f.patches));
 		assert_int_equal(f.has_supervised, b->filter.has_supervised);
 		assert_int_equal(f.has_audit, b->filter.has_audit);
+		assert_int_equal(f.one_process, b->filter.one_process);
 		sg_filter_release(&f);
 		sg_policy_free(p);
 	}
