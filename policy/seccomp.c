@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/seccomp.h"
 #include "policy/names.h"
+#include "policy/shorten.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -39,6 +40,7 @@ struct builder {
 	struct sock_filter insns[BPF_MAXINSNS];
 	struct sg_patch patches[PATCHES_MAX];
 	unsigned n, n_patches;
+	unsigned held; /* the argument's half that is loaded whole where the next rule begins; 0: not known */
 	bool overflow, has_supervised, has_audit;
 };
 
@@ -77,6 +79,12 @@ static void emit_patch(struct builder *b, enum sg_patch_kind kind, unsigned jt, 
 	emit(b, BPF_JMP | BPF_JEQ | BPF_K, 0, jt, jf);
 }
 
+/* Whether a condition looks at one half of its argument, all of it: which can stay loaded for the next. */
+static bool is_plain(const struct sg_cond *c)
+{
+	return c->mask == 0xffffffffU && (c->op == SG_OP_SELF || c->value <= 0xffffffffU);
+}
+
 /* Falls through when the condition holds. */
 static void emit_cond(struct builder *b, const struct sg_cond *c)
 {
@@ -101,7 +109,9 @@ static void emit_cond(struct builder *b, const struct sg_cond *c)
 			emit(b, jeq, hi, 0, above ? TO_FAIL : TO_HOLD);
 		}
 	}
-	emit_load(b, ARG_LO(c->arg), mask_lo);
+	if (!is_plain(c) || b->held != ARG_LO(c->arg))
+		emit_load(b, ARG_LO(c->arg), mask_lo);
+	b->held = is_plain(c) ? ARG_LO(c->arg) : 0;
 	switch (c->op) {
 	case SG_OP_EQ:
 		emit(b, jeq, lo, 0, TO_FAIL);
@@ -201,11 +211,36 @@ static bool needs_block(const struct sg_entry *e, unsigned nr)
 	return (nr == __NR_execve || nr == __NR_sendmsg) && e->action != SG_ACTION_ALLOW;
 }
 
+/* How many rules from the first on say the same of one value each of the same argument. */
+static unsigned same_outcome(const struct sg_rule *r, unsigned n)
+{
+	unsigned i;
+
+	for (i = 0; i < n && i < TO_LIMIT; i++)
+		if (r[i].n_conds != 1 || r[i].cond[0].op != SG_OP_EQ || !is_plain(&r[i].cond[0]) ||
+		    r[i].cond[0].arg != r->cond[0].arg || r[i].action != r->action || r[i].err != r->err)
+			break;
+	return i;
+}
+
+/* One load, a comparison for each value, one return. */
+static void emit_values(struct builder *b, const struct sg_rule *r, unsigned n)
+{
+	unsigned i;
+
+	if (b->held != ARG_LO(r->cond[0].arg))
+		emit_load(b, ARG_LO(r->cond[0].arg), 0xffffffffU);
+	b->held = ARG_LO(r->cond[0].arg);
+	for (i = 0; i < n; i++)
+		emit(b, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)r[i].cond[0].value, n - i - 1, i + 1 < n ? 0 : TO_FAIL);
+}
+
 static void emit_block(struct builder *b, const struct sg_ruleset *rs, unsigned nr)
 {
 	const struct sg_entry *e = &rs->entry[nr];
 	unsigned i, j;
 
+	b->held = 0;
 	if (nr == __NR_execve && (e->action != SG_ACTION_ALLOW || e->n_rules))
 		emit_exception(b, 0, SG_PATCH_EXEC_LO, SG_PATCH_EXEC_HI);
 	if (nr == __NR_sendmsg && (e->action != SG_ACTION_ALLOW || e->n_rules))
@@ -213,14 +248,22 @@ static void emit_block(struct builder *b, const struct sg_ruleset *rs, unsigned 
 	for (i = 0; i < e->n_rules; i++) {
 		const struct sg_rule *r = &rs->rules[e->first_rule + i];
 		unsigned start = b->n;
-		bool supervised = false;
+		unsigned same = same_outcome(r, e->n_rules - i);
+		bool supervised = false, plain = true;
 
-		for (j = 0; j < r->n_conds; j++) {
+		if (same > 1) {
+			emit_values(b, r, same);
+			i += same - 1;
+		}
+		for (j = 0; j < r->n_conds && same < 2; j++) {
+			plain &= is_plain(&r->cond[j]) && r->cond[j].arg == r->cond[0].arg;
 			if (r->cond[j].op == SG_OP_IN_SANDBOX)
 				supervised = true;
 			else
 				emit_cond(b, &r->cond[j]);
 		}
+		if (!plain)
+			b->held = 0; /* it depends on which condition failed */
 		if (supervised)
 			b->has_supervised = true;
 		emit(b, BPF_RET | BPF_K, supervised ? SG_RET_SUPERVISED : outcome(b, nr, r->action, r->err), 0, 0);
@@ -622,7 +665,7 @@ static int build(struct builder *b, const struct sg_ruleset *rs, struct sg_err *
 	for (i = 0; i < frame && !rc; i++)
 		if (BPF_CLASS(b->insns[i].code) == BPF_RET)
 			rc = rewrite_return(b, i, block, err);
-	return rc;
+	return rc ? rc : sg_filter_shorten(b->insns, &b->n, b->patches, &b->n_patches, err);
 }
 
 int sg_filter_compile(const struct sg_policy *p, struct sg_filter *out, struct sg_err *err)

@@ -43,8 +43,8 @@ struct sg_filter {
 	uint16_t n_patches;
 	bool has_supervised;
 	bool has_audit;
-	/* Whoever runs under it stays one process and dies with its parent where it was told to: it can neither fork nor
-	 * execute nor change PR_SET_PDEATHSIG. */
+	/* Whoever runs under it stays one process and dies with its parent where it was told to: it can neither fork
+	 * nor execute nor change PR_SET_PDEATHSIG. */
 	bool one_process;
 	void *owned; /* NULL for a filter embedded at build time */
 };

@@ -12,7 +12,6 @@
 #include "runner/arch.h"
 
 #include <elf.h>
-#include <link.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -39,21 +38,21 @@ extern void *__libc_stack_end;
 extern void *_dl_random; /* 16 random bytes from the kernel */
 extern uint64_t _dl_hwcap;
 extern unsigned _dl_x86_cpu_features[];
-extern const ElfW(Ehdr) __ehdr_start; /* the linker's: where the program begins */
-extern const ElfW(Rela) __rela_iplt_start[] __attribute__((weak));
-extern const ElfW(Rela) __rela_iplt_end[] __attribute__((weak));
+extern const Elf64_Ehdr __ehdr_start; /* the linker's: where the program begins */
+extern const Elf64_Rela __rela_iplt_start[] __attribute__((weak));
+extern const Elf64_Rela __rela_iplt_end[] __attribute__((weak));
 extern init_fn *__preinit_array_start[], *__preinit_array_end[], *__init_array_start[], *__init_array_end[];
 extern void (*__fini_array_start[])(void), (*__fini_array_end[])(void);
 extern void _init(void);
 extern void _fini(void);
-extern void _dl_aux_init(ElfW(auxv_t) * auxv);
+extern void _dl_aux_init(Elf64_auxv_t *auxv);
 extern void __tunables_init(char **env);
 extern void _dl_relocate_static_pie(void);
 extern void __libc_setup_tls(void);
 extern void __libc_early_init(_Bool initial);
 extern void __libc_init_first(int argc, char **argv, char **env);
 extern void __libc_check_standard_fds(void);
-extern void *_dl_debug_initialize(ElfW(Addr) base, long space);
+extern void *_dl_debug_initialize(Elf64_Addr base, long space);
 extern int __cxa_atexit(void (*fn)(void *), void *arg, void *dso);
 #pragma GCC visibility pop
 
@@ -103,7 +102,7 @@ int __libc_start_main(main_fn *program, int argc, char **argv, void (*init)(void
  */
 static inline __attribute__((always_inline)) void populate_data(void)
 {
-	const ElfW(Phdr) *p = (const ElfW(Phdr) *)((const char *)&__ehdr_start + __ehdr_start.e_phoff);
+	const Elf64_Phdr *p = (const Elf64_Phdr *)((const char *)&__ehdr_start + __ehdr_start.e_phoff);
 
 	for (unsigned i = 0; i < __ehdr_start.e_phnum; i++) {
 		const uintptr_t from = ((uintptr_t)&__ehdr_start + p[i].p_vaddr) & ~(uintptr_t)(PAGE - 1);
@@ -127,14 +126,15 @@ __attribute__((no_stack_protector)) int __libc_start_main(main_fn *program, int 
 	__libc_stack_end = stack_end;
 	while (*end++)
 		;
-	_dl_aux_init((ElfW(auxv_t) *)end);
+	_dl_aux_init((Elf64_auxv_t *)end);
 	__tunables_init(__environ);
 	_dl_x86_cpu_features[0] = ARCH_KIND_OTHER;
 	_dl_hwcap = HWCAP_X86_64;
 	populate_data();
 	_dl_relocate_static_pie();
-	for (const ElfW(Rela) *r = __rela_iplt_start; r < __rela_iplt_end; r++)
-		*(ElfW(Addr) *)r->r_offset = ((ElfW(Addr)(*)(void))r->r_addend)();
+	/* cppcheck-suppress comparePointers ; the linker's names for both ends of one table */
+	for (const Elf64_Rela *r = __rela_iplt_start; r < __rela_iplt_end; r++)
+		*(Elf64_Addr *)r->r_offset = ((Elf64_Addr(*)(void))r->r_addend)();
 	__libc_setup_tls();
 	set_guards();
 	if (rtld_fini)

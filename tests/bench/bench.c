@@ -5,6 +5,8 @@
  *     Starts each command RUNS times, one after the other (A B C A B C ...), and prints for each "NAME TAB ns" a run.
  *     Small and static, and starts by vfork, so that what is measured is the command and not this program. NAME is
  *     one word; UID 0 means as we are.
+ *   bench rate JOBS RUNS +NAME UID COMMAND... [...]
+ *     The same with JOBS of each at a time, RUNS each, twenty rounds: ns a launch.
  *   bench calls ROUNDS
  *     Prints what a system call costs here: "CALL TAB ns" for each round.
  */
@@ -22,6 +24,7 @@
 
 #define MAX_CONTENDERS 32
 #define CALLS_PER_ROUND 20000
+#define RATE_ROUNDS 20
 #define WARM_UP 3 /* runs of each that are not counted */
 
 struct contender {
@@ -84,6 +87,50 @@ static int launch(int runs, struct contender *c, int n, char **env)
 	return 0;
 }
 
+/* One worker's part. */
+static int work(int runs, const struct contender *c, int null, char **env)
+{
+	for (int i = 0; i < runs; i++) {
+		pid_t pid = start(c, null, env);
+		int status = 0;
+
+		if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+			return 1;
+	}
+	return 0;
+}
+
+static int rate(int jobs, int runs, struct contender *c, int n, char **env)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int i = -1; i < RATE_ROUNDS; i++) {
+		for (int j = 0; j < n; j++) {
+			uint64_t begin = now();
+			int failed = 0, status;
+
+			for (int k = 0; k < jobs; k++) {
+				pid_t pid = fork();
+
+				if (pid == 0)
+					_exit(work(runs, &c[j], null, env));
+				failed |= pid < 0;
+			}
+			while (wait(&status) > 0)
+				failed |= status;
+			begin = now() - begin;
+			if (failed) {
+				fprintf(stderr, "%s failed\n", c[j].name);
+				return 1;
+			}
+			if (i >= 0)
+				printf("%s\t%llu\n", c[j].name, (unsigned long long)begin / (unsigned)(jobs * runs));
+			fflush(stdout);
+		}
+	}
+	return 0;
+}
+
 static int call_getppid(int fd)
 {
 	(void)fd;
@@ -126,15 +173,17 @@ static int calls(int rounds)
 int main(int argc, char **argv, char **env)
 {
 	struct contender c[MAX_CONTENDERS];
-	int n = 0, number = argc > 2 ? atoi(argv[2]) : 0;
+	int n = 0, runs = 0, number = argc > 2 ? atoi(argv[2]) : 0;
 
 	if (number <= 0)
 		goto usage;
 	if (!strcmp(argv[1], "calls") && argc == 3)
 		return calls(number);
-	if (strcmp(argv[1], "launch") != 0)
+	if (!strcmp(argv[1], "rate") && argc > 3)
+		runs = atoi(argv[3]);
+	else if (strcmp(argv[1], "launch") != 0)
 		goto usage;
-	for (int i = 3; i < argc; i++) {
+	for (int i = runs ? 4 : 3; i < argc; i++) {
 		if (argv[i][0] != '+')
 			continue;
 		if (n == MAX_CONTENDERS || i + 2 >= argc)
@@ -145,9 +194,12 @@ int main(int argc, char **argv, char **env)
 		argv[i] = NULL; /* ends the command before */
 		i++;
 	}
-	if (n > 0)
+	if (n > 0 && runs > 0)
+		return rate(number, runs, c, n, env);
+	if (n > 0 && !runs)
 		return launch(number, c, n, env);
 usage:
-	fprintf(stderr, "usage: bench launch RUNS +NAME UID COMMAND... | bench calls ROUNDS\n");
+	fprintf(stderr, "usage: bench launch RUNS +NAME UID COMMAND... | bench rate JOBS RUNS +NAME UID COMMAND... | "
+			"bench calls ROUNDS\n");
 	return 2;
 }
