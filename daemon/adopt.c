@@ -165,6 +165,7 @@ static struct sgd_box *adopt_one(struct sgd *d, const struct sgd_entry *e, uint3
 	snprintf(b->session.id, sizeof(b->session.id), "%.*s", (int)sizeof(e->id) - 1, e->id);
 	snprintf(b->container, sizeof(b->container), "%.*s", (int)sizeof(e->container) - 1, e->container);
 	b->attached = l->attached = e->flags & SGD_ENTRY_ATTACHED;
+	b->discovered = l->discover = e->flags & SGD_ENTRY_DISCOVERED;
 	b->keep = e->flags & SGD_ENTRY_KEEP;
 	b->detached = true; /* no client of before is connected to us */
 	b->options.audit = e->flags & SGD_ENTRY_AUDIT;
@@ -349,7 +350,7 @@ void sgd_adopt_finish(struct sgd *d)
 		next = b->next;
 		if (b->attached) {
 			b->watch.l = &b->launch;
-			if (b->launch.cg.dirfd < 0)
+			if (b->launch.cg.dirfd < 0 || (b->discovered && !sgd_discover_wants(d, b->launch.cg.rel)))
 				sgd_box_detach(b, "ok");
 			else
 				sgd_box_deadline(b, sg_clock_ns(CLOCK_MONOTONIC));

@@ -114,7 +114,7 @@ static int check_place(struct sgd *d, const struct sgd_conn *c, const struct sg_
 {
 	if (holds(cg->rel, getpid()))
 		return sg_err_set(err, EINVAL, "sgd itself is in the cgroup %s", cg->rel);
-	if (holds(cg->rel, c->peer.pid))
+	if (c && holds(cg->rel, c->peer.pid))
 		return sg_err_set(err, EINVAL, "the client itself is in the cgroup %s", cg->rel);
 	if (sg_path_within(cg->rel, d->parent.rel) || sg_path_within(d->parent.rel, cg->rel))
 		return sg_err_set(err, EINVAL, "the cgroup %s is sgd's own", cg->rel);
@@ -240,6 +240,72 @@ int sgd_attach(struct sgd_conn *c, const json_t *request, int *fds, int n_fds, s
 	return 0;
 }
 
+/* Its own policy judges nothing: what is no interpreter, nor came from one, goes on as before. */
+#define NOBODY_NAME "other"
+static const char nobody[] = NOBODY_NAME ": {unlisted: allow}\n";
+
+static int found_box(struct sgd_box *b, int fd, struct sg_err *err)
+{
+	struct sg_launch *l = &b->launch;
+	struct sgd *d = b->d;
+	int rc = locate(&l->cg, fd, err);
+
+	if (!rc)
+		rc = check_place(d, NULL, &l->cg, err);
+	if (!rc)
+		rc = sgd_policy_get(&d->policies, NOBODY_NAME, 0, nobody, sizeof(nobody) - 1, "discover", &b->policy,
+				    err);
+	if (!rc)
+		rc = sgd_policy_slot_get(&d->policies, d->bpf, b->policy, err);
+	if (rc)
+		return rc;
+	b->slot = b->policy->slot;
+	b->session.language = b->policy->language;
+	b->session.policy_source = b->policy->source;
+	b->session.policy_digest = b->policy->digest;
+	b->session.cgroup_id = l->cg.id;
+	l->tier = SG_TIER_BPF;
+	l->bpf = d->bpf;
+	l->judge.audit = b->options.audit;
+	rc = sgd_sys_enter_get(d, err);
+	if (rc)
+		return rc;
+	l->sys_enter = true;
+	rc = sg_launch_register(l, (uint32_t)b->slot, err);
+	if (rc)
+		return rc;
+	d->by_index[l->sandbox] = b;
+	sg_launch_degrade(l, "rules about files, addresses and other objects are not enforced in a discovered cgroup");
+	return 0;
+}
+
+int sgd_attach_found(struct sgd *d, int fd, bool audit, struct sg_err *err)
+{
+	struct sgd_box *b = sgd_box_new(d);
+	int rc;
+
+	if (!b)
+		return sg_err_set(err, ENOMEM, "out of memory");
+	b->attached = b->keep = b->discovered = b->launch.attached = b->launch.discover = true;
+	b->options.audit = audit;
+	rc = found_box(b, fd, err);
+	if (rc) {
+		sgd_box_free(b);
+		return rc;
+	}
+	b->phase = SGD_RUNNING;
+	b->ready = true;
+	b->watch.l = &b->launch;
+	b->launch.started_ns = sg_clock_ns(CLOCK_MONOTONIC);
+	b->launch.started_at = sg_clock_ns(CLOCK_REALTIME);
+	start_record(b);
+	sgd_discover_tasks(b);
+	sgd_state_put(b);
+	sgd_box_deadline(b, sg_clock_ns(CLOCK_MONOTONIC) + 500000000ULL);
+	d->count.attaches++;
+	return 0;
+}
+
 /* ---- new policies ---- */
 
 struct change {
@@ -318,5 +384,5 @@ int sgd_reload(struct sgd *d, const char *text, size_t size, const char *name, j
 	}
 	free(list);
 	d->count.reloads++;
-	return 0;
+	return sgd_discover_reload(d, err);
 }

@@ -67,10 +67,16 @@ static bool signal_failed(const struct sg_event_hdr *rec)
 	return rec->type == SG_EVENT_OBJECT && ((const struct sg_event_object *)rec)->signal_rc;
 }
 
+static unsigned language_of(const struct sg_event_hdr *rec)
+{
+	return rec->type == SG_EVENT_SYSCALL ? ((const struct sg_event_syscall *)rec)->language : 0;
+}
+
 static int on_record(void *ctx, const struct sg_event_hdr *rec, size_t size)
 {
 	struct sgd *d = ctx;
 	struct sgd_box *b = rec->sandbox < SG_MAX_SANDBOXES ? d->by_index[rec->sandbox] : NULL;
+	struct sgd_as was;
 
 	/* The number may belong to somebody else by now; the cgroup's id is never used twice. */
 	if (!b || b->launch.cg.id != rec->cgroup_id) {
@@ -84,7 +90,9 @@ static int on_record(void *ctx, const struct sg_event_hdr *rec, size_t size)
 		return 0;
 	}
 	sgd_box_need_policy(b);
+	sgd_discover_as(b, language_of(rec), &was);
 	(void)sg_judge_event(&b->launch.judge, rec, size);
+	sgd_discover_was(b, &was);
 	b->session.seq = 0;
 	if (b->attached) {
 		if (b->launch.judge.kill && signal_failed(rec))
@@ -517,8 +525,13 @@ void sgd_box_detach(struct sgd_box *b, const char *why)
 
 	sgd_drain(b->d);
 	sgd_box_need_policy(b);
-	if (sg_bpf_sandbox_state(b->d->bpf, b->launch.sandbox, &state, &err) == 0)
+	if (sg_bpf_sandbox_state(b->d->bpf, b->launch.sandbox, &state, &err) == 0) {
+		struct sgd_as was;
+
+		sgd_discover_as(b, language_of(&state.first_kill.hdr), &was);
 		sg_judge_first_kill(&b->launch.judge, &state);
+		sgd_discover_was(b, &was);
+	}
 	r.wall_ns = sg_clock_ns(CLOCK_MONOTONIC) - b->launch.started_ns;
 	sg_session_exit(&b->session, &r);
 	unwatch(b);

@@ -25,6 +25,9 @@ static const char help[] =
 	"  --cgroup NAME         cgroup below the mount point, for the sandboxes it launches (default: sandgate)\n"
 	"  --bpffs DIR           where BPF programs and maps are kept (default: /sys/fs/bpf/sandgate; none: nowhere)\n"
 	"  --state DIR           where it is written down which sandboxes there are (default: /run/sandgate/state)\n"
+	"  --discover RULE       cgroups to supervise by themselves: '/kubepods.slice/*/*' or '... audit'; each "
+	"process by\n"
+	"                        the language of the interpreter it executes. May be given again\n"
 	"  --max-sandboxes N     at most (default and maximum: 4096)\n"
 	"  --metrics-port PORT   where /metrics, /healthz and /readyz are served (default: 9100 if it is free; 0: "
 	"nowhere)\n"
@@ -67,6 +70,13 @@ static int set(struct sgd_options *o, const char *name, const char *value, struc
 										 : value;
 		return 0;
 	}
+	if (!strcmp(name, "discover")) {
+		if (o->n_rules == SGD_DISCOVER_RULES)
+			return sg_err_set(err, E2BIG, "more than %d times --discover", SGD_DISCOVER_RULES);
+		rc = sgd_rule_parse(value, &o->rules[o->n_rules], err);
+		o->n_rules += !rc;
+		return rc;
+	}
 	if (!strcmp(name, "log-size")) {
 		if (sg_parse_size(value, &o->log_max) < 0 || o->log_max < 65536)
 			return sg_err_set(err, EINVAL, "--log-size %s: expected a size of at least 64K", value);
@@ -97,33 +107,50 @@ static bool given(char **argv, const char *name)
 	return false;
 }
 
+static int config_value(struct sgd_options *o, const char *name, const yaml_node_t *value, struct sg_err *err)
+{
+	struct sg_err why = {0};
+	const char *text = (const char *)value->data.scalar.value;
+	char *copy;
+	int rc;
+
+	if (value->type != YAML_SCALAR_NODE || strlen(text) != value->data.scalar.length)
+		return sg_err_at(err, EINVAL, o->config, (unsigned)value->start_mark.line + 1,
+				 (unsigned)value->start_mark.column + 1, "expected a plain value");
+	copy = strdup(text); /* kept until the end */
+	if (!copy)
+		return sg_err_set(err, ENOMEM, "out of memory");
+	rc = set(o, name, copy, &why);
+	if (rc)
+		return sg_err_at(err, -rc, o->config, (unsigned)value->start_mark.line + 1,
+				 (unsigned)value->start_mark.column + 1, "%s", why.message);
+	return 0;
+}
+
 static int config_pair(struct sgd_options *o, char **argv, yaml_document_t *doc, const yaml_node_pair_t *pair,
 		       struct sg_err *err)
 {
 	const yaml_node_t *key = yaml_document_get_node(doc, pair->key);
 	const yaml_node_t *value = yaml_document_get_node(doc, pair->value);
 	const char *name = (const char *)key->data.scalar.value;
-	struct sg_err why = {0};
-	char *copy;
-	int rc;
+	const bool list =
+		value->type == YAML_SEQUENCE_NODE && key->type == YAML_SCALAR_NODE && !strcmp(name, "discover");
+	int rc = 0;
 
-	if (key->type != YAML_SCALAR_NODE || value->type != YAML_SCALAR_NODE)
+	if (key->type != YAML_SCALAR_NODE || (value->type != YAML_SCALAR_NODE && !list))
 		return sg_err_at(err, EINVAL, o->config, (unsigned)key->start_mark.line + 1,
 				 (unsigned)key->start_mark.column + 1, "expected NAME: VALUE, both plain");
-	if (strlen(name) != key->data.scalar.length ||
-	    strlen((const char *)value->data.scalar.value) != value->data.scalar.length || !strcmp(name, "config"))
+	if (strlen(name) != key->data.scalar.length || !strcmp(name, "config"))
 		return sg_err_at(err, EINVAL, o->config, (unsigned)key->start_mark.line + 1, 1,
 				 "that does not belong into a configuration file");
 	if (given(argv, name))
 		return 0;
-	copy = strdup((const char *)value->data.scalar.value); /* kept until the end */
-	if (!copy)
-		return sg_err_set(err, ENOMEM, "out of memory");
-	rc = set(o, name, copy, &why);
-	if (rc)
-		return sg_err_at(err, -rc, o->config, (unsigned)key->start_mark.line + 1,
-				 (unsigned)key->start_mark.column + 1, "%s", why.message);
-	return 0;
+	if (!list)
+		return config_value(o, name, value, err);
+	for (const yaml_node_item_t *i = value->data.sequence.items.start; !rc && i < value->data.sequence.items.top;
+	     i++)
+		rc = config_value(o, name, yaml_document_get_node(doc, *i), err);
+	return rc;
 }
 
 static int config_document(struct sgd_options *o, char **argv, yaml_document_t *doc, struct sg_err *err)

@@ -121,6 +121,7 @@ static int start(struct sgd *d, struct sg_err *err)
 		.max_sandboxes = d->o->max_sandboxes,
 		.max_policies = SG_MAX_POLICIES,
 		.max_procs = MAX_PROCS,
+		.discover = d->o->n_rules,
 		.ring_bytes = RING_BYTES,
 		.pin = d->o->bpffs,
 	};
@@ -149,6 +150,8 @@ static int start(struct sgd *d, struct sg_err *err)
 	if (!rc)
 		rc = sgd_state_open(d, err);
 	if (!rc)
+		sgd_discover_reserve(d);
+	if (!rc)
 		rc = sgd_adopt(d, err);
 	if (!rc)
 		rc = sgd_keeper_start(d, err);
@@ -164,6 +167,8 @@ static int start(struct sgd *d, struct sg_err *err)
 		d->ring = (struct sgd_source){.fd = -1, .fn = on_ring, .owner = d};
 		rc = sgd_loop_set(&d->loop, &d->ring, sg_bpf_event_fd(d->bpf), EPOLLIN);
 	}
+	if (!rc)
+		rc = sgd_discover_start(d, err);
 	if (!rc)
 		rc = sgd_listen(d, err);
 	return rc;
@@ -255,6 +260,7 @@ static void stop(struct sgd *d)
 		sgd_conn_free(d->conns);
 	if (d->listener.fd > 0)
 		(void)unlink(d->o->socket);
+	sgd_discover_stop(d);
 	sgd_stats_stop(d);
 	sgd_policies_free(&d->policies);
 	if (!stay)

@@ -2,6 +2,7 @@
 #ifndef SG_SGD_H
 #define SG_SGD_H
 
+#include "daemon/discover.h"
 #include "daemon/loop.h"
 #include "daemon/peer.h"
 #include "daemon/policies.h"
@@ -26,6 +27,8 @@ struct sgd_options {
 	bool metrics_asked;    /* the port was asked for: to do without it will not do */
 	uint64_t log_max;
 	unsigned max_sandboxes;
+	struct sgd_rule rules[SGD_DISCOVER_RULES]; /* --discover */
+	unsigned n_rules;
 	bool fresh; /* take nothing over from a daemon before */
 };
 
@@ -42,6 +45,7 @@ struct sgd {
 	struct sg_cgroup parent; /* of launched sandboxes */
 	struct sgd_vlog log;
 	struct sgd_policies policies;
+	struct sgd_discover *discover; /* NULL: no rules */
 	struct sgd_state state;
 	uint64_t logged, skip; /* place in the ring buffer up to which the log has it; what is to be passed over */
 	struct sgd_source listener, signals, ring;
@@ -88,7 +92,8 @@ struct sgd_box {
 	struct sgd_box *next, *prev;
 	struct sgd *d;
 	enum sgd_phase phase;
-	bool attached; /* an existing cgroup; else launched */
+	bool attached;   /* an existing cgroup; else launched */
+	bool discovered; /* attached by a rule of --discover */
 	bool human, quiet, keep, detached, ready;
 	bool killed;  /* its last record is written */
 	bool adopted; /* from a daemon before this one */
@@ -175,6 +180,8 @@ void sgd_keeper_stop(struct sgd *d);
 
 int sgd_attach(struct sgd_conn *c, const json_t *request, int *fds, int n_fds, struct sgd_box **out,
 	       struct sg_err *err);
+/* The same for a cgroup that a rule of --discover names. -EEXIST: it is attached already, or overlaps one that is. */
+int sgd_attach_found(struct sgd *d, int fd, bool audit, struct sg_err *err);
 int sgd_reload(struct sgd *d, const char *text, size_t size, const char *name, json_t **changed, struct sg_err *err);
 
 /* ---- commands.c: JSON requests ---- */

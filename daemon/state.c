@@ -105,7 +105,7 @@ void sgd_state_put(struct sgd_box *b)
 	e->flags = (b->attached ? SGD_ENTRY_ATTACHED : 0) | (b->keep ? SGD_ENTRY_KEEP : 0) |
 		   (b->detached ? SGD_ENTRY_DETACHED : 0) | (b->options.audit ? SGD_ENTRY_AUDIT : 0) |
 		   (b->options.stats ? SGD_ENTRY_STATS : 0) | (b->launch.filter ? SGD_ENTRY_FILTER : 0) |
-		   (b->launch.sys_enter ? SGD_ENTRY_SYS_ENTER : 0) |
+		   (b->launch.sys_enter ? SGD_ENTRY_SYS_ENTER : 0) | (b->discovered ? SGD_ENTRY_DISCOVERED : 0) |
 		   (b->launch.listener >= 0 ? SGD_ENTRY_LISTENER : 0) |
 		   (b->launch.tier == SG_TIER_LSM ? SGD_ENTRY_LSM : 0);
 	e->places[b->d->state.column] = b->places;

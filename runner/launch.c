@@ -164,6 +164,8 @@ int sg_launch_register(struct sg_launch *l, uint32_t policy, struct sg_err *err)
 		cfg.flags |= SG_SANDBOX_ARM_ON_EXEC;
 	if (o->stats)
 		cfg.flags |= SG_SANDBOX_COUNT;
+	if (l->discover)
+		cfg.flags |= SG_SANDBOX_DISCOVER;
 	rc = sg_bpf_add_sandbox(l->bpf, &cfg, l->cg.level, &l->sandbox, err);
 	l->registered = rc == 0;
 	return rc;

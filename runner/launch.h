@@ -43,6 +43,7 @@ struct sg_launch {
 	struct sg_output output;
 	struct sg_bpf *bpf;       /* NULL: no BPF */
 	bool attached;            /* processes that were there already, without a filter of ours */
+	bool discover;            /* attached: each process is judged by its own language's policy */
 	bool from_exec;           /* attached: judged from the first program that is executed from now on */
 	bool shared;              /* bpf is a daemon's: other sandboxes use it too */
 	void (*drain)(void *ctx); /* shared: takes what waits in the ring buffer to whom it belongs */

@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness  # noqa: E402
 import test_abuse  # noqa: E402
 import test_attach  # noqa: E402
+import test_discover  # noqa: E402
 import test_launch  # noqa: E402
 import test_lsm  # noqa: E402
 import test_many  # noqa: E402
@@ -34,7 +35,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that nothing is left behind
     build = os.path.dirname(os.path.dirname(os.path.abspath(a.sgrun)))
     passed = failed = 0
-    for module in (test_lsm,) if a.lsm else (test_launch, test_watch, test_abuse, test_attach, test_survive, test_many):
+    for module in (test_lsm,) if a.lsm else (test_launch, test_watch, test_abuse, test_attach, test_discover, test_survive, test_many):
         tests = [(n, f) for n, f in vars(module).items() if n.startswith("test_") and callable(f)]
         tests = [(n, f) for n, f in tests if a.only in f"{module.__name__}.{n}"]
         if not tests:

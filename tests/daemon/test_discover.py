@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cgroups that rules of --discover name: each process by the language of the interpreter that was executed in it."""
+import contextlib
+import os
+import subprocess
+
+from harness import ENV, cgroup_mount, until
+
+TREE = f"/sgdfound-{os.getpid()}"
+OPTIONS = ("--discover", TREE + "/job-*", "--discover", TREE + "/quiet-*/* audit")
+KILL = "import os; os.kill(1, 0); print('python', flush=True)"
+# The same operation by a shell, which nobody judges, and by two interpreters.
+MIXED = f"kill -0 1 && echo shell; /usr/bin/python3 -c \"{KILL}\"; perl -e 'kill 0, 1; print \"perl\n\"'; echo after\n"
+
+
+@contextlib.contextmanager
+def job(daemon, *names):
+    base = cgroup_mount() + TREE
+    path = os.path.join(base, *names)
+    made = []
+    for depth in range(len(names) + 1):
+        part = os.path.join(base, *names[:depth])
+        if not os.path.isdir(part):
+            os.mkdir(part)
+            made.append(part)
+    try:
+        yield path
+    finally:
+        for part in reversed(made):
+            with open(part + "/cgroup.kill", "w", encoding="ascii") as f:
+                f.write("1")
+            assert until(lambda p=part: daemon.gone(p), 10), part
+
+
+def box(daemon, path):
+    """The sandbox that a cgroup became, by itself."""
+    found = until(lambda: [b for b in daemon.listed() if b["cgroup_id"] == os.stat(path).st_ino], 10)
+    assert found, (path, daemon.listed(), daemon.errors())
+    return found[0]["id"]
+
+
+def start(path, *argv):
+    """A process that waits in the cgroup for a line, and then becomes argv."""
+    p = subprocess.Popen(["/bin/sh", "-c", "read line; exec \"$@\"", "sh", *argv], env=ENV, text=True, stdin=subprocess.PIPE,
+                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    with open(path + "/cgroup.procs", "w", encoding="ascii") as f:
+        f.write(str(p.pid))
+    return p
+
+
+def waiting(path, code):
+    """An interpreter in the cgroup that waits for a line."""
+    p = start(path, "/usr/bin/python3", "-c", "import sys\nprint('up', flush=True)\nsys.stdin.readline()\n" + code)
+    p.stdin.write("\n")
+    p.stdin.flush()
+    assert p.stdout.readline() == "up\n"
+    return p
+
+
+def kills(daemon, name):
+    return sorted((r["language"], r["syscall"]) for r in daemon.records(sandbox=name, type="syscall_violation"))
+
+
+def test_each_process_by_its_own_interpreter(daemon):
+    with job(daemon, "job-1") as path:
+        name = box(daemon, path)
+        p = start(path, "/bin/sh", "-c", MIXED)
+        assert p.communicate("\n", timeout=30)[0] == "shell\nafter\n"
+        assert until(lambda: len(kills(daemon, name)) == 2)
+        assert kills(daemon, name) == [("perl", "kill"), ("python", "kill")]
+        for r in daemon.records(sandbox=name, type="syscall_violation"):
+            assert r["hint"].startswith(r["language"] + ": "), r
+    assert until(lambda: daemon.records(sandbox=name, type="exit"))
+
+
+def test_a_cgroup_that_no_rule_names(daemon):
+    with job(daemon, "other-1") as path:
+        p = start(path, "/usr/bin/python3", "-c", KILL)
+        assert p.communicate("\n", timeout=30)[0] == "python\n"
+        assert not [b for b in daemon.listed() if b["cgroup_id"] == os.stat(path).st_ino]
+
+
+def test_children_and_what_they_execute(daemon):
+    """In audit mode: a shell that an interpreter starts is judged as that interpreter; one beside it is not."""
+    code = "import os, subprocess\nsubprocess.run(['/bin/sh', '-c', 'kill -0 1; echo child'])\n"
+    with job(daemon, "quiet-1", "a") as path:
+        name = box(daemon, path)
+        p = start(path, "/bin/sh", "-c", "kill -0 1; echo beside; exec /usr/bin/python3 -c \"$0\"", code)
+        assert p.communicate("\n", timeout=30)[0] == "beside\nchild\n"
+        assert until(lambda: [r for r in daemon.records(sandbox=name, type="syscall_violation", syscall="kill")])
+        r, = daemon.records(sandbox=name, type="syscall_violation", syscall="kill")
+        assert (r["language"], r["comm"], r["action"]) == ("python", "sh", "audit"), r
+
+
+def test_what_was_there_before(daemon):
+    daemon.crash()
+    with job(daemon, "job-2") as path:
+        p = waiting(path, "import os\nif not os.fork():\n" + "    " + KILL + "\n    os._exit(0)\nprint(os.wait()[1], flush=True)\n" + KILL)
+        other = start(path, "/bin/sh", "-c", "kill -0 1 && echo shell")
+        daemon.start()
+        name = box(daemon, path)
+        assert other.communicate("\n", timeout=30)[0] == "shell\n"
+        assert (p.communicate("\n", timeout=30)[0], p.returncode) == ("9\n", -9)
+        assert until(lambda: len(kills(daemon, name)) == 2)
+        assert kills(daemon, name) == [("python", "kill"), ("python", "kill")], daemon.records(sandbox=name)
+
+
+def test_it_survives_the_daemon(daemon):
+    with job(daemon, "job-3") as path:
+        name = box(daemon, path)
+        while_gone, after = waiting(path, KILL), waiting(path, KILL)
+        daemon.crash()
+        assert while_gone.communicate("\n", timeout=30)[0] == "" and while_gone.returncode == -9
+        daemon.start()
+        assert box(daemon, path) == name
+        assert after.communicate("\n", timeout=30)[0] == "" and after.returncode == -9
+        assert until(lambda: len(kills(daemon, name)) == 2)
+        assert kills(daemon, name) == [("python", "kill"), ("python", "kill")], daemon.records(sandbox=name)
+
+
+def test_reload(daemon):
+    policy = os.path.join(daemon.work, "more.yaml")
+    with open(policy, "w", encoding="utf-8") as f:
+        f.write("python: {inherit: \"builtin:python\", allow: [kill]}\n")
+    with job(daemon, "job-4") as path:
+        box(daemon, path)
+        before, after = waiting(path, KILL), waiting(path, KILL)
+        assert before.communicate("\n", timeout=30)[0] == ""
+        r = daemon.ctl("reload", policy)
+        assert r.returncode == 0, r
+        assert after.communicate("\n", timeout=30)[0] == "python\n"
+
+
+def test_rules_that_are_none(daemon):
+    for rule, says in (("job", "expected the path of cgroups"), ("/a/** ", "each component"), ("/a loud", "audit or enforce"),
+                       ("/", "1 to 15 components")):
+        r = subprocess.run([daemon.sgd, "--socket", daemon.work + "/x", "--discover", rule], capture_output=True, text=True,
+                           env=ENV, timeout=20)
+        assert r.returncode == 1 and says in r.stderr, r
