@@ -175,6 +175,7 @@ struct sgd_box *sgd_box_new(struct sgd *d)
 	sg_launch_init(&b->launch, &b->plan, &b->session);
 	b->watch.l = &b->launch;
 	b->launch.shared = true;
+	b->launch.bounded = d->bounded;
 	b->launch.drain = drain;
 	b->launch.drain_ctx = d;
 	b->next = d->boxes;

@@ -8,10 +8,14 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#ifndef PIDFS_IOCTL_MAGIC
+#define PIDFS_IOCTL_MAGIC 0xFF
+#endif
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77 /* Linux 6.5 */
 #endif
@@ -90,29 +94,47 @@ int sgd_peer_cgroup(struct sgd_peer *p, char *out, size_t size, struct sg_err *e
 	return same(p, err);
 }
 
+/* Through the pidfd, which makes no entries in procfs (Linux 6.11), else through /proc. */
+static int look_at_namespace(const struct sgd_peer *p, const char *name, unsigned number, struct stat *st)
+{
+	char path[32];
+	int fd = ioctl(p->pidfd, _IO(PIDFS_IOCTL_MAGIC, number), 0), rc;
+
+	if (fd >= 0) {
+		rc = fstat(fd, st);
+		close(fd);
+		return rc;
+	}
+	snprintf(path, sizeof(path), "ns/%s", name);
+	return fstatat(p->proc, path, st, 0);
+}
+
 static int same_namespaces(const struct sgd_peer *p, struct sg_err *err)
 {
-	static const char *const names[] = {"mnt", "net", "ipc", "uts", "pid", "user", "cgroup", "time"};
-	static ino_t own[SG_ARRAY_SIZE(names)]; /* ours do not change */
+	static const struct {
+		const char *name;
+		unsigned number; /* of PIDFD_GET_…_NAMESPACE */
+	} kinds[] = {{"mnt", 3}, {"net", 4},  {"ipc", 2},    {"uts", 10},
+		     {"pid", 5}, {"user", 9}, {"cgroup", 1}, {"time", 7}};
+	static ino_t own[SG_ARRAY_SIZE(kinds)]; /* ours do not change */
 
-	for (size_t i = 0; i < SG_ARRAY_SIZE(names); i++) {
+	for (size_t i = 0; i < SG_ARRAY_SIZE(kinds); i++) {
 		struct stat st;
 		char path[32];
 
-		snprintf(path, sizeof(path), "/proc/self/ns/%s", names[i]);
+		snprintf(path, sizeof(path), "/proc/self/ns/%s", kinds[i].name);
 		if (!own[i] && stat(path, &st) == 0)
 			own[i] = st.st_ino;
-		snprintf(path, sizeof(path), "ns/%s", names[i]);
-		if (fstatat(p->proc, path, &st, 0) < 0) {
+		if (look_at_namespace(p, kinds[i].name, kinds[i].number, &st) < 0) {
 			if (errno == ENOENT && !own[i])
 				continue; /* a kernel without this kind */
-			return sg_err_set(err, EXDEV, "the client's %s namespace cannot be read: %s", names[i],
+			return sg_err_set(err, EXDEV, "the client's %s namespace cannot be read: %s", kinds[i].name,
 					  strerror(errno));
 		}
 		if (st.st_ino != own[i])
 			return sg_err_set(err, EXDEV,
 					  "the client is in another %s namespace: sgd starts programs in its own only",
-					  names[i]);
+					  kinds[i].name);
 	}
 	return 0;
 }

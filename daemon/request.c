@@ -183,6 +183,13 @@ static int take_heir(struct request *r, struct sgd_box *b, struct sg_err *err)
 	h->umask = w->umask;
 	h->nice = have.nice;
 	memcpy(h->rlimits, have.rlimits, sizeof(h->rlimits));
+	for (int i = 0; i < RLIM_NLIMITS; i++) {
+		struct rlimit own;
+
+		if (getrlimit((__rlimit_resource_t)i, &own) == 0 && own.rlim_cur == h->rlimits[i].rlim_cur &&
+		    own.rlim_max == h->rlimits[i].rlim_max)
+			h->same_rlimits |= 1U << i;
+	}
 	h->cpus_size = have.cpus_size;
 	memcpy(h->cpus, have.cpus, sizeof(h->cpus));
 	b->plan.set_ids = true;

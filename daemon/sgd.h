@@ -59,6 +59,7 @@ struct sgd {
 	uint64_t serial;
 	uint64_t started; /* when this daemon started: part of the ids */
 	bool stopping;
+	bool bounded; /* no capability is in our bounding set */
 	pid_t keeper; /* 0: none */
 	bool failed;  /* to start or to go on: leave everything as it is */
 	struct {

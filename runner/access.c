@@ -46,14 +46,17 @@ static const char *path_of_fd(struct sg_plan *plan, int fd)
 	return copy(plan, path, (size_t)n);
 }
 
-/* A path with its links followed, NULL when it leads nowhere. */
-static const char *real_path(struct sg_plan *plan, int base, const char *path, struct stat *st)
+/* A path with its links followed, NULL when it leads nowhere. Without procfs where that will do: its entries for a
+ * process are made when they are first looked at, and taken down at its end. */
+static const char *real_path(struct sg_plan *plan, int base, const char *path)
 {
-	SG_CLOSE int fd = openat(base, path, O_PATH | O_CLOEXEC);
+	SG_CLOSE int fd = -1;
+	char real[PATH_MAX];
 
-	if (fd < 0 || fstat(fd, st) < 0)
-		return NULL;
-	return path_of_fd(plan, fd);
+	if (*path == '/')
+		return realpath(path, real) ? copy(plan, real, strlen(real)) : NULL;
+	fd = openat(base, path, O_PATH | O_CLOEXEC);
+	return fd < 0 ? NULL : path_of_fd(plan, fd);
 }
 
 /* All of the file system is more than anybody means by a working directory, a home or a place for temporary files. */
@@ -115,7 +118,6 @@ static const char *runtime_of(struct sg_plan *plan, const char *program)
 	/* Here every library has a prefix of its own. */
 	static const char *const stores[] = {"/nix/store", "/gnu/store"};
 	const char *prefix, *home;
-	struct stat st;
 
 	if (in_system(program))
 		return NULL;
@@ -123,7 +125,7 @@ static const char *runtime_of(struct sg_plan *plan, const char *program)
 		if (sg_path_within(program, stores[i]))
 			return stores[i];
 	prefix = prefix_of(plan, program);
-	home = prefix && plan->vars.home ? real_path(plan, AT_FDCWD, plan->vars.home, &st) : NULL;
+	home = prefix && plan->vars.home ? real_path(plan, AT_FDCWD, plan->vars.home) : NULL;
 	/* ~/bin/python does not make all of the home a runtime. */
 	return home && sg_path_within(home, prefix) ? NULL : prefix;
 }
@@ -135,7 +137,6 @@ static const char *runtime_of(struct sg_plan *plan, const char *program)
 static const char *script_interpreter(struct sg_plan *plan)
 {
 	char head[256], *word;
-	struct stat st;
 	ssize_t n;
 
 	if (in_system(plan->vars.program))
@@ -150,7 +151,7 @@ static const char *script_interpreter(struct sg_plan *plan)
 	head[n] = '\0';
 	word = head + 2 + strspn(head + 2, " \t");
 	word[strcspn(word, " \t\n")] = '\0';
-	return *word == '/' ? real_path(plan, AT_FDCWD, word, &st) : NULL;
+	return *word == '/' ? real_path(plan, AT_FDCWD, word) : NULL;
 }
 
 /* ---- trees of this launch ---- */
@@ -168,12 +169,11 @@ static int add_venv(struct sg_plan *plan, struct sg_err *err)
 {
 	SG_CLOSE int dir = -1;
 	const char *slash = strrchr(plan->path, '/'), *prefix, *bin, *real;
-	struct stat st;
 
 	if (!slash || slash == plan->path || in_system(plan->path))
 		return 0;
 	bin = copy(plan, plan->path, (size_t)(slash - plan->path));
-	real = bin ? real_path(plan, plan->base, bin, &st) : NULL;
+	real = bin ? real_path(plan, plan->base, bin) : NULL;
 	bin = real ? sg_arena_printf(&plan->arena, "%s/x", real) : NULL;
 	prefix = bin ? prefix_of(plan, bin) : NULL;
 	if (!prefix || sg_path_within(prefix, "/usr"))
@@ -195,7 +195,7 @@ static int add_operand(struct sg_plan *plan, struct sg_err *err)
 			continue;
 		if (*arg != '/')
 			path = plan->vars.cwd ? sg_arena_printf(&plan->arena, "%s/%s", plan->vars.cwd, arg)
-					      : real_path(plan, plan->base, arg, &st);
+					      : real_path(plan, plan->base, arg);
 		return path ? add_extra(plan, path, SG_RIGHT_READ, false, err) : 0;
 	}
 	return 0;
@@ -229,8 +229,7 @@ static int add_standard_fds(struct sg_plan *plan, struct sg_err *err)
 
 static int add_option(struct sg_plan *plan, const char *option, const char *text, uint32_t allow, struct sg_err *err)
 {
-	struct stat st;
-	const char *path = real_path(plan, AT_FDCWD, text, &st);
+	const char *path = real_path(plan, AT_FDCWD, text);
 
 	if (!path)
 		return sg_err_set(err, errno ? errno : EINVAL, "--%s %s: %s%s", option, text,
@@ -244,13 +243,12 @@ int sg_plan_places(struct sg_plan *plan, struct sg_err *err)
 	const struct sg_options *o = plan->options;
 	const char *tmp = env_value(plan->env, "TMPDIR"), *home = env_value(plan->env, "HOME");
 	struct sg_place_vars *v = &plan->vars;
-	struct stat st;
 	int rc = 0;
 
 	v->cwd = working_directory(plan);
 	v->tmp = unless_root(tmp && *tmp == '/' ? tmp : "/tmp");
 	v->home = unless_root(home);
-	v->program = real_path(plan, plan->base, plan->path, &st);
+	v->program = real_path(plan, plan->base, plan->path);
 	if (v->program) {
 		const char *interpreter = script_interpreter(plan);
 

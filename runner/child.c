@@ -246,6 +246,8 @@ static void take_rest(const struct sg_child *c)
 	for (int i = 0; i < RLIM_NLIMITS; i++) {
 		struct rlimit want = h->rlimits[i], have;
 
+		if (h->same_rlimits >> i & 1)
+			continue;
 		if (sys(SYS_prlimit64, 0, i, (long)&want, 0) >= 0)
 			continue;
 		try(c, SG_STEP_RLIMIT, sys(SYS_prlimit64, 0, i, 0, (long)&have));
@@ -289,7 +291,7 @@ static void drop_caps(const struct sg_child *c)
 
 	try(c, SG_STEP_CAPS, sys(SYS_capget, (long)&head, (long)data, 0, 0));
 	if (data[0].effective & (1U << CAP_SETPCAP)) {
-		for (int cap = 0; cap < 64; cap++)
+		for (int cap = 0; cap < 64 && !c->bounded; cap++)
 			if (sys(SYS_prctl, PR_CAPBSET_DROP, cap, 0, 0) == -EINVAL)
 				break; /* past the last one this kernel knows */
 		try(c, SG_STEP_CAPS, sys(SYS_prctl, PR_SET_SECUREBITS, (long)secure, 0, 0));

@@ -71,7 +71,8 @@ struct sg_heir {
 	size_t n_groups;
 	const gid_t *groups;
 	struct rlimit rlimits[RLIM_NLIMITS];
-	size_t cpus_size; /* bytes of cpus; 0: as the daemon's */
+	uint32_t same_rlimits; /* bit N: the parent has the same of resource N */
+	size_t cpus_size;      /* bytes of cpus; 0: as the daemon's */
 	unsigned long cpus[1024 / (8 * sizeof(long))];
 };
 
@@ -88,6 +89,7 @@ struct sg_child {
 	bool shares_fds;            /* our table of descriptors is the parent's until we say that we are ready */
 	const uint32_t *gate;       /* NULL: none. Else our descriptors are the parent's, and landlock and insns are not
 				     * there, until this is not 0, which FUTEX_WAKE tells */
+	bool bounded;               /* the bounding set of capabilities is empty already */
 	bool outlives;              /* not tied to the supervisor's life */
 	const struct sg_heir *heir; /* NULL: everything is inherited from the parent */
 	int cwd;                    /* the child's own: where heir->cwd went */

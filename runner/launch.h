@@ -48,6 +48,7 @@ struct sg_launch {
 	bool shared;              /* bpf is a daemon's: other sandboxes use it too */
 	void (*drain)(void *ctx); /* shared: takes what waits in the ring buffer to whom it belongs */
 	void *drain_ctx;
+	bool bounded;           /* shared: our bounding set of capabilities is empty already */
 	bool registered;        /* the BPF side knows the sandbox */
 	uint32_t sandbox;       /* its index there */
 	bool sys_enter;         /* attached */

@@ -201,6 +201,7 @@ static int prepare(struct sg_launch *l, struct sg_spawn *s, const struct sg_heir
 		.marker = marker,
 		.std = {l->output.child[0], l->output.child[1], l->output.child[2]},
 		.heir = heir,
+		.bounded = l->bounded,
 		.outlives = l->outlives,
 	};
 	return 0;

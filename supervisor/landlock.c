@@ -13,7 +13,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 /* Debian 12's headers know ABI 2; these are the kernel's numbers (include/uapi/linux/landlock.h). */
@@ -337,11 +339,16 @@ static int add_tree(struct build *b, int fd, bool is_dir, const char *path, cons
 	return rc;
 }
 
+/* By the path it was opened by, where that leads to it still, else by what procfs says, which costs more. */
 static int name_of(struct build *b, const struct sg_place *p, char name[PATH_MAX])
 {
+	struct stat opened, named;
 	char link[64];
 	ssize_t n;
 
+	if (realpath(p->path, name) && fstat(p->fd, &opened) == 0 && lstat(name, &named) == 0 &&
+	    opened.st_dev == named.st_dev && opened.st_ino == named.st_ino)
+		return 0;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", p->fd);
 	n = readlink(link, name, PATH_MAX - 1);
 	if (n <= 0)
