@@ -29,18 +29,47 @@ static enum sg_family family_of(const struct sg_arg *a, const uint64_t *args)
 	return (enum sg_family)a->family;
 }
 
+/* What is known of a call's arguments. The same call mostly comes many times. */
+struct known {
+	bool filled;
+	uint32_t nr;
+	char syscall[64];
+	const struct sg_arg *args[SG_ARGS + 1]; /* NULL at the end */
+};
+
+static const struct known *look_up(uint32_t nr)
+{
+	static __thread struct known last;
+	size_t n = 0;
+
+	if (last.filled && last.nr == nr)
+		return &last;
+	last = (struct known){.filled = true, .nr = nr};
+	sg_syscall_name(sg_native_arch(), nr, last.syscall, sizeof(last.syscall));
+	for (size_t i = 0; n < SG_ARGS; i++) {
+		const struct sg_arg *a = sg_arg_at(last.syscall, i);
+
+		if (!a)
+			break;
+		if (a->decode)
+			last.args[n++] = a;
+	}
+	return &last;
+}
+
 int sg_decode_args(uint32_t audit_arch, uint32_t nr, const uint64_t args[SG_ARGS], sg_decode_fn fn, void *ctx)
 {
-	char syscall[64], value[512];
+	const struct known *call;
 	const struct sg_arg *a;
+	char value[512];
 	int n = 0;
 	size_t i;
 
 	if (audit_arch != sg_native_arch() || nr >= SG_NR_MAX)
 		return 0;
-	sg_syscall_name(audit_arch, nr, syscall, sizeof(syscall));
-	for (i = 0; (a = sg_arg_at(syscall, i)); i++) {
-		if (!a->decode || !is_meaningful(a, syscall, args))
+	call = look_up(nr);
+	for (i = 0; (a = call->args[i]); i++) {
+		if (!is_meaningful(a, call->syscall, args))
 			continue;
 		sg_const_format(family_of(a, args), args[a->index], a->width, value, sizeof(value));
 		fn(ctx, a->name, value);

@@ -82,10 +82,12 @@ static void consume_events(struct sg_watch *w)
 {
 	struct sg_err err = {0};
 
+	sg_stream_hold(&w->l->session->stream, true);
 	if (w->l->shared)
 		w->l->drain(w->l->drain_ctx);
 	else if (w->l->bpf && sg_bpf_consume(w->l->bpf, sg_judge_event, &w->l->judge, &err) < 0)
 		sg_session_degrade(w->l->session, "%s", err.message);
+	sg_stream_hold(&w->l->session->stream, false);
 	if (w->l->bpf && w->l->judge.learnt && sg_learn_refresh(w->l, &err) < 0)
 		sg_session_degrade(w->l->session, "%s", err.message);
 	w->l->judge.learnt = false;

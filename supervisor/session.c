@@ -3,6 +3,7 @@
 
 #include "policy/decode.h"
 #include "policy/seccomp.h"
+#include "supervisor/call_line.h"
 #include "supervisor/human.h"
 #include "supervisor/util.h"
 
@@ -85,6 +86,8 @@ void sg_session_close(struct sg_session *s)
 	json_decref(s->killing);
 	json_decref(s->reasons);
 	s->killing = s->reasons = NULL;
+	sg_call_line_free(s->line);
+	s->line = NULL;
 	if (!s->policy_shared)
 		sg_policy_free(s->policy);
 	sg_policy_free(s->then);
@@ -247,28 +250,31 @@ json_t *sg_session_rule(const struct sg_policy *p, uint32_t origin)
 			 sg_json_text(o->file), "line", (int)o->line, "column", (int)o->column);
 }
 
+static void count(struct sg_session *s, uint16_t action)
+{
+	if (action == SG_ACTION_KILL)
+		s->n_kill++;
+	else if (action == SG_ACTION_ERRNO)
+		s->n_errno++;
+	else
+		s->n_audit++;
+}
+
 void sg_session_take(struct sg_session *s, json_t *r, uint16_t action)
 {
-	if (action == SG_ACTION_KILL) {
-		s->n_kill++;
-		if (!s->killing)
-			s->killing = json_incref(r);
-	} else if (action == SG_ACTION_ERRNO) {
-		s->n_errno++;
-	} else {
-		s->n_audit++;
-	}
+	count(s, action);
+	if (action == SG_ACTION_KILL && !s->killing)
+		s->killing = json_incref(r);
 	emit(s, r, action == SG_ACTION_KILL && s->n_kill < 8);
 	json_decref(r);
 }
 
-void sg_session_call(struct sg_session *s, const struct sg_call *c)
+json_t *sg_session_call_record(struct sg_session *s, const struct sg_call *c, const struct sg_policy *p)
 {
 	json_t *r = sg_session_record(s, c->forbidden ? "syscall_violation" : "audit",
 				      c->forbidden ? "warning" : "info", c->time_ns);
 	json_t *args = json_array(), *decoded = json_object();
 	struct sg_err err = {0};
-	const struct sg_policy *p = c->policy ? c->policy : sg_session_policy(s, &err);
 	SG_FREE char *hint = NULL;
 	char name[64];
 
@@ -296,7 +302,38 @@ void sg_session_call(struct sg_session *s, const struct sg_call *c)
 			(void)sg_policy_hint(p, c->audit_arch, c->nr, c->args, &hint, &err);
 		json_object_set_new(r, "hint", hint ? sg_json_text(hint) : json_null());
 	}
-	sg_session_take(s, r, c->action);
+	return r;
+}
+
+/* Of a record that comes by the hundred thousand no tree is built. */
+static void call_line(struct sg_session *s, const struct sg_call *c, const struct sg_policy *p)
+{
+	const char *name = NULL, *line;
+	size_t len = 0;
+
+	line = sg_call_line(&s->line, s, c, p, &name, &len);
+	count(s, c->action);
+	if (!line) {
+		s->stream.dropped++;
+		return;
+	}
+	if (s->seen_call)
+		s->seen_call(s->sink_ctx, c, name);
+	if (s->sink)
+		s->sink(s->sink_ctx, line, NULL, false);
+	else
+		(void)sg_stream_line(&s->stream, line, len, false);
+}
+
+void sg_session_call(struct sg_session *s, const struct sg_call *c)
+{
+	struct sg_err err = {0};
+	const struct sg_policy *p = c->policy ? c->policy : sg_session_policy(s, &err);
+
+	if (c->action != SG_ACTION_KILL && !s->human && (!s->seen || s->seen_call))
+		call_line(s, c, p);
+	else
+		sg_session_take(s, sg_session_call_record(s, c, p), c->action);
 }
 
 void sg_session_phase(struct sg_session *s, pid_t pid)

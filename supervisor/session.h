@@ -19,6 +19,9 @@
 enum sg_tier { SG_TIER_UNPRIVILEGED = 1, SG_TIER_BPF, SG_TIER_LSM };
 const char *sg_tier_name(enum sg_tier tier);
 
+struct sg_call;
+struct sg_call_line;
+
 struct sg_session {
 	char id[64];
 	uint64_t cgroup_id;   /* 0: no cgroup */
@@ -33,7 +36,9 @@ struct sg_session {
 	 * for, else NULL. Must not block; what it cannot deliver it adds to stream.dropped. */
 	void (*sink)(void *ctx, const char *json, const char *human, bool essential);
 	void (*seen)(void *ctx, const json_t *record); /* is shown every record before; NULL: nobody */
-	void *sink_ctx;                                /* of both */
+	/* In its place for calls that were not killed for, whose record is never a tree; NULL: it is made one. */
+	void (*seen_call)(void *ctx, const struct sg_call *call, const char *name);
+	void *sink_ctx; /* of all three */
 
 	uint64_t seq;             /* of the record at hand among all of the ring buffer; 0: none */
 	size_t argv_bytes;        /* of the start record's argv; 0: 128 KiB */
@@ -43,6 +48,7 @@ struct sg_session {
 	struct sg_policy *policy; /* owned; loaded by sg_session_policy() when first needed for a built-in one */
 	int64_t realtime_offset;  /* CLOCK_REALTIME - CLOCK_BOOTTIME, ns */
 
+	struct sg_call_line *line; /* owned */
 	uint64_t n_kill, n_errno, n_audit, n_limit;
 	uint64_t lost_kernel; /* records the ring buffer had no room for */
 	json_t *killing;      /* the record of the violation that killed; owned */
@@ -106,6 +112,8 @@ const struct sg_policy *sg_session_policy(struct sg_session *s, struct sg_err *e
 void sg_session_start(struct sg_session *s, const struct sg_start *start);
 /* Writes the record of a call. The first one that killed is kept for the exit record, whatever the stream does. */
 void sg_session_call(struct sg_session *s, const struct sg_call *call);
+/* That record as a tree; p: whose rule it is, NULL: not known. */
+json_t *sg_session_call_record(struct sg_session *s, const struct sg_call *call, const struct sg_policy *p);
 /* The program has said that its start is over: from now on `then` holds as well. */
 void sg_session_phase(struct sg_session *s, pid_t pid);
 void sg_session_limit(struct sg_session *s, const char *limit, uint64_t value);

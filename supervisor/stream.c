@@ -16,6 +16,8 @@
 #define QUEUE_MAX (1U << 20)       /* bytes of ordinary lines that may wait for a slow reader */
 #define QUEUE_RESERVE (256U << 10) /* on top, for the records that must not be lost: the kill and the exit */
 
+#define HELD_MAX (64U << 10) /* bytes that wait for more to be written at once */
+
 /*
  * O_NONBLOCK belongs to the open file description, which the sandboxed program may share (2>&1). A pipe or terminal can
  * be opened anew through /proc and gets a description of its own.
@@ -105,8 +107,16 @@ bool sg_stream_line(struct sg_stream *s, const char *line, size_t len, bool esse
 	memcpy(s->queue + s->len, line, len);
 	s->queue[s->len + len] = '\n';
 	s->len += len + 1;
-	sg_stream_pump(s);
+	if (!s->held || essential || s->len >= HELD_MAX)
+		sg_stream_pump(s);
 	return true;
+}
+
+void sg_stream_hold(struct sg_stream *s, bool hold)
+{
+	s->held = hold;
+	if (!hold && s->len)
+		sg_stream_pump(s);
 }
 
 static ssize_t write_some(struct sg_stream *s, const char *data, size_t len)

@@ -19,6 +19,7 @@ struct sg_stream {
 			   writes */
 	bool socket;
 	bool terminal;
+	bool held;        /* lines wait until there are many */
 	bool broken;      /* the reader is gone */
 	char *queue;      /* lines that wait */
 	size_t len, cap;  /* bytes */
@@ -32,6 +33,8 @@ int sg_stream_open(struct sg_stream *s, const char *target, struct sg_err *err);
 bool sg_stream_line(struct sg_stream *s, const char *line, size_t len, bool essential);
 /* Writes what can be written now. */
 void sg_stream_pump(struct sg_stream *s);
+/* While many lines come: the ordinary ones are written many at a time, the rest when hold ends. */
+void sg_stream_hold(struct sg_stream *s, bool hold);
 /* Descriptor to wait on for writability while lines are queued, else -1. */
 int sg_stream_wait_fd(const struct sg_stream *s);
 /* Tries for at most timeout_ms to write the rest. Returns true when all is written. */
