@@ -104,14 +104,25 @@ static int on_record(void *ctx, const struct sg_event_hdr *rec, size_t size)
 	return 0;
 }
 
+/* What the ring buffer gives up is in the log. */
+static void on_batch(void *ctx)
+{
+	struct sgd *d = ctx;
+
+	sgd_vlog_hold(&d->log, false);
+	sgd_vlog_hold(&d->log, true);
+}
+
 void sgd_drain(struct sgd *d)
 {
 	struct sg_err err = {0};
 	int rc;
 
+	sgd_vlog_hold(&d->log, true);
 	do
-		rc = sg_bpf_consume(d->bpf, on_record, d, &err);
+		rc = sg_bpf_consume(d->bpf, on_record, on_batch, d, &err);
 	while (rc >= SG_BPF_CONSUME_MAX);
+	sgd_vlog_hold(&d->log, false);
 	if (rc < 0)
 		fprintf(stderr, "sgd: %s\n", err.message);
 }
@@ -163,6 +174,7 @@ struct sgd_box *sgd_box_new(struct sgd *d)
 	b->session.sink = sink;
 	b->session.sink_ctx = b;
 	b->session.seen = sgd_stats_record;
+	b->session.seen_call = sgd_stats_call;
 	b->session.argv_bytes = ARGV_BYTES;
 	b->session.policy_shared = true;
 	b->events.fd = -1;

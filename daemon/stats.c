@@ -56,6 +56,14 @@ void sgd_stats_record(void *box, const json_t *record)
 		b->violation_ns = (uint64_t)json_integer_value(json_object_get(record, "timestamp"));
 }
 
+void sgd_stats_call(void *box, const struct sg_call *call, const char *name)
+{
+	struct sgd_box *b = box;
+
+	if (call->forbidden)
+		sg_metrics_violation(b->d->stats.metrics, b->session.language, name);
+}
+
 void sgd_stats_empty(struct sgd_box *b)
 {
 	uint64_t now = sg_clock_ns(CLOCK_REALTIME);

@@ -11,6 +11,7 @@
 /* The daemon's metrics: what sandboxes do is added when they end and when somebody looks. */
 struct sgd;
 struct sgd_box;
+struct sg_call;
 
 struct sgd_stats {
 	struct sg_metrics *metrics;
@@ -23,6 +24,8 @@ int sgd_stats_start(struct sgd *d, struct sg_err *err);
 void sgd_stats_stop(struct sgd *d);
 /* The HTTP server's own time: calls it when it is due, returns the milliseconds until it is; -1: never. */
 int sgd_stats_time(struct sgd *d);
+/* For sg_session.seen_call. */
+void sgd_stats_call(void *box, const struct sg_call *call, const char *name);
 /* For sg_session.seen: counts a record. box: struct sgd_box. */
 void sgd_stats_record(void *box, const json_t *record);
 /* Adds what the BPF side has counted for a sandbox since it was last asked. */

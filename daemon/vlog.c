@@ -9,8 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <time.h>
+
+#define WAITING_MAX (256U << 10) /* more than any record */
 
 static int open_file(const char *path, uint64_t *size, struct sg_err *err)
 {
@@ -69,24 +70,28 @@ static void rotate(struct sgd_vlog *l)
 	(void)sgd_vlog_reopen(l, &err);
 }
 
-static bool write_line(struct sgd_vlog *l, const char *json, size_t n)
+/* How many of n bytes of whole lines got there, as whole lines. */
+static size_t write_lines(struct sgd_vlog *l, const char *lines, size_t n)
 {
-	struct iovec iov[2] = {{.iov_base = (char *)json, .iov_len = n}, {.iov_base = (char *)"\n", .iov_len = 1}};
+	size_t whole;
 	ssize_t done;
 
-	if (l->max && l->size && l->size + n + 1 > l->max)
+	if (l->max && l->size && l->size + n > l->max)
 		rotate(l);
 	do
-		done = writev(l->fd, iov, 2);
+		done = write(l->fd, lines, n);
 	while (done < 0 && errno == EINTR);
-	if (done == (ssize_t)n + 1) {
-		l->size += n + 1;
-		return true;
+	if (done == (ssize_t)n) {
+		l->size += n;
+		return n;
 	}
 	/* The disk filled up in the middle of a line: half a record would spoil the next one. */
-	if (done > 0 && ftruncate(l->fd, (off_t)l->size) < 0)
-		l->size += (uint64_t)done;
-	return false;
+	for (whole = done > 0 ? (size_t)done : 0; whole && lines[whole - 1] != '\n'; whole--)
+		;
+	l->size += whole;
+	if (done > (ssize_t)whole && ftruncate(l->fd, (off_t)l->size) < 0)
+		l->size += (size_t)done - whole;
+	return whole;
 }
 
 static void tell_lost(struct sgd_vlog *l)
@@ -94,29 +99,58 @@ static void tell_lost(struct sgd_vlog *l)
 	char line[256];
 	int n = snprintf(line, sizeof(line),
 			 "{\"timestamp\":%" PRIu64 ",\"level\":\"error\",\"type\":\"lost\",\"sandbox\":\"sgd\","
-			 "\"cgroup_id\":0,\"language\":\"none\",\"what\":\"log\",\"count\":%" PRIu64 "}",
+			 "\"cgroup_id\":0,\"language\":\"none\",\"what\":\"log\",\"count\":%" PRIu64 "}\n",
 			 sg_clock_ns(CLOCK_REALTIME), l->lost - l->lost_told);
 
-	if (write_line(l, line, (size_t)n))
+	if (write_lines(l, line, (size_t)n) == (size_t)n)
 		l->lost_told = l->lost;
+}
+
+static void flush(struct sgd_vlog *l)
+{
+	size_t done = 0, n = l->n_waiting;
+
+	l->n_waiting = 0;
+	if (n)
+		done = write_lines(l, l->waiting, n);
+	for (size_t i = done; i < n; i++)
+		l->lost += l->waiting[i] == '\n';
+	if (n && done == n && l->lost != l->lost_told)
+		tell_lost(l);
 }
 
 void sgd_vlog_line(struct sgd_vlog *l, const char *json)
 {
+	size_t n = strlen(json) + 1;
+
 	l->lines++;
 	if (!l->path) {
-		if (!sg_stream_line(&l->out, json, strlen(json), true))
+		if (!sg_stream_line(&l->out, json, n - 1, true))
 			l->lost++;
 		return;
 	}
 	if (l->fd < 0)
 		return;
-	if (!write_line(l, json, strlen(json))) {
+	if (l->n_waiting + n > WAITING_MAX || (l->max && l->size + l->n_waiting + n > l->max))
+		flush(l);
+	if (!l->waiting)
+		l->waiting = malloc(WAITING_MAX);
+	if (!l->waiting || n > WAITING_MAX) {
 		l->lost++;
 		return;
 	}
-	if (l->lost != l->lost_told)
-		tell_lost(l);
+	memcpy(l->waiting + l->n_waiting, json, n - 1);
+	l->waiting[l->n_waiting + n - 1] = '\n';
+	l->n_waiting += n;
+	if (!l->held)
+		flush(l);
+}
+
+void sgd_vlog_hold(struct sgd_vlog *l, bool hold)
+{
+	l->held = hold;
+	if (!hold)
+		flush(l);
 }
 
 void sgd_vlog_close(struct sgd_vlog *l)
@@ -126,4 +160,6 @@ void sgd_vlog_close(struct sgd_vlog *l)
 	sg_stream_close(&l->out);
 	if (l->fd >= 0)
 		close(SG_TAKE_FD(l->fd));
+	free(l->waiting);
+	l->waiting = NULL;
 }

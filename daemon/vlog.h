@@ -16,6 +16,9 @@ struct sgd_vlog {
 	uint64_t size, max; /* bytes; max 0: never rotated */
 	uint64_t lines, lost, lost_told;
 	struct sg_stream out; /* standard output */
+	bool held;
+	char *waiting; /* whole lines */
+	size_t n_waiting;
 };
 
 int sgd_vlog_open(struct sgd_vlog *l, const char *path, uint64_t max, struct sg_err *err);
@@ -23,6 +26,8 @@ int sgd_vlog_open(struct sgd_vlog *l, const char *path, uint64_t max, struct sg_
 int sgd_vlog_reopen(struct sgd_vlog *l, struct sg_err *err);
 /* One record, without newline. */
 void sgd_vlog_line(struct sgd_vlog *l, const char *json);
+/* While many come: they are written together, when hold ends or there are enough of them. */
+void sgd_vlog_hold(struct sgd_vlog *l, bool hold);
 void sgd_vlog_close(struct sgd_vlog *l);
 
 #endif

@@ -85,7 +85,7 @@ static void consume_events(struct sg_watch *w)
 	sg_stream_hold(&w->l->session->stream, true);
 	if (w->l->shared)
 		w->l->drain(w->l->drain_ctx);
-	else if (w->l->bpf && sg_bpf_consume(w->l->bpf, sg_judge_event, &w->l->judge, &err) < 0)
+	else if (w->l->bpf && sg_bpf_consume(w->l->bpf, sg_judge_event, NULL, &w->l->judge, &err) < 0)
 		sg_session_degrade(w->l->session, "%s", err.message);
 	sg_stream_hold(&w->l->session->stream, false);
 	if (w->l->bpf && w->l->judge.learnt && sg_learn_refresh(w->l, &err) < 0)

@@ -174,18 +174,20 @@ int sg_bpf_protect_fd(struct sg_bpf *b, int fd, struct sg_err *err);
  */
 int sg_bpf_lsm_probe(const char *cache, struct sg_err *err);
 
-/* A descriptor that becomes readable when records wait (epoll). Owned by b. */
+/* A descriptor that becomes readable when records wait. Owned by b. */
 int sg_bpf_event_fd(const struct sg_bpf *b);
 /*
  * Hands every waiting record to fn. rec is checked: at least a header, size equal to what was received, version known,
  * type-specific length, sandbox number in range. A record that fails is counted as malformed and not handed on.
  * fn returns 0 to go on, negative errno to stop; the record it stopped at is consumed. Must not be called from fn.
+ * batch (NULL: nothing) is called before records are given up, after many: what must outlive us of them is to be safe
+ * when it returns.
  * Returns the number of records handed over, or negative errno. It stops after SG_BPF_CONSUME_MAX records, so that a
  * sandbox that writes faster than they are read cannot hold the caller; the descriptor then stays readable.
  */
 #define SG_BPF_CONSUME_MAX 4096
 typedef int (*sg_bpf_event_fn)(void *ctx, const struct sg_event_hdr *rec, size_t size);
-int sg_bpf_consume(struct sg_bpf *b, sg_bpf_event_fn fn, void *ctx, struct sg_err *err);
+int sg_bpf_consume(struct sg_bpf *b, sg_bpf_event_fn fn, void (*batch)(void *ctx), void *ctx, struct sg_err *err);
 
 /* The sandbox's state as the kernel has it now (first_kill, armed, tasks). */
 int sg_bpf_sandbox_state(const struct sg_bpf *b, uint32_t index, struct sg_sandbox *out, struct sg_err *err);

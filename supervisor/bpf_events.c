@@ -5,9 +5,12 @@
 #include "supervisor/objects.h"
 
 #include <errno.h>
+#include <linux/bpf.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#define BATCH 256 /* records that are said to be read at once */
 
 int sg_bpf_event_check(const void *rec, size_t size, uint32_t max_sandboxes)
 {
@@ -41,62 +44,107 @@ int sg_bpf_event_check(const void *rec, size_t size, uint32_t max_sandboxes)
 	return 0;
 }
 
-static int on_record(void *ctx, void *rec, size_t size)
+/* Of this call at sg_bpf_consume(): a negative answer of fn ends it; the record is consumed. */
+static void hand_over(struct sg_bpf *b, const void *rec, size_t size)
 {
-	struct sg_bpf *b = ctx;
-
 	if (sg_bpf_event_check(rec, size, b->max_sandboxes)) {
 		b->malformed++;
-		return 0;
+		return;
 	}
 	b->handed++;
 	b->fn_rc = b->fn(b->fn_ctx, rec, size);
 	if (b->fn_rc > 0)
 		b->fn_rc = -ECANCELED;
-	if (b->fn_rc == 0 && b->handed == SG_BPF_CONSUME_MAX)
-		return -EAGAIN;
-	return b->fn_rc; /* negative stops libbpf; this record is consumed */
 }
 
 int sg_bpf_events_open(struct sg_bpf *b, struct sg_err *err)
 {
-	b->ring = ring_buffer__new(bpf_map__fd(b->skel->maps.sg_events), on_record, b, NULL);
-	if (!b->ring)
-		return sg_err_set(err, errno, "cannot map the ring buffer: %s", strerror(errno));
-	/* The consumer's page of the map: kernel documentation, bpf/ringbuf. */
-	b->ring_page = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ, MAP_SHARED,
-			    bpf_map__fd(b->skel->maps.sg_events), 0);
-	if (b->ring_page == MAP_FAILED) {
-		b->ring_page = NULL;
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	const int fd = bpf_map__fd(b->skel->maps.sg_events);
+
+	b->ring_size = bpf_map__max_entries(b->skel->maps.sg_events);
+	/* The kernel's documentation, bpf/ringbuf: the consumer's page, the producer's, and the data, twice in a row.
+	 * Not by libbpf, which says of each record by itself that it was read. */
+	b->ring_read = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (b->ring_read == MAP_FAILED)
+		b->ring_read = NULL;
+	else
+		b->ring_written = mmap(NULL, page + 2 * b->ring_size, PROT_READ, MAP_SHARED, fd, (off_t)page);
+	if (!b->ring_read || b->ring_written == MAP_FAILED) {
+		b->ring_written = NULL;
 		return sg_err_set(err, errno, "cannot map the ring buffer: %s", strerror(errno));
 	}
+	b->position = __atomic_load_n(b->ring_read, __ATOMIC_ACQUIRE);
 	return 0;
+}
+
+void sg_bpf_events_close(struct sg_bpf *b)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	if (b->ring_read)
+		munmap(b->ring_read, page);
+	if (b->ring_written)
+		munmap((void *)b->ring_written, page + 2 * b->ring_size);
 }
 
 uint64_t sg_bpf_ring_position(const struct sg_bpf *b)
 {
-	return __atomic_load_n(b->ring_page, __ATOMIC_ACQUIRE);
+	return b->position;
 }
 
 int sg_bpf_event_fd(const struct sg_bpf *b)
 {
-	return ring_buffer__epoll_fd(b->ring);
+	return bpf_map__fd(b->skel->maps.sg_events);
 }
 
-int sg_bpf_consume(struct sg_bpf *b, sg_bpf_event_fn fn, void *ctx, struct sg_err *err)
+/* Hands over what waits, up to BATCH records. false: there was nothing. */
+static bool take_batch(struct sg_bpf *b)
 {
-	int rc;
+	const char *data = (const char *)b->ring_written + sysconf(_SC_PAGESIZE);
+	unsigned long at = __atomic_load_n(b->ring_read, __ATOMIC_ACQUIRE), from = at;
+	int taken = 0;
 
+	while (taken < BATCH && b->fn_rc >= 0 && b->handed < SG_BPF_CONSUME_MAX &&
+	       at < __atomic_load_n(b->ring_written, __ATOMIC_ACQUIRE)) {
+		const char *head = data + (at & (b->ring_size - 1));
+		uint32_t word = __atomic_load_n((const uint32_t *)(const void *)head, __ATOMIC_ACQUIRE);
+		uint32_t size = word & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
+
+		/* Not finished yet. A size that no record can have is not believed. */
+		if ((word & BPF_RINGBUF_BUSY_BIT) || size > b->ring_size)
+			break;
+		b->position = at;
+		if (!(word & BPF_RINGBUF_DISCARD_BIT))
+			hand_over(b, head + BPF_RINGBUF_HDR_SZ, size);
+		at += (size + BPF_RINGBUF_HDR_SZ + 7) / 8 * 8;
+		taken++;
+	}
+	if (at == from)
+		return false;
+	/* What is said to be read must not be needed again, should we die. */
+	if (b->batch)
+		b->batch(b->fn_ctx);
+	b->position = at;
+	__atomic_store_n(b->ring_read, at, __ATOMIC_RELEASE);
+	/* Who writes now and finds that we had not read all wakes nobody: look again after that was said. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return true;
+}
+
+int sg_bpf_consume(struct sg_bpf *b, sg_bpf_event_fn fn, void (*batch)(void *ctx), void *ctx, struct sg_err *err)
+{
 	b->fn = fn;
+	b->batch = batch;
 	b->fn_ctx = ctx;
 	b->handed = 0;
 	b->fn_rc = 0;
-	rc = ring_buffer__consume(b->ring);
+	while (take_batch(b) && b->fn_rc >= 0 && b->handed < SG_BPF_CONSUME_MAX)
+		;
 	b->fn = NULL;
+	b->batch = NULL;
 	b->fn_ctx = NULL;
 	if (b->fn_rc < 0)
 		return sg_err_set(err, -b->fn_rc, "reading of records was stopped");
-	if (rc < 0 && b->handed < SG_BPF_CONSUME_MAX)
-		return sg_err_set(err, -rc, "cannot read the ring buffer: %s", strerror(-rc));
 	return b->handed;
 }

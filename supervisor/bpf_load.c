@@ -401,9 +401,7 @@ void sg_bpf_close(struct sg_bpf *b)
 	sg_bpf_lsm_close(b);
 	for (size_t i = SG_BPF_PROGRAMS_MAX; i-- > 0;)
 		bpf_link__destroy(b->links[i]);
-	if (b->ring_page)
-		munmap((void *)b->ring_page, (size_t)sysconf(_SC_PAGESIZE));
-	ring_buffer__free(b->ring);
+	sg_bpf_events_close(b);
 	if (b->sandboxes)
 		munmap(b->sandboxes, b->sandboxes_size);
 	if (b->table)

@@ -51,10 +51,12 @@ struct sg_bpf {
 	bool kill_by_exit;
 	bool count_only;
 	bool discover;
-	struct sg_bpf_lsm *lsm; /* NULL: not loaded */
-	struct ring_buffer *ring;
-	const unsigned long *ring_page; /* the ring buffer's page with how far it was read */
-	struct sg_sandbox *sandboxes;   /* the map itself, mapped */
+	struct sg_bpf_lsm *lsm;            /* NULL: not loaded */
+	unsigned long *ring_read;          /* the ring buffer's page with how far it was read */
+	const unsigned long *ring_written; /* that with how far it is written; the data follow */
+	size_t ring_size;
+	uint64_t position;            /* of the record at hand */
+	struct sg_sandbox *sandboxes; /* the map itself, mapped */
 	size_t sandboxes_size;
 	struct sg_table *table; /* likewise; NULL: the programs know their one sandbox */
 	uint64_t only_cgroup;
@@ -69,6 +71,7 @@ struct sg_bpf {
 	uint64_t malformed;
 	/* of the sg_bpf_consume() under way */
 	sg_bpf_event_fn fn;
+	void (*batch)(void *ctx);
 	void *fn_ctx;
 	int handed;
 	int fn_rc;
@@ -76,6 +79,7 @@ struct sg_bpf {
 
 /* bpf_events.c */
 int sg_bpf_events_open(struct sg_bpf *b, struct sg_err *err);
+void sg_bpf_events_close(struct sg_bpf *b);
 /* 0 when rec is a whole record of a known kind; takes no part of the kernel's word for it. */
 int sg_bpf_event_check(const void *rec, size_t size, uint32_t max_sandboxes);
 

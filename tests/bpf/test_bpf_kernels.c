@@ -149,7 +149,7 @@ static void look(struct sg_bpf *b, struct seen *s)
 	struct sg_err err = {0};
 
 	memset(s, 0, sizeof(*s));
-	if (sg_bpf_consume(b, note, s, &err) < 0)
+	if (sg_bpf_consume(b, note, NULL, s, &err) < 0)
 		fail_msg("%s", err.message);
 }
 
@@ -344,7 +344,7 @@ static void a_reader_may_stop(void **state)
 	int n = 0;
 
 	assert_int_equal(inside(calls_of_all_kinds), 0);
-	assert_int_equal(sg_bpf_consume(b, stop_at_once, &n, &err), -EIO);
+	assert_int_equal(sg_bpf_consume(b, stop_at_once, NULL, &n, &err), -EIO);
 	assert_string_equal(err.message, "reading of records was stopped");
 	assert_int_equal(n, 1);
 	look(b, &s);
