@@ -7,6 +7,8 @@
  *     one word; UID 0 means as we are.
  *   bench rate JOBS RUNS +NAME UID COMMAND... [...]
  *     The same with JOBS of each at a time, RUNS each, twenty rounds: ns a launch.
+ *   bench flood CALLS NS
+ *     getppid, CALLS times, one every NS nanoseconds (0: as fast as it goes): "getppid TAB ns" as it came out.
  *   bench calls ROUNDS
  *     Prints what a system call costs here: "CALL TAB ns" for each round.
  */
@@ -170,6 +172,19 @@ static int calls(int rounds)
 	return bad;
 }
 
+static int flood(int n, uint64_t interval)
+{
+	uint64_t begin = now();
+
+	for (int i = 0; i < n; i++) {
+		syscall(SYS_getppid);
+		while (interval && now() < begin + (uint64_t)(i + 1) * interval)
+			;
+	}
+	printf("getppid\t%.2f\n", (double)(now() - begin) / n);
+	return 0;
+}
+
 int main(int argc, char **argv, char **env)
 {
 	struct contender c[MAX_CONTENDERS];
@@ -179,6 +194,8 @@ int main(int argc, char **argv, char **env)
 		goto usage;
 	if (!strcmp(argv[1], "calls") && argc == 3)
 		return calls(number);
+	if (!strcmp(argv[1], "flood") && argc == 4)
+		return flood(number, (uint64_t)atoi(argv[3]));
 	if (!strcmp(argv[1], "rate") && argc > 3)
 		runs = atoi(argv[3]);
 	else if (strcmp(argv[1], "launch") != 0)
@@ -200,6 +217,6 @@ int main(int argc, char **argv, char **env)
 		return launch(number, c, n, env);
 usage:
 	fprintf(stderr, "usage: bench launch RUNS +NAME UID COMMAND... | bench rate JOBS RUNS +NAME UID COMMAND... | "
-			"bench calls ROUNDS\n");
+			"bench flood CALLS NS | bench calls ROUNDS\n");
 	return 2;
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a sandbox costs: medians of interleaved runs, and their ratio to the same thing bare. Prints Markdown.
 
-run.py --sgrun FILE --bench FILE [--runs N] [--rounds N] [--only launch|calls]
+run.py --sgrun FILE --bench FILE [--sgd FILE] [--runs N] [--rounds N] [--only launch|calls|daemon|audit]
 
 Asserts nothing about time. Needs root; everything is started from a mount namespace of its own, in which cgroup v2
 alone is mounted in the usual place, as on a Debian 12 that has just been installed (crun refuses anything else).
@@ -182,13 +182,115 @@ def calls(o, work):
             row(name, got[call], samples["bare"][call], 1, 0)
 
 
+@contextlib.contextmanager
+def sgd(o, work):
+    """A daemon of our own; its socket and its log."""
+    bpf, socket, log = (os.path.join(work, x) for x in ("bpf", "sgd.sock", "sgd.log"))
+    os.mkdir(bpf)
+    subprocess.run(["/usr/bin/mount", "-t", "bpf", "-o", "mode=0700", "bpf", bpf], check=True)
+    p = subprocess.Popen([o.sgd, "--socket", socket, "--log", log, "--bpffs", os.path.join(bpf, "sandgate"), "--state",
+                          os.path.join(work, "state"), "--cgroup", f"sandgate-bench-{os.getpid()}", "--metrics-port", "0"], env=ENV)
+    try:
+        for _ in range(1500):
+            if p.poll() is not None:
+                sys.exit("bench: sgd did not start")
+            # Whoever connects is answered when it is up.
+            if os.path.exists(socket) and subprocess.run([o.sgrun, "--lang", "c", "--daemon", socket, "--", "/bin/true"], env=ENV,
+                                                         capture_output=True).returncode == 0:
+                break
+            time.sleep(0.02)
+        yield socket, log
+    finally:
+        p.terminate()
+        p.wait()
+        subprocess.run(["/usr/bin/umount", bpf], check=True)
+        shutil.rmtree(bpf)
+        shutil.rmtree(os.path.join(work, "state"), ignore_errors=True)
+
+
+def per_call(o, prefix):
+    got, why = drive(*prefix, o.bench, "calls", 5)
+    if got is None:
+        sys.exit(f"bench: {why}")
+    return got["getppid"]
+
+
+def daemon(o, work):
+    with sgd(o, work) as (socket, _):
+        through = [o.sgrun, "--lang", "c", "--daemon", socket, "--tier", "bpf"]
+        contenders = ["+bare", 0, "/bin/true", "+sgrun", 0, *through, "--", "/bin/true"]
+        for title, args in ((f"Launch of `/bin/true` through sgd: ms, {o.runs} interleaved runs of each", ["launch", o.runs]),
+                            ("`-j2`: ms a launch, 20 interleaved rounds of 2 times 40", ["rate", 2, 40])):
+            samples, why = drive(o.bench, *args, *contenders)
+            if samples is None:
+                sys.exit(f"bench: {why}")
+            print(f"\n### {title}\n\n| what | median | 10th to 90th percentile | ratio to bare |\n|---|---|---|---|")
+            for name, ns in samples.items():
+                row(name, ns, samples["bare"], 1e6, 2)
+        print(f"\n### A call beside N other sandboxes: ns, {o.rounds} rounds of 5 times 20,000 getppid\n")
+        print("| others | median | 10th to 90th percentile | ratio to none |\n|---|---|---|---|")
+        alone = [x for _ in range(o.rounds) for x in per_call(o, [*through, "--"])]
+        row("0", alone, alone, 1, 0)
+        held = []
+        try:
+            for _ in range(o.others):
+                held.append(subprocess.Popen([*through, "--verdicts", "/dev/null", "--", "/bin/sleep", "3600"], env=ENV,
+                                             stdin=subprocess.DEVNULL))
+            time.sleep(5)
+            row(str(o.others), [x for _ in range(o.rounds) for x in per_call(o, [*through, "--"])], alone, 1, 0)
+        finally:
+            for p in held:
+                p.terminate()
+            for p in held:
+                p.wait()
+
+
+def tally(path, start):
+    """Records of audited calls, and how many are said to be lost of the ring buffer or the log."""
+    there = lost = 0
+    with open(path, encoding="utf-8") as f:
+        f.seek(start)
+        for line in f:
+            there += '"type":"audit"' in line
+            if '"type":"lost"' in line and '"what":"stream"' not in line:
+                lost += json.loads(line)["count"]
+    return there, lost
+
+
+def audit(o, work):
+    """Every call is recorded: how many arrive, and what the program feels of it."""
+    policy, stream = os.path.join(work, "audit.yaml"), os.path.join(work, "audit")
+    with open(policy, "w", encoding="utf-8") as f:
+        f.write("audited: {unlisted: allow, audit: [getppid]}\n")
+    calls = 400000
+    print(f"\n### {calls} audited calls of getppid\n")
+    print("| by | one every, ns | ns a call | recorded | lost, as counted | recorded a second |\n|---|---|---|---|---|---|")
+    with sgd(o, work) as (socket, log):
+        for name, options, path in (("sgrun, to a file", ["--daemon", "off", "--verdicts", stream], stream),
+                                    ("sgd, to its log", ["--daemon", socket, "--verdicts", "/dev/null"], log)):
+            for interval in (0, 3000, 4000, 5000):
+                start = os.path.getsize(path) if os.path.exists(path) else 0
+                begin = time.monotonic()
+                got, why = drive(o.sgrun, "--lang", "audited", "--policy", policy, "--tier", "bpf", *options, "--", o.bench,
+                                 "flood", calls, interval)
+                took = time.monotonic() - begin
+                if got is None:
+                    sys.exit(f"bench: {why}")
+                there, lost = tally(path, start)
+                if there + lost != calls:
+                    sys.exit(f"bench: {there} recorded and {lost} lost of {calls}")
+                print(f"| {name} | {interval or 'at once'} | {got['getppid'][0]:.0f} | {there} | {lost} | {there / took:.0f} |")
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--sgrun", required=True)
     p.add_argument("--bench", required=True)
+    p.add_argument("--sgd")
+    p.add_argument("--others", type=int, default=1000)
     p.add_argument("--runs", type=int, default=200)
     p.add_argument("--rounds", type=int, default=15)
-    p.add_argument("--only", choices=("launch", "calls"))
+    p.add_argument("--only", choices=("launch", "calls", "daemon", "audit"))
     o = p.parse_args()
     own_mounts()
     with open("/proc/cpuinfo", encoding="utf-8") as f:
@@ -196,10 +298,9 @@ def main():
     print(f"Linux {platform.release()}, {cpu}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}", flush=True)
     with work_directory() as work:
         o.sgrun, o.bench = shutil.copy(o.sgrun, work), shutil.copy(o.bench, work)
-        if o.only != "calls":
-            launch(o, work)
-        if o.only != "launch":
-            calls(o, work)
+        for name, part in (("launch", launch), ("calls", calls), ("daemon", daemon), ("audit", audit)):
+            if o.only in (None, name) and (o.sgd or part not in (daemon, audit)):
+                part(o, work)
 
 
 if __name__ == "__main__":
