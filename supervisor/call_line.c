@@ -5,6 +5,7 @@
 #include "policy/seccomp.h"
 #include "supervisor/util.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define RULES 32 /* texts of rules that are kept, by origin */
@@ -13,18 +14,18 @@ struct sg_call_line {
 	char *buf;
 	size_t len, cap;
 	bool failed;
+	char digest[80]; /* of the policy that the texts below are of: an address alone may be another policy's by now
+			  */
 	/* What was asked for last. */
 	uint32_t audit_arch, nr;
 	char name[64];
 	const char *abi;
 	struct hint {
-		const struct sg_policy *policy;
 		uint32_t audit_arch, nr;
 		uint64_t args[SG_ARGS];
 		char *text; /* as JSON */
 	} hint;
 	struct rule {
-		const struct sg_policy *policy;
 		uint32_t origin;
 		char *text; /* as JSON; NULL: a free place */
 	} rules[RULES];
@@ -137,13 +138,33 @@ static char *as_json(json_t *value)
 	return text;
 }
 
+static void forget(struct sg_call_line *l)
+{
+	for (size_t i = 0; i < RULES; i++) {
+		free(l->rules[i].text);
+		l->rules[i] = (struct rule){0};
+	}
+	free(l->hint.text);
+	l->hint = (struct hint){0};
+}
+
+static void know_policy(struct sg_call_line *l, const struct sg_policy *p)
+{
+	const char *digest = p ? sg_policy_digest(p) : "";
+
+	if (!strcmp(l->digest, digest))
+		return;
+	forget(l);
+	snprintf(l->digest, sizeof(l->digest), "%s", digest);
+}
+
 static void put_rule(struct sg_call_line *l, const struct sg_policy *p, uint32_t origin)
 {
 	struct rule *r = &l->rules[origin % RULES];
 
-	if (!r->text || r->policy != p || r->origin != origin) {
+	if (!r->text || r->origin != origin) {
 		free(r->text);
-		*r = (struct rule){.policy = p, .origin = origin, .text = as_json(sg_session_rule(p, origin))};
+		*r = (struct rule){.origin = origin, .text = as_json(sg_session_rule(p, origin))};
 	}
 	if (r->text)
 		put_string(l, r->text);
@@ -156,12 +177,12 @@ static void put_hint(struct sg_call_line *l, const struct sg_policy *p, const st
 	struct hint *h = &l->hint;
 	struct sg_err err = {0};
 
-	if (!h->text || h->policy != p || h->audit_arch != c->audit_arch || h->nr != c->nr ||
+	if (!h->text || h->audit_arch != c->audit_arch || h->nr != c->nr ||
 	    memcmp(h->args, c->args, sizeof(h->args)) != 0) {
 		SG_FREE char *hint = NULL;
 
 		free(h->text);
-		*h = (struct hint){.policy = p, .audit_arch = c->audit_arch, .nr = c->nr};
+		*h = (struct hint){.audit_arch = c->audit_arch, .nr = c->nr};
 		memcpy(h->args, c->args, sizeof(h->args));
 		if (p)
 			(void)sg_policy_hint(p, c->audit_arch, c->nr, c->args, &hint, &err);
@@ -198,6 +219,7 @@ const char *sg_call_line(struct sg_call_line **line, const struct sg_session *s,
 	l->failed = false;
 	l->next_field = 0;
 	look_up_name(l, c);
+	know_policy(l, p);
 	put_count(l, "{\"timestamp\":", (int64_t)c->time_ns);
 	put_string(l, c->forbidden ? ",\"level\":\"warning\",\"type\":\"syscall_violation\""
 				   : ",\"level\":\"info\",\"type\":\"audit\"");
@@ -238,9 +260,7 @@ void sg_call_line_free(struct sg_call_line *l)
 {
 	if (!l)
 		return;
-	for (size_t i = 0; i < RULES; i++)
-		free(l->rules[i].text);
-	free(l->hint.text);
+	forget(l);
 	free(l->buf);
 	free(l);
 }

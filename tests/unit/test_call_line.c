@@ -118,6 +118,31 @@ static void the_bytes_are_those_of_the_tree(void **state)
 	}
 }
 
+/* Policies come and go under one session, and one may lie where another did. */
+static void texts_of_a_policy_that_is_gone(void **state)
+{
+	static const char *const languages[] = {"python", "compiled", "javascript", "perl", "ruby"};
+	struct sg_call_line *line = NULL;
+	struct sg_session s;
+	struct sg_err err = {0};
+
+	assert_int_equal(sg_session_init(&s, "1-3", &err), 0);
+	for (unsigned round = 0; round < 40; round++) {
+		struct sg_policy *p = NULL;
+
+		assert_int_equal(sg_policy_resolve(NULL, languages[round % 5], &p, &err), 0);
+		seed = 7;
+		for (unsigned i = 0; i < 20; i++) {
+			struct sg_call c = random_call();
+
+			compare(&line, &s, &c, p);
+		}
+		sg_policy_free(p);
+	}
+	sg_call_line_free(line);
+	sg_session_close(&s);
+}
+
 /* What a session writes, held or not, is what was counted. */
 static void a_session_writes_whole_lines(void **state)
 {
@@ -163,6 +188,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_bytes_are_those_of_the_tree),
+		cmocka_unit_test(texts_of_a_policy_that_is_gone),
 		cmocka_unit_test(a_session_writes_whole_lines),
 	};
 
