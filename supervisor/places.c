@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #define BTRFS_SUBVOLUME_ROOT 256 /* inode number of the root of each (BTRFS_FIRST_FREE_OBJECTID) */
 
@@ -28,6 +30,10 @@ struct build {
 	size_t cap;
 	dev_t proc; /* procfs; 0: not looked up yet */
 	struct sg_err *err;
+	const struct sg_place_root *root; /* NULL: our own */
+	struct stat root_is;
+	char *base;   /* the kernel's name of that root, in its mount namespace; "": the root there */
+	char *mounts; /* the same for the root of the process whose mounts are read */
 };
 
 static char *keep(struct build *b, const char *head, size_t head_len, const char *tail)
@@ -126,6 +132,93 @@ static int append(struct build *b, int fd, const struct stat *st, const char *pa
 	return 0;
 }
 
+/* ---- seen from the root ---- */
+
+#define AGAIN 16 /* attempts while somebody renames around on the way */
+
+static int open_path(const struct build *b, const char *path, int flags)
+{
+	struct open_how how = {.flags = (uint64_t)(O_PATH | O_CLOEXEC | flags), .resolve = RESOLVE_IN_ROOT};
+	int fd = -1;
+
+	if (!b->root)
+		return open(path, O_PATH | O_CLOEXEC | flags);
+	for (int i = 0; i < AGAIN; i++) {
+		fd = (int)syscall(SYS_openat2, b->root->fd, path, &how, sizeof(how));
+		if (fd >= 0 || errno != EAGAIN)
+			break;
+	}
+	return fd;
+}
+
+static int stat_path(const struct build *b, const char *path, int flags, struct stat *st)
+{
+	SG_CLOSE int fd = open_path(b, path, flags);
+
+	return fd < 0 ? -1 : fstat(fd, st);
+}
+
+/* What of a name lies below base, in place. False: it does not. */
+static bool strip(char *name, const char *base)
+{
+	size_t n = strlen(base);
+
+	if (!n)
+		return true;
+	if (!sg_path_within(name, base))
+		return false;
+	if (name[n])
+		memmove(name, name + n, strlen(name + n) + 1);
+	else
+		snprintf(name, 2, "/");
+	return true;
+}
+
+/* The kernel's name of an open file, seen from the root. 0, or negative errno. */
+static int name_of(const struct build *b, int fd, char *name, size_t size)
+{
+	char link[64];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, name, size - 1);
+	name[n > 0 ? n : 0] = '\0';
+	if (n < 0)
+		return -errno;
+	return name[0] == '/' && (!b->root || strip(name, b->base)) ? 0 : -EINVAL;
+}
+
+/* How a directory is called in its own mount namespace: "" for the root of that. */
+static char *base_of(struct build *b, int fd)
+{
+	struct build plain = {0};
+	char name[PATH_MAX];
+	int rc = name_of(&plain, fd, name, sizeof(name));
+
+	if (rc < 0) {
+		sg_err_set(b->err, -rc, "cannot tell where the root directory lies: %s", strerror(-rc));
+		return NULL;
+	}
+	return keep(b, name, strcmp(name, "/") ? strlen(name) : 0, "");
+}
+
+static int enter_root(struct build *b)
+{
+	char path[64];
+	SG_CLOSE int own = -1;
+
+	if (fstat(b->root->fd, &b->root_is) < 0)
+		return sg_err_set(b->err, errno, "cannot look at the root directory: %s", strerror(errno));
+	snprintf(path, sizeof(path), "/proc/%d/root", b->root->pid);
+	own = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (own < 0)
+		return sg_err_set(b->err, errno, "cannot open the root directory of process %d: %s", b->root->pid,
+				  strerror(errno));
+	b->base = base_of(b, b->root->fd);
+	b->mounts = b->base ? base_of(b, own) : NULL;
+	return b->mounts ? 0 : -b->err->code;
+}
+
 /*
  * Opens a path. 1: opened; 0: nothing to be had there. What cannot be opened for want of permission can be left out
  * where it is allowed, and must not be where something is denied.
@@ -134,11 +227,11 @@ static int open_tree(struct build *b, const char *path, const struct sg_tree_rig
 {
 	int code;
 
-	*fd = open(path, O_PATH | O_CLOEXEC);
+	*fd = open_path(b, path, 0);
 	if (*fd < 0) {
 		code = errno;
 		if (code == ENOENT || code == ENOTDIR ||
-		    (!rights->deny && (code == EACCES || code == ELOOP || code == ENAMETOOLONG)))
+		    (!rights->deny && (code == EACCES || code == ELOOP || code == ENAMETOOLONG || code == EXDEV)))
 			return 0;
 		return sg_err_set(b->err, code, "cannot open the tree %s: %s%s", path, strerror(code),
 				  code == EMFILE ? "; raise the limit of open files (ulimit -n)" : "");
@@ -155,7 +248,7 @@ static int open_tree(struct build *b, const char *path, const struct sg_tree_rig
  * Whether a path that leads into procfs cannot pass a link on its way, and so means what it says: where every component
  * is a directory that the kernel made (/proc/sys), or there is only one and it was seen to be no link itself.
  */
-static bool is_plain_proc(const char *path, const struct stat *st)
+static bool is_plain_proc(const struct build *b, const char *path, const struct stat *st)
 {
 	static const char proc[] = "/proc/", sys[] = "/proc/sys/";
 	struct stat self;
@@ -164,7 +257,7 @@ static bool is_plain_proc(const char *path, const struct stat *st)
 		return !strstr(path, "/..");
 	if (strncmp(path, proc, sizeof(proc) - 1) || strchr(path + sizeof(proc) - 1, '/'))
 		return false;
-	return lstat(path, &self) == 0 && self.st_ino == st->st_ino && self.st_dev == st->st_dev;
+	return stat_path(b, path, O_NOFOLLOW, &self) == 0 && self.st_ino == st->st_ino && self.st_dev == st->st_dev;
 }
 
 /*
@@ -173,19 +266,37 @@ static bool is_plain_proc(const char *path, const struct stat *st)
  */
 static bool leads_to_self(struct build *b, int fd, const char *path, const struct stat *st)
 {
-	char link[64], name[PATH_MAX], own[64];
+	char name[PATH_MAX], own[64];
 	struct stat proc;
-	ssize_t n;
 
 	if (!b->proc)
-		b->proc = stat("/proc", &proc) < 0 ? (dev_t)-1 : proc.st_dev;
-	if (st->st_dev != b->proc || is_plain_proc(path, st))
+		b->proc = stat_path(b, "/proc", 0, &proc) < 0 ? (dev_t)-1 : proc.st_dev;
+	if (st->st_dev != b->proc || is_plain_proc(b, path, st))
 		return false;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	snprintf(own, sizeof(own), "/proc/%d", getpid());
-	n = readlink(link, name, sizeof(name) - 1);
-	name[n > 0 ? n : 0] = '\0';
-	return sg_path_within(name, own);
+	return name_of(b, fd, name, sizeof(name)) == 0 && sg_path_within(name, own);
+}
+
+/* The same where we have no directory in that procfs, so that the link leads nowhere for us. */
+static bool points_to_self(const struct build *b, const char *path)
+{
+	static const char *const to[] = {"/proc/self", "/proc/thread-self", "../proc/self", "self", "thread-self"};
+	SG_CLOSE int fd = open_path(b, path, O_NOFOLLOW);
+	char target[PATH_MAX];
+	ssize_t n = fd < 0 ? -1 : readlinkat(fd, "", target, sizeof(target) - 1);
+
+	target[n > 0 ? n : 0] = '\0';
+	for (size_t i = 0; n > 0 && i < SG_ARRAY_SIZE(to); i++)
+		if (sg_path_within(target, to[i]) &&
+		    (to[i][0] == '/' || to[i][0] == '.' || !strncmp(path, "/proc/", 6)))
+			return true;
+	return false;
+}
+
+/* A link to all there is would make of a few rights to a directory those to everything. */
+static bool is_root(const struct build *b, const char *path, const struct stat *st)
+{
+	return b->root && path[strspn(path, "/")] && st->st_ino == b->root_is.st_ino && st->st_dev == b->root_is.st_dev;
 }
 
 static int add_tree(struct build *b, const struct sg_tree *tree, const struct sg_place_vars *vars)
@@ -203,11 +314,21 @@ static int add_tree(struct build *b, const struct sg_tree *tree, const struct sg
 		return 0;
 	}
 	rc = open_tree(b, path, &tree->rights, &fd, &st);
+	if (rc == 0 && b->root && points_to_self(b, path)) {
+		const struct sg_tree_rights *r = &tree->rights;
+
+		merge(&b->p->self, &(struct sg_tree_rights){
+					   .allow = r->allow & SG_RIGHT_READ, .deny = r->deny, .origin = r->origin});
+	}
 	if (rc <= 0)
 		return rc;
 	if (leads_to_self(b, fd, path, &st)) {
 		close(fd);
 		merge(&b->p->self, &tree->rights);
+		return 0;
+	}
+	if (is_root(b, path, &st) && !tree->rights.deny) {
+		close(fd);
 		return 0;
 	}
 	same = find(b, &st);
@@ -268,24 +389,24 @@ static int deepest_first(const void *a, const void *b)
 static int name_places(struct build *b, struct named **out, size_t *n)
 {
 	struct named *list = calloc(b->p->n + 1, sizeof(*list));
-	char link[64], name[PATH_MAX];
+	char name[PATH_MAX];
 
 	*out = list;
 	*n = 0;
 	if (!list)
 		return sg_err_set(b->err, ENOMEM, "out of memory");
 	for (size_t i = 0; i < b->p->n; i++) {
-		ssize_t len;
+		size_t len;
+		int rc;
 
 		if (!b->p->list[i].is_dir)
 			continue;
-		snprintf(link, sizeof(link), "/proc/self/fd/%d", b->p->list[i].fd);
-		len = readlink(link, name, sizeof(name) - 1);
-		if (len <= 0 || name[0] != '/')
-			return sg_err_set(b->err, len < 0 ? errno : EINVAL, "cannot tell where %s lies: %s",
-					  b->p->list[i].path, len < 0 ? strerror(errno) : "it has no path");
-		name[len] = '\0';
-		list[*n] = (struct named){keep(b, name, (size_t)len, ""), (size_t)len, b->p->list[i].rights};
+		rc = name_of(b, b->p->list[i].fd, name, sizeof(name));
+		if (rc < 0)
+			return sg_err_set(b->err, -rc, "cannot tell where %s lies: %s", b->p->list[i].path,
+					  rc == -EINVAL ? "it has no path" : strerror(-rc));
+		len = strlen(name);
+		list[*n] = (struct named){keep(b, name, len, ""), len, b->p->list[i].rights};
 		if (!list[*n].name)
 			return -ENOMEM;
 		(*n)++;
@@ -349,22 +470,39 @@ static int add_mount(struct build *b, const struct mount *m, const struct sg_tre
 	return append(b, fd, &st, path, rights);
 }
 
+/* A mount point as it is called from the root. False: it is not below that. */
+static bool seen_from_root(const struct build *b, struct mount *m, char *where, size_t size)
+{
+	int n;
+
+	if (!b->root)
+		return true;
+	n = snprintf(where, size, "%s%s", b->mounts, m->where);
+	m->where = where;
+	return n > 0 && (size_t)n < size && strip(where, b->base);
+}
+
 static int add_mounts(struct build *b)
 {
-	FILE *f = fopen("/proc/self/mountinfo", "re");
 	SG_FREE struct named *names = NULL;
 	SG_FREE char *line = NULL;
+	char path[64] = "/proc/self/mountinfo", where[PATH_MAX];
 	size_t n = 0, size = 0;
+	FILE *f;
 	int rc;
 
+	if (b->root)
+		snprintf(path, sizeof(path), "/proc/%d/mountinfo", b->root->pid);
+	f = fopen(path, "re");
 	if (!f)
-		return sg_err_set(b->err, errno, "cannot read /proc/self/mountinfo: %s", strerror(errno));
+		return sg_err_set(b->err, errno, "cannot read %s: %s", path, strerror(errno));
 	rc = name_places(b, &names, &n);
 	while (!rc && getline(&line, &size, f) > 0) {
 		struct sg_tree_rights rights;
 		struct mount m = {0};
 
-		if (!parse_mount(line, &m) || (strcmp(m.root, "/") != 0 && strcmp(m.type, "btrfs") != 0))
+		if (!parse_mount(line, &m) || (strcmp(m.root, "/") != 0 && strcmp(m.type, "btrfs") != 0) ||
+		    !seen_from_root(b, &m, where, sizeof(where)))
 			continue;
 		rights = rights_at(names, n, m.where);
 		if (rights.allow | rights.deny)
@@ -379,10 +517,12 @@ static int add_mounts(struct build *b)
 int sg_places_open(struct sg_places *p, const struct sg_tree *trees, size_t n, const struct sg_place_vars *vars,
 		   struct sg_err *err)
 {
-	struct build b = {.p = p, .err = err};
+	struct build b = {.p = p, .err = err, .root = vars->root};
 	int rc = 0;
 
 	*p = (struct sg_places){0};
+	if (b.root)
+		rc = enter_root(&b);
 	for (size_t i = 0; !rc && i < n; i++)
 		if (trees[i].rights.allow | trees[i].rights.deny)
 			rc = add_tree(&b, &trees[i], vars);

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /*
  * The trees of a policy as this host has them: opened, so that what is meant is the object and not its name. Landlock
@@ -29,7 +30,16 @@ struct sg_places {
 	void *owned; /* storage behind the paths */
 };
 
-/* What the variables stand for; NULL: trees that name it are left out. Absolute paths. */
+/*
+ * Another root directory than our own: a container's. Links are followed as its own processes would follow them, so
+ * nothing that an image says leads out of it.
+ */
+struct sg_place_root {
+	int fd;    /* the directory, or what will be the root once the runtime has made it so */
+	pid_t pid; /* a process in whose mount namespace that is */
+};
+
+/* What the variables stand for; NULL: trees that name it are left out. Absolute paths, as seen from the root. */
 struct sg_place_vars {
 	const char *cwd;     /* $CWD: where the program starts */
 	const char *tmp;     /* $TMP: TMPDIR of the program's environment, else /tmp */
@@ -37,13 +47,15 @@ struct sg_place_vars {
 	const char *program; /* $PROGRAM: the file that is executed, links followed */
 	const char *runtime; /* $RUNTIME: the tree an interpreter outside /usr was installed in */
 	bool no_mounts;      /* leave out what is mounted below a tree: Landlock's rules reach across mounts */
+	const struct sg_place_root *root; /* NULL: our own */
 };
 
 /*
  * Opens every tree. A path that does not exist is left out (there is nothing to be reached by it; rules are about
  * objects, so one that is created later is not covered: it lies in the tree around it). Symbolic links are followed.
  * A whole file system mounted below a tree (not a bind mount of a part of one) is in it: its root is added as a place
- * of its own with the rights that hold there. $VAR/sub/path works for every variable. Errors: -EINVAL for a path that
+ * of its own with the rights that hold there. $VAR/sub/path works for every variable. In another root a link that makes
+ * a tree of all of it is left out, and one into /proc/self gives no more than reading. Errors: -EINVAL for a path that
  * is neither absolute nor begins with a known variable, -EMFILE …, -ENOMEM; -EACCES where a tree that a rule *denies*
  * cannot be opened (a denial is never dropped silently).
  */

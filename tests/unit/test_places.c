@@ -7,12 +7,15 @@
 #include <limits.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -261,12 +264,105 @@ static void covers_what_is_mounted_below(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* A container's process: its root is an image with links that want out of it. It says when it is so far, twice. */
+__attribute__((noreturn)) static void container(int ready, int go)
+{
+	const char *image = strdup(at("dir"));
+	char byte = 0;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (unshare(CLONE_NEWNS))
+		_exit(77);
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) || mount("sg", image, "tmpfs", 0, "size=64k") ||
+	    chdir(image) || mkdir("etc", 0755) || mkdir("data", 0755) || mkdir("old", 0755) || mkdir("proc", 0755) ||
+	    mkdir("data/below", 0755) || mount("sg", "data/below", "tmpfs", 0, "size=64k") ||
+	    symlink("/etc", "absolute") || symlink("../../../../../../etc", "relative") || symlink("/", "all") ||
+	    symlink("/proc/self/fd", "fd") || symlink("/no/such/thing", "none") || write(ready, &byte, 1) != 1 ||
+	    read(go, &byte, 1) != 1 || syscall(SYS_pivot_root, ".", "old") || chdir("/") ||
+	    umount2("/old", MNT_DETACH) || write(ready, &byte, 1) != 1)
+		_exit(1);
+	(void)!read(go, &byte, 1);
+	_exit(0);
+}
+
+static void look_into(int fd, pid_t pid)
+{
+	const struct sg_place_root other = {.fd = fd, .pid = pid};
+	struct sg_place_vars vars = {.cwd = "/data", .root = &other};
+	struct sg_tree trees[] = {{"/absolute", {.allow = R, .origin = 1}}, {"/relative", {.allow = W, .origin = 2}},
+				  {"/all", {.allow = W, .origin = 3}},      {"/fd", {.allow = R | W, .origin = 4}},
+				  {"/none", {.allow = R, .origin = 5}},     {"$CWD", {.allow = R, .origin = 6}},
+				  {"/data/../../data", {.allow = W}}};
+	struct sg_tree denied = {"/all", {.deny = W}};
+	struct sg_err err = {0};
+	struct sg_places p;
+	struct stat image, st;
+
+	assert_int_equal(fstat(fd, &image), 0);
+	if (sg_places_open(&p, trees, 7, &vars, &err))
+		fail_msg("%s", err.message);
+	/* /etc once, /data once, and what is mounted below that */
+	assert_int_equal(p.n, 3);
+	for (size_t i = 0; i < p.n; i++) {
+		assert_int_equal(p.list[i].rights.allow, R | W);
+		assert_int_equal(fstat(p.list[i].fd, &st), 0);
+		assert_int_equal(st.st_dev == image.st_dev, i < 2);
+		assert_int_not_equal(st.st_dev == image.st_dev && st.st_ino == image.st_ino, 1);
+	}
+	assert_string_equal(p.list[2].path, "/data/below");
+	assert_int_equal(p.self.allow, R);
+	sg_places_close(&p);
+	assert_int_equal(sg_places_open(&p, &denied, 1, &vars, &err), 0);
+	assert_true(p.n >= 1);
+	sg_places_close(&p);
+}
+
+static void another_root_is_not_left(void **state)
+{
+	int ready[2], go[2], status, fd;
+	char path[PATH_MAX + 128], byte;
+	pid_t pid;
+
+	assert_int_equal(pipe2(ready, O_CLOEXEC) | pipe2(go, O_CLOEXEC), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		close(ready[0]);
+		close(go[1]);
+		container(ready[1], go[0]);
+	}
+	close(ready[1]);
+	if (read(ready[0], &byte, 1) == 1) {
+		/* As a runtime's hook finds it: the image lies somewhere in the container's mount namespace. */
+		snprintf(path, sizeof(path), "/proc/%d/root%s", pid, at("dir"));
+		fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		assert_true(fd >= 0);
+		look_into(fd, pid);
+		close(fd);
+		assert_int_equal(write(go[1], "", 1), 1);
+		assert_int_equal(read(ready[0], &byte, 1), 1);
+		snprintf(path, sizeof(path), "/proc/%d/root", pid);
+		fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		assert_true(fd >= 0);
+		look_into(fd, pid);
+		close(fd);
+	}
+	close(go[1]);
+	close(go[0]);
+	close(ready[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(opens_with_variables),      cmocka_unit_test(one_object_one_place),
 		cmocka_unit_test(own_processes_are_apart),   cmocka_unit_test(says_what_is_wrong),
 		cmocka_unit_test(a_denial_is_never_dropped), cmocka_unit_test(covers_what_is_mounted_below),
+		cmocka_unit_test(another_root_is_not_left),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
