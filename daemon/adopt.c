@@ -350,10 +350,14 @@ void sgd_adopt_finish(struct sgd *d)
 		next = b->next;
 		if (b->attached) {
 			b->watch.l = &b->launch;
-			if (b->launch.cg.dirfd < 0 || (b->discovered && !sgd_discover_wants(d, b->launch.cg.rel)))
+			if (b->launch.cg.dirfd < 0 || (b->discovered && !sgd_discover_wants(d, b->launch.cg.rel))) {
 				sgd_box_detach(b, "ok");
-			else
-				sgd_box_deadline(b, sg_clock_ns(CLOCK_MONOTONIC));
+				continue;
+			}
+			sgd_box_deadline(b, sg_clock_ns(CLOCK_MONOTONIC));
+			/* Where it has no object rules any more, or never had, or nobody kept what they name. */
+			if (d->lsm && !b->discovered && (b->launch.tier < SG_TIER_LSM || b->places < 0))
+				sgd_attach_reopen(b);
 			continue;
 		}
 		if (!b->keep || b->launch.cg.dirfd < 0) {

@@ -77,7 +77,7 @@ static int locate(struct sg_cgroup *cg, int fd, struct sg_err *err)
 }
 
 /* The cgroup of a process, opened while its pidfd vouches for the pid. */
-static int cgroup_of(int pidfd, int *out, struct sg_err *err)
+static int cgroup_of(int pidfd, int *out, pid_t *of, struct sg_err *err)
 {
 	char mount[256], root[256], path[512], file[64], buf[4096], *line;
 	long pid;
@@ -106,15 +106,17 @@ static int cgroup_of(int pidfd, int *out, struct sg_err *err)
 		return sg_err_set(err, EINVAL, "process %ld is in the root cgroup, which holds the whole host", pid);
 	if (snprintf(path, sizeof(path), "%s%s", mount, line) >= (int)sizeof(path))
 		return sg_err_set(err, ENAMETOOLONG, "the path of the cgroup is too long: %s", line);
+	*of = (pid_t)pid;
 	*out = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	return *out < 0 ? sg_err_set(err, errno, "cannot open the cgroup %s: %s", path, strerror(errno)) : 0;
 }
 
-static int check_place(struct sgd *d, const struct sgd_conn *c, const struct sg_cgroup *cg, struct sg_err *err)
+/* client: NULL: it was looked at before. */
+static int check_place(struct sgd *d, const struct sgd_peer *client, const struct sg_cgroup *cg, struct sg_err *err)
 {
 	if (holds(cg->rel, getpid()))
 		return sg_err_set(err, EINVAL, "sgd itself is in the cgroup %s", cg->rel);
-	if (c && holds(cg->rel, c->peer.pid))
+	if (client && holds(cg->rel, client->pid))
 		return sg_err_set(err, EINVAL, "the client itself is in the cgroup %s", cg->rel);
 	if (sg_path_within(cg->rel, d->parent.rel) || sg_path_within(d->parent.rel, cg->rel))
 		return sg_err_set(err, EINVAL, "the cgroup %s is sgd's own", cg->rel);
@@ -130,19 +132,49 @@ static int check_place(struct sgd *d, const struct sgd_conn *c, const struct sg_
 
 static void start_record(struct sgd_box *b)
 {
-	static const char *const layers[] = {"sys_enter", NULL};
 	static char *const argv[] = {NULL};
+	bool lsm = b->launch.tier == SG_TIER_LSM;
+	const char *const layers[] = {"sys_enter", lsm ? "lsm" : NULL, NULL};
 	struct sg_start start = {
 		.time_ns = sg_clock_ns(CLOCK_REALTIME),
-		.tier = SG_TIER_BPF,
+		.tier = b->launch.tier,
 		.layers = layers,
 		.limits = &b->plan.limits,
 		.argv = argv,
 		.degraded = b->launch.degraded,
+		.not_enforced = lsm ? b->launch.not_enforced : NULL,
 		.mode = b->options.audit ? "audit" : "enforce",
 	};
 
 	sg_session_start(&b->session, &start);
+}
+
+/* What the client knows of the program: paths as the cgroup's own processes see them, which only they are held to. */
+static int take_view(struct sgd_box *b, json_t *view, struct sg_err *err)
+{
+	static const char *const paths[] = {"cwd", "home", "tmp"};
+	const json_t *path = json_object_get(view, "path"), *args = json_object_get(view, "args");
+	size_t i;
+	json_t *arg;
+
+	if (!view)
+		return 0;
+	for (i = 0; i < SG_ARRAY_SIZE(paths); i++) {
+		const json_t *p = json_object_get(view, paths[i]);
+		const char *text = json_string_value(p);
+
+		if (p && (!text || *text != '/' || strlen(text) >= PATH_MAX))
+			return sg_err_set(err, EINVAL, "\"view\": \"%s\" is no absolute path", paths[i]);
+	}
+	if (!json_is_object(view) || (path && !json_is_string(path)) || (args && !json_is_array(args)))
+		return sg_err_set(err, EINVAL, "\"view\": \"path\" is a string, \"args\" an array of strings");
+	json_array_foreach((json_t *)args, i, arg)
+	{
+		if (!json_is_string(arg))
+			return sg_err_set(err, EINVAL, "\"view\": \"args\" is an array of strings");
+	}
+	b->view = json_incref(view);
+	return 0;
 }
 
 static int take_options(struct sgd_box *b, const json_t *request, struct sg_err *err)
@@ -161,10 +193,26 @@ static int take_options(struct sgd_box *b, const json_t *request, struct sg_err 
 		return sg_err_set(err, EINVAL, "\"container_id\": at most %zu letters, digits and _.:-",
 				  sizeof(b->container) - 1);
 	snprintf(b->container, sizeof(b->container), "%s", container ? container : "");
-	return 0;
+	return take_view(b, json_object_get(request, "view"), err);
 }
 
-static int attach_box(struct sgd_box *b, struct sgd_conn *c, const json_t *request, int fd, struct sg_err *err)
+/* Whether the policy says anything of objects that BPF LSM would have to enforce. */
+static bool has_object_rules(struct sgd_box *b)
+{
+	const struct sg_objects *o;
+	struct sg_err err = {0};
+
+	if (!sgd_policy_parsed(b->policy, &err))
+		return true;
+	o = sg_policy_objects(b->policy->policy);
+	for (unsigned i = 0; i < SG_CLASS_SUPERVISOR; i++)
+		if (o->cls[i].mode != SG_MODE_ALLOW)
+			return true;
+	return false;
+}
+
+/* Everything that can be refused. Nothing is in force yet. */
+static int begin(struct sgd_box *b, struct sgd_conn *c, const json_t *request, int fd, struct sg_err *err)
 {
 	const char *language = json_string_value(json_object_get(request, "language"));
 	struct sg_launch *l = &b->launch;
@@ -179,21 +227,36 @@ static int attach_box(struct sgd_box *b, struct sgd_conn *c, const json_t *reque
 	if (!rc)
 		rc = locate(&l->cg, fd, err);
 	if (!rc)
-		rc = check_place(d, c, &l->cg, err);
+		rc = check_place(d, &c->peer, &l->cg, err);
 	if (!rc)
 		rc = sgd_policy_get(&d->policies, language, 0, NULL, 0, "", &b->policy, err);
+	if (rc)
+		return rc;
+	snprintf(b->language, sizeof(b->language), "%s", language);
+	b->session.language = b->policy->language;
+	b->session.policy_source = b->policy->source;
+	b->session.policy_digest = b->policy->digest;
+	b->session.cgroup_id = l->cg.id;
+	l->tier = d->lsm ? SG_TIER_LSM : SG_TIER_BPF;
+	l->bpf = d->bpf;
+	l->judge.audit = b->options.audit;
+	b->watch.l = l;
+	l->started_ns = sg_clock_ns(CLOCK_MONOTONIC);
+	return 0;
+}
+
+/* Puts it in force. fds: its object rules and their places, NULL: none. */
+static int complete(struct sgd_box *b, const int *fds, struct sg_err *err)
+{
+	struct sg_launch *l = &b->launch;
+	struct sgd *d = b->d;
+	int rc = check_place(d, NULL, &l->cg, err);
+
 	if (!rc)
 		rc = sgd_policy_slot_get(&d->policies, d->bpf, b->policy, err);
 	if (rc)
 		return rc;
 	b->slot = b->policy->slot;
-	b->session.language = b->policy->language;
-	b->session.policy_source = b->policy->source;
-	b->session.policy_digest = b->policy->digest;
-	b->session.cgroup_id = l->cg.id;
-	l->tier = SG_TIER_BPF;
-	l->bpf = d->bpf;
-	l->judge.audit = b->options.audit;
 	rc = sgd_sys_enter_get(d, err);
 	if (rc)
 		return rc;
@@ -202,42 +265,120 @@ static int attach_box(struct sgd_box *b, struct sgd_conn *c, const json_t *reque
 	if (rc)
 		return rc;
 	d->by_index[l->sandbox] = b;
+	if (fds)
+		rc = sgd_objects_take(b, fds[0], fds[1], err);
+	else if (has_object_rules(b))
+		sg_launch_degrade(l,
+				  "rules about files, addresses and other objects are not enforced for an attached "
+				  "cgroup without BPF LSM: %s",
+				  d->no_lsm);
+	if (rc)
+		return rc;
 	l->started_ns = sg_clock_ns(CLOCK_MONOTONIC);
+	l->started_at = sg_clock_ns(CLOCK_REALTIME);
+	b->phase = SGD_RUNNING;
+	b->ready = true;
+	start_record(b);
+	sgd_state_put(b);
+	sgd_box_deadline(b, sg_clock_ns(CLOCK_MONOTONIC) + 500000000ULL);
+	d->count.attaches++;
 	return 0;
 }
 
-int sgd_attach(struct sgd_conn *c, const json_t *request, int *fds, int n_fds, struct sgd_box **out, struct sg_err *err)
+/* Its sandbox is as it was, or ends. */
+static void opening_failed(struct sgd_box *b, const struct sg_err *err)
+{
+	fprintf(stderr, "sgd: sandbox %s: its object rules stay as they were: %s\n", b->session.id, err->message);
+	sg_session_degrade(&b->session, "its object rules stayed as they were: %s", err->message);
+}
+
+/* Where other policies came meanwhile what was opened is of no use. */
+static int still_the_policy(const struct sgd_box *b, struct sg_err *err)
+{
+	struct sgd_policy *now;
+	bool same;
+	int rc = sgd_policy_get(&b->d->policies, b->language, 0, NULL, 0, "", &now, err);
+
+	if (rc)
+		return rc;
+	same = now == b->policy;
+	sgd_policy_put(&b->d->policies, now);
+	return same ? 0 : sg_err_set(err, EAGAIN, "the policies were replaced while it was attached: try again");
+}
+
+void sgd_attach_opened(struct sgd_box *b, struct sgd_conn *c, const int *fds, const json_t *degraded,
+		       struct sg_err *err)
+{
+	int rc = fds ? 0 : -err->code;
+	const json_t *sentence;
+	size_t i;
+
+	if (b->launch.registered) {
+		/* It is in force, and gets other rules. */
+		if (!rc)
+			rc = sgd_objects_take(b, fds[0], fds[1], err);
+		if (rc) {
+			opening_failed(b, err);
+			return;
+		}
+		b->launch.tier = SG_TIER_LSM;
+		sgd_state_put(b);
+		return;
+	}
+	if (!rc)
+		rc = still_the_policy(b, err);
+	json_array_foreach((json_t *)degraded, i, sentence)
+	{
+		sg_launch_degrade(&b->launch, "%s", json_string_value(sentence));
+	}
+	if (!rc)
+		rc = complete(b, fds, err);
+	if (c)
+		sgd_answer_attach(c, b, rc, err);
+	if (rc)
+		b->phase = SGD_GONE;
+}
+
+void sgd_attach_reopen(struct sgd_box *b)
+{
+	struct sg_err err = {0};
+
+	if (!b->policy || sgd_opener_start(b, NULL, -1, &err) < 0)
+		opening_failed(b, &err);
+}
+
+int sgd_attach(struct sgd_conn *c, const json_t *request, int *fds, int n_fds, struct sgd_box **out, bool *later,
+	       struct sg_err *err)
 {
 	const char *by = json_string_value(json_object_get(request, "by"));
 	SG_CLOSE int own = -1;
+	pid_t pid = 0;
 	struct sgd_box *b;
 	int rc = 0;
 
-	if (n_fds != 1 || !by || (strcmp(by, "cgroup") && strcmp(by, "pidfd")))
+	if (n_fds < 1 || n_fds > 2 || !by || (strcmp(by, "cgroup") && strcmp(by, "pidfd")))
 		return sg_err_set(err, EINVAL,
-				  "\"attach\" takes \"by\": \"cgroup\" or \"pidfd\", and one descriptor of that kind");
+				  "\"attach\" takes \"by\": \"cgroup\" or \"pidfd\", and one descriptor of that kind; "
+				  "a second one is the root directory that its rules are about");
 	if (!strcmp(by, "pidfd"))
-		rc = cgroup_of(fds[0], &own, err);
+		rc = cgroup_of(fds[0], &own, &pid, err);
 	if (rc)
 		return rc;
 	b = sgd_box_new(c->d);
 	if (!b)
 		return sg_err_set(err, ENOMEM, "out of memory");
-	rc = attach_box(b, c, request, own >= 0 ? own : fds[0], err);
-	if (rc) {
-		sgd_box_free(b);
-		return rc;
-	}
-	b->phase = SGD_RUNNING;
-	b->ready = true;
-	b->watch.l = &b->launch;
-	b->launch.started_at = sg_clock_ns(CLOCK_REALTIME);
-	start_record(b);
-	sgd_state_put(b);
-	sgd_box_deadline(b, sg_clock_ns(CLOCK_MONOTONIC) + 500000000ULL);
-	c->d->count.attaches++;
+	rc = begin(b, c, request, own >= 0 ? own : fds[0], err);
+	b->view_pid = pid;
 	*out = b;
-	return 0;
+	if (!rc && c->d->lsm) {
+		*later = true;
+		rc = sgd_opener_start(b, c, n_fds > 1 ? fds[1] : -1, err);
+	} else if (!rc) {
+		rc = complete(b, NULL, err);
+	}
+	if (rc)
+		sgd_box_free(b);
+	return rc;
 }
 
 /* Its own policy judges nothing: what is no interpreter, nor came from one, goes on as before. */
@@ -368,9 +509,11 @@ int sgd_reload(struct sgd *d, const char *text, size_t size, const char *name, j
 	for (size_t i = 0; i < n; i++) {
 		struct sgd_box *b = list[i].box;
 		struct sgd_policy *before = b->policy;
+		bool other;
 
 		(void)sg_bpf_switch_policy(d->bpf, b->launch.sandbox, (uint32_t)list[i].policy->slot, err);
-		if (strcmp(before->digest, list[i].policy->digest) != 0)
+		other = strcmp(before->digest, list[i].policy->digest) != 0;
+		if (other)
 			json_array_append_new(*changed, json_string(b->session.id));
 		b->policy = list[i].policy;
 		b->slot = b->policy->slot;
@@ -381,6 +524,9 @@ int sgd_reload(struct sgd *d, const char *text, size_t size, const char *name, j
 		sgd_policy_slot_put(ps, before);
 		sgd_policy_put(ps, before);
 		sgd_state_put(b);
+		/* Its system calls are judged by the new ones from here on, its objects as soon as those are open. */
+		if (other && b->attached && b->launch.tier == SG_TIER_LSM)
+			sgd_attach_reopen(b);
 	}
 	free(list);
 	d->count.reloads++;

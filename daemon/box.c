@@ -315,6 +315,8 @@ void sgd_box_free(struct sgd_box *b)
 	struct sgd *d = b->d;
 
 	unwatch(b);
+	sgd_opener_cancel(b);
+	json_decref(b->view);
 	if (b->conn)
 		b->conn->box = NULL;
 	unregister(b);
@@ -335,6 +337,7 @@ void sgd_box_free(struct sgd_box *b)
 
 void sgd_box_leave(struct sgd_box *b)
 {
+	sgd_opener_cancel(b);
 	sgd_state_put(b);
 	b->d->by_index[b->launch.sandbox] = NULL;
 	b->launch.registered = false;           /* its place in the BPF tables and in the state is not given up */
@@ -536,6 +539,7 @@ void sgd_box_detach(struct sgd_box *b, const char *why)
 	struct sg_sandbox state;
 	struct sg_err err = {0};
 
+	sgd_opener_cancel(b);
 	sgd_drain(b->d);
 	sgd_box_need_policy(b);
 	if (sg_bpf_sandbox_state(b->d->bpf, b->launch.sandbox, &state, &err) == 0) {

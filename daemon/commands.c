@@ -76,7 +76,7 @@ static int find(struct sgd_conn *c, const json_t *request, struct sgd_box **out,
 	if (!id == !container)
 		return sg_err_set(err, EINVAL, "say which sandbox: \"id\" or \"container_id\"");
 	for (struct sgd_box *b = c->d->boxes; b; b = b->next) {
-		if (b->phase == SGD_GONE || b->removals || !may(c, b))
+		if (b->phase == SGD_GONE || b->removals || !may(c, b) || (b->attached && b->phase == SGD_STARTING))
 			continue;
 		if (id ? !strcmp(b->session.id, id) : !strcmp(b->container, container)) {
 			*out = b;
@@ -184,14 +184,16 @@ static int op_kill(struct call *k, json_t **answer, struct sg_err *err)
 	return 0;
 }
 
+/* Without an answer for now where what the rules name is opened first. */
 static int op_attach(struct call *k, json_t **answer, struct sg_err *err)
 {
 	struct sgd_box *b = NULL;
+	bool later = false;
 	int rc = root_only(k->c, err);
 
 	if (!rc)
-		rc = sgd_attach(k->c, k->request, k->fds, k->n_fds, &b, err);
-	if (!rc)
+		rc = sgd_attach(k->c, k->request, k->fds, k->n_fds, &b, &later, err);
+	if (!rc && !later)
 		*answer = json_pack("{s:b, s:o}", "ok", 1, "sandbox", describe(b, true));
 	return rc;
 }
@@ -263,6 +265,22 @@ static int op_status(struct call *k, json_t **answer, struct sg_err *err)
 	return 0;
 }
 
+static json_t *refusal(struct sgd *d, int rc, const struct sg_err *err)
+{
+	char text[1200];
+
+	d->count.refused++;
+	sg_err_format(err, text, sizeof(text));
+	return json_pack("{s:b, s:o, s:i}", "ok", 0, "error", sg_json_text(text), "errno", -rc);
+}
+
+void sgd_answer_attach(struct sgd_conn *c, struct sgd_box *b, int rc, const struct sg_err *err)
+{
+	(void)sgd_send_json(c, rc ? refusal(c->d, rc, err)
+				  : json_pack("{s:b, s:o}", "ok", 1, "sandbox", describe(b, true)));
+	sgd_conn_resume(c);
+}
+
 void sgd_command(struct sgd_conn *c, const char *line, size_t size, int *fds, int n_fds)
 {
 	static const struct {
@@ -274,7 +292,6 @@ void sgd_command(struct sgd_conn *c, const char *line, size_t size, int *fds, in
 	struct call k = {.c = c, .request = request, .fds = fds, .n_fds = n_fds};
 	const char *op = text_of(request, "op");
 	struct sg_err err = {0};
-	char text[1200];
 	int rc = 0;
 	size_t i;
 
@@ -292,11 +309,11 @@ void sgd_command(struct sgd_conn *c, const char *line, size_t size, int *fds, in
 	}
 	if (!rc && i == SG_ARRAY_SIZE(ops))
 		rc = sg_err_set(&err, EOPNOTSUPP, "this sgd does not know that \"op\"");
-	if (rc) {
-		c->d->count.refused++;
-		sg_err_format(&err, text, sizeof(text));
-		answer = json_pack("{s:b, s:o, s:i}", "ok", 0, "error", sg_json_text(text), "errno", -rc);
-	}
+	if (rc)
+		answer = refusal(c->d, rc, &err);
 	json_decref(request);
-	(void)sgd_send_json(c, answer);
+	if (answer)
+		(void)sgd_send_json(c, answer);
+	else
+		sgd_conn_resume(c); /* nothing is read from it until the answer is there */
 }

@@ -37,8 +37,8 @@ static void drop_queue(struct sgd_conn *c)
 
 static void listen_to(struct sgd_conn *c)
 {
-	uint32_t events =
-		(c->closing ? 0 : (uint32_t)EPOLLIN) | (c->first ? (uint32_t)EPOLLOUT : 0) | (uint32_t)EPOLLRDHUP;
+	uint32_t events = (c->closing || c->opener ? 0 : (uint32_t)EPOLLIN) | (c->first ? (uint32_t)EPOLLOUT : 0) |
+			  (uint32_t)EPOLLRDHUP;
 
 	(void)sgd_loop_set(&c->d->loop, &c->src, c->src.fd, events);
 }
@@ -110,6 +110,11 @@ bool sgd_send(struct sgd_conn *c, const void *head, size_t head_size, const void
 	return true;
 }
 
+void sgd_conn_resume(struct sgd_conn *c)
+{
+	listen_to(c);
+}
+
 bool sgd_send_text(struct sgd_conn *c, uint16_t type, uint32_t number, const char *text, size_t size, bool essential)
 {
 	struct sg_wire_text m = {.hdr = {.magic = SG_PROTO_MAGIC, .version = SG_PROTO_VERSION, .type = type},
@@ -169,6 +174,7 @@ void sgd_conn_free(struct sgd_conn *c)
 			sg_watch_stop(&b->watch);
 		}
 	}
+	sgd_opener_forget(c);
 	(void)sgd_loop_set(&d->loop, &c->src, -1, 0);
 	if (fd >= 0)
 		close(fd);
@@ -322,7 +328,7 @@ static void on_conn(struct sgd_source *s, uint32_t events)
 		if (s->fd >= 0)
 			listen_to(c);
 	}
-	if (c->closing) {
+	if (c->closing || c->opener) {
 		if (events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP))
 			hang_up(c);
 		return;

@@ -61,7 +61,7 @@ static int check(const struct sg_wire_objects *o, size_t size, struct sg_err *er
 
 int sgd_objects_take(struct sgd_box *b, int rules, int places, struct sg_err *err)
 {
-	int seals = fcntl(rules, F_GET_SEALS), rc;
+	int seals = fcntl(rules, F_GET_SEALS), kept = -1, rc;
 	SG_FREE struct sg_learned *at = NULL;
 	const struct sg_wire_objects *o;
 	struct stat st;
@@ -75,15 +75,24 @@ int sgd_objects_take(struct sgd_box *b, int rules, int places, struct sg_err *er
 	rc = check(o, (size_t)st.st_size, err);
 	if (!rc) {
 		at = calloc(o->n + 1, sizeof(*at));
-		rc = at ? sg_bpf_places_receive(b->d->bpf, places, o->n, at, &b->places, err)
+		rc = at ? sg_bpf_places_receive(b->d->bpf, places, o->n, at, &kept, err)
 			: sg_err_set(err, ENOMEM, "out of memory");
 	}
 	if (!rc)
 		rc = sg_bpf_set_trees(b->d->bpf, b->launch.sandbox, &o->objects, &o->self,
 				      (const struct sg_tree_rights *)(o + 1), at, o->n, err);
+	/* What the rules before these named is let go only now that nothing of them is in force. */
+	if (!rc) {
+		int before = b->places;
+
+		b->places = kept;
+		kept = before;
+	}
+	if (kept >= 0)
+		close(kept);
 	b->plan.objects = o->objects;
 	munmap((void *)o, (size_t)st.st_size);
-	if (!rc && !b->attached)
+	if (!rc && json_array_size(b->launch.not_enforced) == 0)
 		sg_launch_missing_hooks(&b->launch);
 	return rc;
 }

@@ -20,7 +20,7 @@ static const char help[] =
 	"  show ID | --container-id ID            one of them, with counts and the violation that killed\n"
 	"  kill ID | --container-id ID [--signal N]   end it; with a signal: pass that to its first process\n"
 	"  attach --cgroup PATH | --pid N --lang NAME [--mode audit|enforce] [--container-id ID] [--stats]\n"
-	"                                         put an existing cgroup under a policy (root)\n"
+	"         [--cwd DIR] [--home DIR]        put an existing cgroup under a policy (root)\n"
 	"  detach ID | --container-id ID          take an attached one out again (root)\n"
 	"  reload FILE                            replace sgd's policies, also under running sandboxes (root)\n"
 	"  status                                 what sgd has done so far\n"
@@ -188,6 +188,8 @@ static int attach(const struct sgctl *s, struct sg_err *err)
 			    s->language, "stats", s->stats);
 	if (s->mode)
 		json_object_set_new(request, "mode", json_string(s->mode));
+	if (s->cwd || s->home)
+		json_object_set_new(request, "view", json_pack("{s:s*, s:s*}", "cwd", s->cwd, "home", s->home));
 	name_it(request, s);
 	if (ask(s, request, &fd, 1, &answer, err) < 0)
 		return -err->code;
@@ -223,7 +225,7 @@ static int reload(const struct sgctl *s, struct sg_err *err)
 
 static int parse(struct sgctl *s, int argc, char **argv, const char **command, struct sg_err *err)
 {
-	enum { SOCKET = 256, JSON, CONTAINER, CGROUP, PID, LANG, MODE, SIGNAL, STATS, TYPE, ONCE, HELP };
+	enum { SOCKET = 256, JSON, CONTAINER, CGROUP, PID, LANG, MODE, CWD, HOME, SIGNAL, STATS, TYPE, ONCE, HELP };
 	static const struct option options[] = {{"socket", required_argument, NULL, SOCKET},
 						{"json", no_argument, NULL, JSON},
 						{"container-id", required_argument, NULL, CONTAINER},
@@ -231,6 +233,8 @@ static int parse(struct sgctl *s, int argc, char **argv, const char **command, s
 						{"pid", required_argument, NULL, PID},
 						{"lang", required_argument, NULL, LANG},
 						{"mode", required_argument, NULL, MODE},
+						{"cwd", required_argument, NULL, CWD},
+						{"home", required_argument, NULL, HOME},
 						{"signal", required_argument, NULL, SIGNAL},
 						{"stats", no_argument, NULL, STATS},
 						{"type", required_argument, NULL, TYPE},
@@ -262,6 +266,12 @@ static int parse(struct sgctl *s, int argc, char **argv, const char **command, s
 			break;
 		case MODE:
 			s->mode = optarg;
+			break;
+		case CWD:
+			s->cwd = optarg;
+			break;
+		case HOME:
+			s->home = optarg;
 			break;
 		case SIGNAL:
 			s->signal = optarg;

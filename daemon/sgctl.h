@@ -12,7 +12,7 @@
 struct sgctl {
 	const char *socket;
 	bool json;
-	const char *id, *container, *cgroup, *language, *mode, *pid, *signal, *type;
+	const char *id, *container, *cgroup, *language, *mode, *pid, *signal, *type, *cwd, *home;
 	bool stats, once;
 };
 

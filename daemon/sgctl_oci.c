@@ -10,11 +10,16 @@
 #include "supervisor/util.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 
 #define STATE_MAX (1U << 20)
+#define ARGS_MAX 33 /* as many are looked at */
+#define ARGS_BYTES 16384
 #define ANNOTATION_LANGUAGE "org.sandgate.language"
 #define ANNOTATION_MODE "org.sandgate.mode"
 
@@ -39,11 +44,93 @@ static int read_state(json_t **out, struct sg_err *err)
 	return 0;
 }
 
-static int attach(const struct sgctl *s, const char *id, const char *language, const char *mode, long long pid,
-		  struct sg_err *err)
+static json_t *read_config(const char *bundle, struct sg_err *err)
 {
-	json_t *request, *answer = NULL;
+	char path[PATH_MAX];
+	json_error_t where;
+	json_t *config;
+
+	if (!bundle || snprintf(path, sizeof(path), "%s/config.json", bundle) >= (int)sizeof(path)) {
+		sg_err_set(err, EINVAL, "the container's state names no \"bundle\"");
+		return NULL;
+	}
+	config = json_load_file(path, JSON_REJECT_DUPLICATES, &where);
+	if (!config)
+		sg_err_set(err, EINVAL, "%s: line %d: %s", path, where.line, where.text);
+	return config;
+}
+
+static const char *env_of(const json_t *process, const char *name)
+{
+	size_t i, n = strlen(name);
+	json_t *e;
+
+	json_array_foreach(json_object_get(process, "env"), i, e)
+	{
+		const char *text = json_string_value(e);
+
+		if (text && !strncmp(text, name, n) && text[n] == '=')
+			return text + n + 1;
+	}
+	return NULL;
+}
+
+static void set_path(json_t *view, const char *key, const char *path)
+{
+	if (path && *path == '/' && strlen(path) < PATH_MAX)
+		json_object_set_new(view, key, json_string(path));
+}
+
+/* What the configuration says of the program, for rules that speak of it: $CWD, $PROGRAM … */
+static json_t *view_of(const json_t *config)
+{
+	const json_t *process = json_object_get(config, "process");
+	const char *path = env_of(process, "PATH");
+	json_t *view = json_object(), *args = json_array(), *arg;
+	size_t i, bytes = 0;
+
+	set_path(view, "cwd", json_string_value(json_object_get(process, "cwd")));
+	set_path(view, "home", env_of(process, "HOME"));
+	set_path(view, "tmp", env_of(process, "TMPDIR"));
+	if (path && strlen(path) < PATH_MAX)
+		json_object_set_new(view, "path", json_string(path));
+	json_array_foreach(json_object_get(process, "args"), i, arg)
+	{
+		bytes += json_string_length(arg);
+		if (i == ARGS_MAX || bytes > ARGS_BYTES)
+			break;
+		json_array_append(args, arg);
+	}
+	json_object_set_new(view, "args", args);
+	return view;
+}
+
+/*
+ * The directory that is going to be the container's root: the runtime has mounted everything below it, in the
+ * container's mount namespace, and not made it the root yet. -1: it has.
+ */
+static int root_of(const json_t *config, const char *bundle, pid_t pid)
+{
+	const char *rootfs = json_string_value(json_object_get(json_object_get(config, "root"), "path"));
+	struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
 	SG_CLOSE int fd = -1;
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "/proc/%d/root", pid);
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || !rootfs ||
+	    snprintf(path, sizeof(path), "%s%s%s", *rootfs == '/' ? "" : bundle, *rootfs == '/' ? "" : "/", rootfs) >=
+		    (int)sizeof(path))
+		return -1;
+	return (int)syscall(SYS_openat2, fd, path, &how, sizeof(how));
+}
+
+static int attach(const struct sgctl *s, const char *id, const char *language, const char *mode, const char *bundle,
+		  long long pid, struct sg_err *err)
+{
+	json_t *request, *answer = NULL, *config;
+	SG_CLOSE int fd = -1;
+	SG_CLOSE int root = -1;
 	int rc;
 
 	if (pid <= 0 || pid > 0x7fffffff)
@@ -53,9 +140,14 @@ static int attach(const struct sgctl *s, const char *id, const char *language, c
 	if (fd < 0)
 		return sg_err_set(err, errno, "process %lld of the container %s: %s", pid, id, strerror(errno));
 	/* What the runtime does in the container's name until the program is executed is not the program's. */
-	request = json_pack("{s:s, s:s, s:s, s:s, s:b, s:s*}", "op", "attach", "by", "pidfd", "language", language,
-			    "container_id", id, "from_exec", 1, "mode", mode);
-	rc = sgctl_ask(s, request, &fd, 1, NULL, NULL, &answer, err);
+	config = read_config(bundle, err);
+	if (!config)
+		return -err->code;
+	root = root_of(config, bundle, (pid_t)pid);
+	request = json_pack("{s:s, s:s, s:s, s:s, s:b, s:s*, s:o}", "op", "attach", "by", "pidfd", "language", language,
+			    "container_id", id, "from_exec", 1, "mode", mode, "view", view_of(config));
+	rc = sgctl_ask(s, request, (int[]){fd, root}, root < 0 ? 1 : 2, NULL, NULL, &answer, err);
+	json_decref(config);
 	json_decref(answer);
 	return rc;
 }
@@ -95,7 +187,8 @@ int sgctl_oci_hook(const struct sgctl *s, struct sg_err *err)
 	else if (!strcmp(status, "stopped"))
 		rc = detach(s, id, err);
 	else
-		rc = attach(s, id, language, mode, (long long)json_integer_value(json_object_get(state, "pid")), err);
+		rc = attach(s, id, language, mode, json_string_value(json_object_get(state, "bundle")),
+			    (long long)json_integer_value(json_object_get(state, "pid")), err);
 	json_decref(state);
 	return rc;
 }

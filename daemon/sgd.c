@@ -209,6 +209,7 @@ static void tidy(struct sgd *d)
 		if (b->phase == SGD_GONE)
 			sgd_box_free(b);
 	}
+	sgd_openers_time(d, now);
 }
 
 /* What is to outlive us stays; the rest ends, and its clients are told. */
@@ -247,15 +248,21 @@ static int run(struct sgd *d, struct sg_err *err)
 	}
 }
 
+/* What was attached only half is not. */
+static bool stays(const struct sgd_box *b)
+{
+	return b->phase != SGD_GONE && (b->keep || b->attached) && (!b->attached || b->launch.registered);
+}
+
 static void stop(struct sgd *d)
 {
 	bool stay = false;
 
 	for (struct sgd_box *b = d->boxes; b; b = b->next)
-		stay |= b->phase != SGD_GONE && (b->keep || b->attached);
+		stay |= stays(b);
 	/* Whoever comes next finds what is in force as it is. */
 	for (struct sgd_box *b = d->boxes; b; b = b->next)
-		if (b->phase != SGD_GONE && (b->keep || b->attached))
+		if (stays(b))
 			sgd_box_leave(b);
 	if (d->bpf && !stay && d->failed)
 		stay = sg_bpf_adopted(d->bpf);

@@ -19,6 +19,7 @@
  */
 struct sgd_conn;
 struct sgd_box;
+struct sgd_opener;
 
 struct sgd_options {
 	const char *socket, *group, *state, *bpffs, *cgroup, *log, *policy, *config;
@@ -51,6 +52,7 @@ struct sgd {
 	struct sgd_source listener, signals, ring;
 	struct sgd_conn *conns;
 	unsigned n_conns;
+	struct sgd_opener *openers;
 	struct sgd_box *boxes;                      /* all of them */
 	struct sgd_box *by_index[SG_MAX_SANDBOXES]; /* by number in the BPF tables */
 	unsigned n_boxes;
@@ -119,8 +121,11 @@ struct sgd_box {
 	unsigned removals;        /* attempts to remove the cgroup */
 	struct sg_stats counted;  /* of the BPF side, as far as they are in the metrics */
 	__u64 dropped_counted;
-	int places;            /* holds what its object rules name; -1: nothing */
-	uint64_t violation_ns; /* when what killed was attempted, CLOCK_REALTIME; 0: nothing did */
+	int places;                /* holds what its object rules name; -1: nothing */
+	struct sgd_opener *opener; /* attached: what they name is being opened; NULL: it is not */
+	json_t *view;              /* attached: what whoever attached it says of its program; NULL: nothing */
+	pid_t view_pid;            /* attached: the process that it was named by; 0: none */
+	uint64_t violation_ns;     /* when what killed was attempted, CLOCK_REALTIME; 0: nothing did */
 };
 
 struct sgd_box *sgd_box_new(struct sgd *d);
@@ -177,10 +182,30 @@ int sgd_keeper_fetch(struct sgd *d, const struct sgd_entry *e);
 /* Nothing is left to be kept. */
 void sgd_keeper_stop(struct sgd *d);
 
+/* ---- opener.c: what the object rules of attached sandboxes name ---- */
+
+/*
+ * Opens it as the processes of the cgroup see it; sgd_attach_opened() is called when that is done. In the place of one
+ * that is at it. c (may be NULL): who waits for the answer. root: a directory that is, or is going to be, the root of
+ * the program to come; -1: that of a process there. Errors: of fork(2), of the policy's text.
+ */
+int sgd_opener_start(struct sgd_box *b, struct sgd_conn *c, int root, struct sg_err *err);
+/* Nobody wants it any more: the sandbox ends; the client is gone, and so is what it asked for. */
+void sgd_opener_cancel(struct sgd_box *b);
+void sgd_opener_forget(struct sgd_conn *c);
+/* Ends those that take too long (now 0: none), frees those that are done. */
+void sgd_openers_time(struct sgd *d, uint64_t now);
+
 /* ---- attach.c ---- */
 
-int sgd_attach(struct sgd_conn *c, const json_t *request, int *fds, int n_fds, struct sgd_box **out,
+/* *later: the answer follows when the sandbox is in force; *out is set then, too. */
+int sgd_attach(struct sgd_conn *c, const json_t *request, int *fds, int n_fds, struct sgd_box **out, bool *later,
 	       struct sg_err *err);
+/* The other half: fds are the rules and the socket with their places; NULL: there are none, and err says why. */
+void sgd_attach_opened(struct sgd_box *b, struct sgd_conn *c, const int *fds, const json_t *degraded,
+		       struct sg_err *err);
+/* Opens what the object rules name once more, for another policy or where nothing kept it. */
+void sgd_attach_reopen(struct sgd_box *b);
 /* The same for a cgroup that a rule of --discover names. -EEXIST: it is attached already, or overlaps one that is. */
 int sgd_attach_found(struct sgd *d, int fd, bool audit, struct sg_err *err);
 int sgd_reload(struct sgd *d, const char *text, size_t size, const char *name, json_t **changed, struct sg_err *err);
@@ -190,6 +215,8 @@ int sgd_reload(struct sgd *d, const char *text, size_t size, const char *name, j
 /* To every client that wants records and may see this sandbox. Never waits: what finds no room is counted. */
 void sgd_publish(struct sgd_box *b, const char *json);
 void sgd_command(struct sgd_conn *c, const char *line, size_t size, int *fds, int n_fds);
+/* The answer to an attach that was not answered at once. rc: as from a request. */
+void sgd_answer_attach(struct sgd_conn *c, struct sgd_box *b, int rc, const struct sg_err *err);
 
 /* ---- conn.c ---- */
 
@@ -204,7 +231,8 @@ struct sgd_conn {
 	struct sgd *d;
 	struct sgd_source src;
 	struct sgd_peer peer;
-	struct sgd_box *box; /* the sandbox launched on it */
+	struct sgd_box *box;       /* the sandbox launched on it */
+	struct sgd_opener *opener; /* it waits for the answer to an attach: nothing else is read from it */
 	struct sgd_packet *first, *last;
 	size_t queued;
 	uint64_t dropped;
@@ -219,6 +247,8 @@ int sgd_listen(struct sgd *d, struct sg_err *err);
 bool sgd_send(struct sgd_conn *c, const void *head, size_t head_size, const void *text, size_t text_size,
 	      bool essential);
 bool sgd_send_json(struct sgd_conn *c, json_t *o); /* takes o over */
+/* Reads on, after the answer that it waited for. */
+void sgd_conn_resume(struct sgd_conn *c);
 /* Sends a text message of the launch protocol. */
 bool sgd_send_text(struct sgd_conn *c, uint16_t type, uint32_t number, const char *text, size_t size, bool essential);
 /* Closes when all is sent, at the latest in a while. */

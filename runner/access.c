@@ -87,8 +87,8 @@ static const char *env_value(char *const *env, const char *name)
 
 /* ---- the tree that an interpreter was installed in ---- */
 
-/* PREFIX of PREFIX/bin/NAME, NULL when the file lies elsewhere. */
-static const char *prefix_of(struct sg_plan *plan, const char *file)
+/* Of PREFIX/bin/NAME that of PREFIX, 0 when the file lies elsewhere. */
+static size_t prefix_length(const char *file)
 {
 	static const char *const dirs[] = {"/bin", "/sbin"};
 	const char *slash = strrchr(file, '/');
@@ -98,9 +98,16 @@ static const char *prefix_of(struct sg_plan *plan, const char *file)
 		const size_t d = strlen(dirs[i]);
 
 		if (n > d && !strncmp(file + n - d, dirs[i], d))
-			return copy(plan, file, n - d);
+			return n - d;
 	}
-	return NULL;
+	return 0;
+}
+
+static const char *prefix_of(struct sg_plan *plan, const char *file)
+{
+	size_t n = prefix_length(file);
+
+	return n ? copy(plan, file, n) : NULL;
 }
 
 static bool in_system(const char *path)
@@ -113,18 +120,24 @@ static bool in_system(const char *path)
 	return false;
 }
 
-static const char *runtime_of(struct sg_plan *plan, const char *program)
+size_t sg_runtime_prefix(const char *program)
 {
 	/* Here every library has a prefix of its own. */
 	static const char *const stores[] = {"/nix/store", "/gnu/store"};
-	const char *prefix, *home;
 
 	if (in_system(program))
-		return NULL;
+		return 0;
 	for (size_t i = 0; i < SG_ARRAY_SIZE(stores); i++)
 		if (sg_path_within(program, stores[i]))
-			return stores[i];
-	prefix = prefix_of(plan, program);
+			return strlen(stores[i]);
+	return prefix_length(program);
+}
+
+static const char *runtime_of(struct sg_plan *plan, const char *program)
+{
+	size_t n = sg_runtime_prefix(program);
+	const char *prefix = n ? copy(plan, program, n) : NULL, *home;
+
 	home = prefix && plan->vars.home ? real_path(plan, AT_FDCWD, plan->vars.home) : NULL;
 	/* ~/bin/python does not make all of the home a runtime. */
 	return home && sg_path_within(home, prefix) ? NULL : prefix;

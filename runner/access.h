@@ -19,6 +19,10 @@ int sg_plan_widening(struct sg_plan *plan, struct sg_err *err);
 /* With the policy known (plan->objects, plan->trees): adds the trees and addresses of the launch to it. */
 int sg_plan_access(struct sg_plan *plan, struct sg_err *err);
 
+/* How much of a program's path is the tree that it was installed in (PREFIX of PREFIX/bin/NAME, or a store of such); 0:
+ * it is one of the system's own, or lies in no such tree. */
+size_t sg_runtime_prefix(const char *program);
+
 /* Why the program could not be executed, for people. Not allocated. */
 const char *sg_plan_exec_error(const struct sg_plan *plan, int code);
 

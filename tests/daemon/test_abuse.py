@@ -237,7 +237,8 @@ def test_cgroups_that_are_none(daemon):
         os.close(fd)
         assert not answer["ok"] and answer["error"], (path, answer)
     for more in ({"language": "no such"}, {"language": "../../etc/passwd"}, {"mode": "off"}, {"container_id": "a/b"},
-                 {"container_id": "x" * 200}, {"by": "path"}):
+                 {"container_id": "x" * 200}, {"by": "path"}, {"view": []}, {"view": {"cwd": "here"}}, {"view": {"home": 1}},
+                 {"view": {"cwd": "/" + "x" * 5000}}, {"view": {"args": "x"}}, {"view": {"args": [1]}}, {"view": {"path": {}}}):
         fd = os.open(mount, os.O_PATH)
         answer = daemon.request({**request, **more}, [fd])
         os.close(fd)
