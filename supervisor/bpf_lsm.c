@@ -32,8 +32,7 @@ static int hook_by_name(const char *name)
 	return -1;
 }
 
-/* The hook of a program, -1: it is not an LSM program. */
-static int hook_of(const struct bpf_program *prog)
+int sg_bpf_hook_of(const struct bpf_program *prog)
 {
 	const char *section = bpf_program__section_name(prog);
 
@@ -49,7 +48,7 @@ static struct sg_hook_at hooks[SG_HOOK_N];
  */
 static int prepare_load(struct bpf_program *prog, struct bpf_prog_load_opts *opts, long cookie)
 {
-	int hook = hook_of(prog);
+	int hook = sg_bpf_hook_of(prog);
 
 	if (hook < 0 || !hooks[hook].btf_id)
 		return -ENOENT;
@@ -198,7 +197,7 @@ static int configure(struct sg_bpf *b, const struct sg_bpf_opts *o, struct sg_er
 	s->rodata->sg_chown_by_setattr = sg_bpf_kernel(0) < 6U << 16;
 	bpf_object__for_each_program(prog, s->obj)
 	{
-		int hook = hook_of(prog);
+		int hook = sg_bpf_hook_of(prog);
 
 		if (hook == SG_HOOK_path_chown && s->rodata->sg_chown_by_setattr) {
 			bpf_program__set_autoload(prog, false);
@@ -265,6 +264,8 @@ static int load(struct sg_bpf *b, const struct sg_bpf_opts *o, struct sg_err *er
 		rc = sg_bpf_btf_write(btf_fd, bpf_object__btf(l->skel->obj), o->btf_cache, NULL, err);
 	if (!rc && b->pin)
 		rc = sg_bpf_pin_maps(b, l->skel->obj, &l->adopted, err);
+	if (!rc && b->pin)
+		sg_bpf_lsm_reuse(b);
 	if (!rc) {
 		rc = sg_lsm_bpf_skel__load(l->skel);
 		if (rc)
@@ -342,6 +343,7 @@ int sg_bpf_lsm_open(struct sg_bpf *b, const struct sg_bpf_opts *o, struct sg_err
 	while (b->pin && !l->generation)
 		if (getrandom(&l->generation, sizeof(l->generation), 0) < 0)
 			return sg_err_set(err, errno, "no random number: %s", strerror(errno));
+	l->session = l->generation;
 	rc = handler_register(err);
 	if (!rc)
 		rc = load(b, o, err);
@@ -357,6 +359,8 @@ int sg_bpf_lsm_open(struct sg_bpf *b, const struct sg_bpf_opts *o, struct sg_err
 		rc = protect_own(b, b->skel->obj, err);
 	if (!rc)
 		rc = protect_own(b, l->skel->obj, err);
+	if (!rc)
+		rc = sg_bpf_lsm_reused(b, err);
 	if (!rc && l->adopted)
 		sg_bpf_protect_prune(b);
 	return rc;
@@ -372,9 +376,11 @@ static int take_over(struct sg_bpf *b, struct sg_err *err)
 	struct sg_bpf_lsm *l = b->lsm;
 	int rc = 0;
 
-	for (int i = 0; !rc && i < SG_HOOK_N; i++)
+	for (int i = 0; !rc && !l->reused && i < SG_HOOK_N; i++)
 		if (l->links[i] >= 0)
 			rc = sg_bpf_pin_lsm_link(b, l->links[i], sg_hook_names[i], err);
+	if (!rc && !l->reused)
+		rc = sg_bpf_lsm_leave(b, err);
 	if (rc) {
 		sg_bpf_unpin_lsm_links(b, true);
 		return rc;
@@ -394,7 +400,7 @@ int sg_bpf_lsm_attach(struct sg_bpf *b, struct sg_err *err)
 
 	bpf_object__for_each_program(prog, l->skel->obj)
 	{
-		int hook = hook_of(prog);
+		int hook = sg_bpf_hook_of(prog);
 
 		if (hook < 0 || !bpf_program__autoload(prog) || l->links[hook] >= 0)
 			continue;

@@ -319,7 +319,7 @@ int sg_bpf_protect(struct sg_bpf *b, uint32_t kind, uint64_t id, struct sg_err *
 
 	if (!b->lsm)
 		return sg_err_set(err, EINVAL, "the LSM programs are not loaded");
-	whose = b->lsm->generation;
+	whose = b->lsm->session;
 	if (bpf_map__update_elem(b->lsm->skel->maps.sg_protected, &key, sizeof(key), &whose, sizeof(whose), BPF_ANY))
 		return sg_err_set(err, errno, "cannot protect what is the supervisor's own: %s", strerror(errno));
 	return 0;
@@ -349,7 +349,7 @@ void sg_bpf_protect_prune(struct sg_bpf *b)
 		key = next;
 		prev = &key;
 		remove = bpf_map__lookup_elem(map, &key, sizeof(key), &whose, sizeof(whose), 0) == 0 &&
-			 whose != b->lsm->generation;
+			 whose != b->lsm->session;
 	}
 	if (remove)
 		bpf_map__delete_elem(map, &key, sizeof(key), 0);

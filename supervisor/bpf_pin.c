@@ -71,6 +71,12 @@ static bool is_ours(const struct sg_bpf *b, const struct bpf_object *obj, const 
 	       (obj == b->skel->obj || !bpf_object__find_map_by_name(b->skel->obj, bpf_map__name(map)));
 }
 
+int sg_bpf_map_pin_path(const struct sg_bpf *b, const struct bpf_object *obj, const struct bpf_map *map, char *path,
+			size_t size)
+{
+	return is_ours(b, obj, map) ? map_path(b, map, path, size) : -ENOENT;
+}
+
 int sg_bpf_pin_maps(struct sg_bpf *b, struct bpf_object *obj, bool *adopted, struct sg_err *err)
 {
 	struct bpf_map *map;
@@ -151,12 +157,16 @@ void sg_bpf_unpin_lsm_links(struct sg_bpf *b, bool own)
 {
 	DIR *d = b->pin ? opendir(b->pin) : NULL;
 	struct dirent *e;
-	char mine[32];
+	char mine[16];
 
-	snprintf(mine, sizeof(mine), "link_lsm_%08x_", b->lsm->generation);
-	while (d && (e = readdir(d)))
-		if (!strncmp(e->d_name, "link_lsm_", 9) && !strncmp(e->d_name, mine, strlen(mine)) == own)
+	snprintf(mine, sizeof(mine), "lsm_%08x_", b->lsm->generation);
+	while (d && (e = readdir(d))) {
+		const char *of = strchr(e->d_name, '_');
+
+		/* Links, and the memory that belongs to them. */
+		if (of && !strncmp(of, "_lsm_", 5) && !strncmp(of + 1, mine, strlen(mine)) == own)
 			(void)unlinkat(dirfd(d), e->d_name, 0);
+	}
 	if (d)
 		closedir(d);
 }

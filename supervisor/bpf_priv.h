@@ -34,7 +34,9 @@ struct sg_bpf_lsm {
 	struct sg_lsm_set *sets; /* by sandbox number */
 	uint32_t next_set;
 	uint32_t generation; /* of our programs, where others may be attached beside them */
+	uint32_t session;    /* ours alone: what we put out of reach, others take back */
 	bool adopted;        /* the rules were there */
+	bool reused;         /* the programs were, too */
 };
 
 /* A hook of the running kernel: the function that a program is attached to. */
@@ -86,6 +88,9 @@ int sg_bpf_event_check(const void *rec, size_t size, uint32_t max_sandboxes);
 /* bpf_pin.c */
 /* Before load: maps that are pinned and fit are used, others are made and pinned. */
 int sg_bpf_pin_maps(struct sg_bpf *b, struct bpf_object *obj, bool *adopted, struct sg_err *err);
+/* Where a map of obj is pinned; -ENOENT: it does not outlive us, or belongs to the object that was loaded first. */
+int sg_bpf_map_pin_path(const struct sg_bpf *b, const struct bpf_object *obj, const struct bpf_map *map, char *path,
+			size_t size);
 /* After attach: the link outlives us, in the place of an older one. name: of its program. */
 int sg_bpf_pin_link(struct sg_bpf *b, struct bpf_link *link, const char *name, struct sg_err *err);
 void sg_bpf_unpin_link(struct sg_bpf *b, const char *name);
@@ -107,6 +112,15 @@ int sg_bpf_lsm_attach(struct sg_bpf *b, struct sg_err *err); /* what is attached
 void sg_bpf_lsm_detach(struct sg_bpf *b);
 void sg_bpf_lsm_close(struct sg_bpf *b);
 extern const char *const sg_hook_names[SG_HOOK_N];
+int sg_bpf_hook_of(const struct bpf_program *prog); /* enum sg_hook, -1: it is not an LSM program */
+
+/* bpf_lsm_reuse.c */
+/* Before load, configured and with the maps' places known: l->reused, and nothing but the rest is loaded. */
+void sg_bpf_lsm_reuse(struct sg_bpf *b);
+/* After load, where they were reused. */
+int sg_bpf_lsm_reused(struct sg_bpf *b, struct sg_err *err);
+/* All links are pinned: the next supervisor may take them over as they are. */
+int sg_bpf_lsm_leave(struct sg_bpf *b, struct sg_err *err);
 
 /* bpf_objects.c: forgets the rules of a sandbox. */
 void sg_bpf_objects_drop(struct sg_bpf *b, uint32_t index);

@@ -52,16 +52,20 @@ class Daemon:
         self.keep_log = log
         self.process = None
         self.attached = []
+        self.seen = 0  # records() begins there
         os.mkdir(self.bpf)
         subprocess.run(["/usr/bin/mount", "-t", "bpf", "-o", "mode=0700", "bpf", self.bpf], check=True)
         self.start()
 
-    def start(self):
+    def begin(self):
         with open(os.path.join(self.work, "err"), "ab") as err:
             self.process = subprocess.Popen(
                 [self.sgd, "--socket", self.socket, "--log", self.log if self.keep_log else "none", "--bpffs",
                  os.path.join(self.bpf, "sandgate"), "--state", os.path.join(self.work, "state"), "--cgroup",
                  self.cgroup, *self.options], env=ENV, stdin=subprocess.DEVNULL, stderr=err)
+
+    def start(self):
+        self.begin()
         assert until(lambda: self.process.poll() is not None or self.answers(), 200), "sgd does not come up"
         assert self.process.poll() is None, self.errors()
 
@@ -166,6 +170,7 @@ class Daemon:
 
     def records(self, **match):
         with open(self.log, encoding="utf-8") as f:
+            f.seek(self.seen)
             lines = [json.loads(line) for line in f]
         return [r for r in lines if all(r.get(k) == v for k, v in match.items())]
 

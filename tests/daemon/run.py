@@ -30,9 +30,11 @@ def main():
     p.add_argument("--sgrun", required=True)
     p.add_argument("--only", default="")
     p.add_argument("--lsm", action="store_true", help="the lsm tier, which must be to be had, and nothing else")
+    p.add_argument("--rounds", type=int, default=1, help="with --lsm: how often sgd is killed under load")
     p.add_argument("--verbose", action="store_true")
     a = p.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that nothing is left behind
+    test_lsm.ROUNDS = a.rounds
     build = os.path.dirname(os.path.dirname(os.path.abspath(a.sgrun)))
     passed = failed = 0
     for module in (test_lsm,) if a.lsm else (test_launch, test_watch, test_abuse, test_attach, test_discover, test_survive, test_many):

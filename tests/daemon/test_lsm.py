@@ -2,12 +2,17 @@
 """The lsm tier through sgd, where BPF LSM is to be had: run.py --lsm, in the kernel lab."""
 import json
 import os
+import random
 import subprocess
+import tempfile
+import time
 
-from harness import NOBODY, until
+from harness import NOBODY, Cgroup, until
 
 PYTHON = "/usr/bin/python3"
 SECRET = "/var/log"  # no built-in policy names it, and its mode lets everybody list it
+ROUNDS = 1  # run.py --rounds
+ATTACKERS = 2
 OPTIONS = ("--group", str(NOBODY), "--max-sandboxes", "64", "--metrics-port", "0")
 # Refused with EACCES by a tree, and the control beside it: what the policy allows works.
 READS = "import os\nprint(bool(os.listdir('/usr')))\ntry: print(os.listdir('%s'))\nexcept PermissionError: print('refused')\n"
@@ -48,34 +53,121 @@ def test_another_process_is_out_of_reach(daemon):
     assert kill["class"] == "trace" and kill["prevented"], kill
 
 
-def test_nothing_passes_while_there_is_no_daemon(daemon, rounds=1):
-    """An attacker loops over a forbidden operation while sgd is killed and started again. Its last act kills it."""
-    for _ in range(rounds):
-        flag = os.path.join("/tmp", os.path.basename(daemon.work) + ".flag")
-        out = os.path.join(daemon.work, "out")
-        code = LOOPS % {"flag": flag, "secret": SECRET}
-        # The program holds the descriptor too, so it is no pipe that we read.
-        with open(out, "w", encoding="utf-8") as f:
-            subprocess.run(
-                [daemon.sgrun, "--daemon", daemon.socket, "--verdicts", "/dev/null", "--detach", "--require", "lsm", "--read",
-                 "/tmp", "--lang", "python", "--", PYTHON, "-c", code],
-                stdin=subprocess.DEVNULL, stdout=f, stderr=subprocess.DEVNULL, timeout=120, check=True, cwd="/tmp")
-        with open(out, encoding="utf-8") as f:
-            name = f.readline().strip()
+ASKED = ("import os\nfor line in sys.stdin:\n    try: print(bool(os.listdir('%s')), flush=True)\n"
+         "    except PermissionError: print('refused', flush=True)\n" % SECRET)
+
+
+def reload(daemon, text):
+    path = os.path.join(daemon.work, "policies.yaml")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    r = daemon.ctl("reload", path)
+    assert r.returncode == 0, r
+
+
+def test_an_attached_cgroup_is_held_to_its_object_rules(daemon):
+    cgroup = Cgroup(daemon, "objects")
+    p = cgroup.start(ASKED)
+
+    def asked():
+        cgroup.go(p)
+        return p.stdout.readline()
+
+    cgroup.go(p)
+    assert asked() == "True\n"  # the control
+    r = daemon.ctl("--json", "attach", "--cgroup", cgroup.path, "--lang", "python", "--cwd", "/tmp")
+    assert r.returncode == 0, r
+    sandbox = json.loads(r.stdout)["sandbox"]
+    name = sandbox["id"]
+    assert (sandbox["tier"], sandbox["degraded"]) == ("lsm", []), sandbox
+    assert asked() == "refused\n"
+    seen = until(lambda: daemon.records(sandbox=name, type="lsm_violation"))
+    assert seen and seen[0]["prevented"] and seen[0]["object"]["path"] == SECRET, seen
+    reload(daemon, "python: {inherit: \"builtin:python\", files: {read: [%s]}}\n" % SECRET)
+    assert until(lambda: asked() == "True\n")
+    reload(daemon, "python: {inherit: \"builtin:python\"}\n")
+    assert until(lambda: asked() == "refused\n")
+    daemon.crash()
+    assert asked() == "refused\n"
+    daemon.start()
+    assert asked() == "refused\n"
+    assert daemon.request({"op": "show", "id": name})["sandbox"]["reasons"] == []
+    assert daemon.ctl("detach", name).returncode == 0
+    assert asked() == "True\n"
+    p.stdin.close()
+    p.wait(20)
+    p.stdout.close()
+
+
+def attacker(daemon, flag):
+    """A sandbox that loops over a forbidden operation until flag is there. Its last act kills it. Its id and its output."""
+    fd, out = tempfile.mkstemp(dir=daemon.work)
+    # The program holds the descriptor too, so it is no pipe that we read.
+    with open(fd, "w", encoding="utf-8") as f:
+        subprocess.run(
+            [daemon.sgrun, "--daemon", daemon.socket, "--verdicts", "/dev/null", "--detach", "--require", "lsm", "--read", "/tmp",
+             "--lang", "python", "--", PYTHON, "-c", LOOPS % {"flag": flag, "secret": SECRET}],
+            stdin=subprocess.DEVNULL, stdout=f, stderr=subprocess.DEVNULL, timeout=120, check=True, cwd="/tmp")
+    with open(out, encoding="utf-8") as f:
+        return f.readline().strip(), out
+
+
+def a_crash_under_attack(daemon, crash):
+    flag = os.path.join("/tmp", os.path.basename(daemon.work) + ".flag")
+    daemon.seen = os.path.getsize(daemon.log)
+    attackers = [attacker(daemon, flag) for _ in range(ATTACKERS)]
+    for name, _ in attackers:
         assert until(lambda n=name: daemon.records(sandbox=n, type="lsm_violation"), 60)
-        daemon.crash()
-        daemon.start()
-        with open(flag, "w", encoding="ascii"):
-            pass
-        try:
+    crash()
+    with open(flag, "w", encoding="ascii"):
+        pass
+    try:
+        for name, _ in attackers:
             assert until(lambda n=name: daemon.records(sandbox=n, type="exit"), 120), daemon.errors()
-        finally:
-            os.unlink(flag)
+    finally:
+        os.unlink(flag)
+    for name, out in attackers:
         with open(out, encoding="utf-8") as f:
             assert f.read() == name + "\ntries True\n"
         kills = daemon.records(sandbox=name, type="lsm_violation", action="kill")
         assert len(kills) == 1, kills
-        assert not [b for b in daemon.listed() if b["id"] == name]
+        assert len(daemon.records(sandbox=name, type="exit")) == 1
+    assert not {b["id"] for b in daemon.listed()} & {name for name, _ in attackers}
+
+
+def links(daemon):
+    return {e for e in os.listdir(os.path.join(daemon.bpf, "sandgate")) if e.startswith("link_lsm_")}
+
+
+def test_nothing_passes_while_there_is_no_daemon(daemon):
+    """sgd is killed and started again, every third time also while it starts. The programs go on as they are."""
+    before = links(daemon)
+    for n in range(ROUNDS):
+        def crash(again=n % 3 == 2):
+            time.sleep(random.random() / 4)
+            daemon.crash()
+            if again:
+                daemon.begin()
+                time.sleep(random.random() * 2)
+                daemon.crash()
+            daemon.start()
+        a_crash_under_attack(daemon, crash)
+        assert links(daemon) == before
+
+
+def test_programs_of_another_version_are_replaced(daemon):
+    """Without what says that they are the same."""
+    before = links(daemon)
+
+    def crash():
+        daemon.crash()
+        for e in os.listdir(os.path.join(daemon.bpf, "sandgate")):
+            if e.startswith("map_lsm_"):
+                os.unlink(os.path.join(daemon.bpf, "sandgate", e))
+        daemon.start()
+
+    a_crash_under_attack(daemon, crash)
+    assert len(links(daemon)) == len(before) and not links(daemon) & before
 
 
 def test_nothing_is_kept_for_what_is_gone(daemon):
