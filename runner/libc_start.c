@@ -116,7 +116,7 @@ static inline __attribute__((always_inline)) void populate_data(void)
 
 		if (p[i].p_type == PT_LOAD && (p[i].p_flags & PF_W))
 			(void)sg_raw_syscall(SYS_madvise, (long)from,
-					     (long)((uintptr_t)&__ehdr_start + p[i].p_vaddr + p[i].p_memsz - from),
+					     (long)((uintptr_t)&__ehdr_start + p[i].p_vaddr + p[i].p_filesz - from),
 					     MADV_POPULATE_WRITE, 0, 0);
 	}
 }
