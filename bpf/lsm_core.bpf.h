@@ -62,11 +62,14 @@ const volatile __u32 sg_generation = 0;
 __u32 sg_numbers[32] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
 			16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
 __u64 sg_zero = 0;
+char sg_no_names[SG_NAMES_BYTES] = {};
 __u32 sg_unlisted = SG_ORIGIN_UNLISTED;
 #define SG_UNKNOWN(n) (*(const volatile __u32 *)&sg_numbers[n])
 #define SG_ZERO (*(const volatile __u64 *)&sg_zero)
 #define SG_UNLISTED (*(const volatile __u32 *)&sg_unlisted)
 #define SG_NO_CLASS 31 /* nothing to refuse */
+/* The same number, which the verifier does not know any more. */
+#define SG_FORGET(x) ((x) ^ (typeof(x))SG_ZERO)
 
 /* While the supervisor has the kernel tell it about descriptors (supervisor/bpf_objects.c); 0: nobody asks. */
 __u32 sg_learner = 0;
@@ -138,16 +141,18 @@ static __always_inline int sg_judged(struct sg_at *a)
 		sg_arg;                                                                                                \
 	})
 
-/* An earlier denial is passed on; what runs outside every sandbox goes on. */
-#define SG_ENTER(at, nargs)                                                                                            \
+/* An earlier denial (before) is passed on; what runs outside every sandbox goes on. */
+#define SG_ENTER_AFTER(at, before)                                                                                     \
 	do {                                                                                                           \
-		int sg_rc = (int)ctx[nargs];                                                                           \
+		int sg_rc = (int)(before);                                                                             \
 		if (sg_rc)                                                                                             \
 			return sg_rc;                                                                                  \
 		sg_rc = sg_judged(at);                                                                                 \
 		if (sg_rc <= 0)                                                                                        \
 			return sg_rc;                                                                                  \
 	} while (0)
+
+#define SG_ENTER(at, nargs) SG_ENTER_AFTER(at, ctx[nargs])
 
 static __always_inline __u16 sg_mode(const struct sg_at *a, __u32 cls)
 {
@@ -167,19 +172,30 @@ static __always_inline int sg_negative(__u32 err)
 	return (int)rc;
 }
 
-/* The components of a path, innermost first, up to the root of its file system. Read by address: d may be a cast. */
-static __always_inline void sg_names_fill(struct sg_event_object *ev, struct dentry *d)
+/* A kernel address as a number: only those may be handed to a function that the verifier looks at once. */
+static __always_inline __u64 sg_address(const void *p)
 {
-	__u64 off = 0;
-	__u32 i;
-	__u32 cut = SG_UNKNOWN(SG_CUT_DEPTH);
+	__u64 at = (__u64)p;
+
+	asm volatile("%0 = le64 %0" : "+r"(at)); /* no instruction at all, and of the result nothing is known */
+	return at;
+}
+
+/*
+ * The components of a path, innermost first, up to the root of its file system. Without branches that meet again:
+ * see SG_UNKNOWN.
+ */
+static __always_inline void sg_names_fill(struct sg_event_object *ev, const struct dentry *d)
+{
+	__u32 i, cut = SG_UNKNOWN(SG_CUT_DEPTH);
+	__u64 off = SG_ZERO;
 
 	for (i = 0; i < SG_NAMES_MAX; i++) {
 		const unsigned char *name = NULL;
 		struct dentry *parent = NULL;
 		long n;
 
-		if (bpf_core_read(&parent, sizeof(parent), &d->d_parent) ||
+		if (bpf_core_read(&parent, sizeof(parent), &d->d_parent) |
 		    bpf_core_read(&name, sizeof(name), &d->d_name.name))
 			break;
 		if ((__u64)parent == (__u64)d) {
@@ -192,8 +208,7 @@ static __always_inline void sg_names_fill(struct sg_event_object *ev, struct den
 		n = bpf_probe_read_kernel_str(ev->names + off, SG_NAME_BYTES, name);
 		if (n <= 0 || n > SG_NAME_BYTES)
 			break;
-		if (n == SG_NAME_BYTES)
-			cut |= SG_CUT_NAME;
+		cut |= (__u32)n / SG_NAME_BYTES * SG_CUT_NAME;
 		off += (__u64)n;
 		d = parent;
 	}
@@ -204,87 +219,107 @@ static __always_inline void sg_names_fill(struct sg_event_object *ev, struct den
 /* The system call in progress; io_uring's workers have none. */
 static __always_inline void sg_call_fill(struct sg_event_object *ev)
 {
-	struct sg_regs *regs = NULL;
-	struct task_struct *task;
+	struct sg_regs *regs;
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	__u32 status = 0;
 	__u64 nr = 0;
 	void *stack = NULL;
+	long failed;
 
-	ev->nr = -1;
 	if (sg_has_task_pt_regs) {
 		regs = (struct sg_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	} else {
-		task = (struct task_struct *)bpf_get_current_task();
-		if (bpf_core_read(&stack, sizeof(stack), &task->stack))
-			return;
+		bpf_core_read(&stack, sizeof(stack), &task->stack);
 		regs = stack + SG_THREAD_SIZE - sizeof(*regs);
 	}
-	task = (struct task_struct *)bpf_get_current_task();
-	if (bpf_core_read(&status, sizeof(status), &task->thread_info.status) ||
-	    bpf_probe_read_kernel(&nr, sizeof(nr), &regs->orig_ax))
-		return;
-	ev->nr = (__s32)nr;
-	ev->abi = sg_arch_abi(status, nr);
+	failed = bpf_core_read(&status, sizeof(status), &task->thread_info.status);
+	failed |= bpf_probe_read_kernel(&nr, sizeof(nr), &regs->orig_ax);
+	failed >>= 63; /* all ones, or zero */
+	ev->nr = (__s32)(nr | (__u64)failed);
+	ev->abi = (__u8)(SG_FORGET((__u64)sg_arch_abi(status, nr)) & ~(__u64)failed);
 }
 
-static __always_inline void sg_object_fill(struct sg_event_object *ev, const struct sg_at *a, const struct sg_what *w)
-{
-	__builtin_memset(ev, 0, sizeof(*ev));
-	sg_hdr_fill(&ev->hdr, sizeof(*ev), SG_EVENT_OBJECT, a->index, a->sb->cgroup_id);
-	ev->right = w->right;
-	ev->origin = w->origin;
-	ev->cls = w->cls;
-	ev->hook = w->hook;
-	ev->kind = w->kind;
-	ev->number = w->number;
-	ev->target = w->target;
-	ev->family = w->family;
-	ev->port = w->port;
-	ev->proto = w->proto;
-	ev->op = w->op;
-	__builtin_memcpy(ev->addr, w->addr, sizeof(ev->addr));
-	sg_call_fill(ev);
-}
-
-static __always_inline void sg_file_fill(struct sg_event_object *ev, struct dentry *d)
+/* What cannot be read is zero. */
+static __always_inline void sg_file_fill(struct sg_event_object *ev, const struct dentry *d)
 {
 	struct super_block *sb = NULL;
 	struct inode *inode = NULL;
 	unsigned long ino = 0;
 	__u32 dev = 0;
 
-	if (bpf_core_read(&sb, sizeof(sb), &d->d_sb) == 0 && bpf_core_read(&dev, sizeof(dev), &sb->s_dev) == 0)
-		ev->dev = dev;
-	if (bpf_core_read(&inode, sizeof(inode), &d->d_inode) == 0 && inode &&
-	    bpf_core_read(&ino, sizeof(ino), &inode->i_ino) == 0)
-		ev->ino = ino;
+	bpf_core_read(&sb, sizeof(sb), &d->d_sb);
+	bpf_core_read(&dev, sizeof(dev), &sb->s_dev);
+	bpf_core_read(&inode, sizeof(inode), &d->d_inode);
+	bpf_core_read(&ino, sizeof(ino), &inode->i_ino);
+	ev->dev = dev;
+	ev->ino = ino;
 	sg_names_fill(ev, d);
 }
 
-/*
- * An operation that no rule allows: answers what the class's mode says, and records it. d: the file, for kind FILE.
- * In a sandbox that does not ENFORCE everything goes through, except against the supervisor.
- */
-static __always_inline int sg_refuse_at(struct sg_at *a, struct sg_what *w, struct dentry *d)
-{
-	const struct sg_class_mode *m;
-	__u64 cls = w->cls;
-	__u32 one = 1, index = a->index, enforce = a->sb->flags & SG_SANDBOX_ENFORCE;
-	__u32 mode, err = SG_UNKNOWN(0), action, violation = SG_UNKNOWN(0), first = SG_UNKNOWN(0);
-	__s32 signal_rc = (__s32)SG_UNKNOWN(0);
-	struct sg_event_object *ev;
+/* What is being refused, as numbers. */
+#define SG_WHAT_INDEX(what) ((what)&0xffff)
+#define SG_WHAT_CLS(what) ((what) >> 16 & 0xff)
+#define SG_WHAT_HOOK(what) ((what) >> 24 & 0xff)
+#define SG_WHAT_KIND(what) ((what) >> 32 & 0xff)
+#define SG_WHAT_RIGHT(what) ((what) >> 40 & 0xff)
+#define SG_WHAT_FAMILY(what) ((what) >> 48 & 0xff)
+#define SG_WHAT_PROTO(what) ((what) >> 56 & 0xf)
+#define SG_WHAT_OP(what) ((what) >> 60)
+_Static_assert(SG_MAX_SANDBOXES <= 0x10000 && SG_RIGHTS <= 0xff, "struct sg_what is packed into numbers");
 
+/* target: 32 bits above the origin; of an address the port. first, second: the number, or the address. */
+static __always_inline void sg_head_fill(struct sg_event_object *ev, const struct sg_sandbox *sb, __u64 what, __u64 who,
+					 __u64 first, __u64 second)
+{
+	__u64 address = ((SG_WHAT_KIND(what) ^ SG_OBJECT_ADDRESS) - 1) >> 63, *addr = (__u64 *)ev->addr;
+
+	address = 0 - address; /* all ones, or zero */
+	sg_hdr_fill(&ev->hdr, sizeof(*ev), SG_EVENT_OBJECT, (__u32)SG_WHAT_INDEX(what), sb->cgroup_id);
+	ev->right = (__u32)SG_WHAT_RIGHT(what);
+	ev->cls = (__u16)SG_WHAT_CLS(what);
+	ev->hook = (__u8)SG_WHAT_HOOK(what);
+	ev->kind = (__u8)SG_WHAT_KIND(what);
+	ev->family = (__u16)SG_WHAT_FAMILY(what);
+	ev->proto = (__u8)SG_WHAT_PROTO(what);
+	ev->op = (__u8)SG_WHAT_OP(what);
+	ev->number = first & ~address;
+	ev->target = (__u32)((who >> 32) & ~address);
+	ev->port = (__u16)((who >> 32) & address);
+	addr[0] = first & address;
+	addr[1] = second & address;
+	sg_call_fill(ev);
+}
+
+/*
+ * An operation that no rule allows: records it, and says what to answer: an errno, or 0. d: the file, 0: none. In a
+ * sandbox that does not ENFORCE everything goes through, except against the supervisor.
+ */
+static __always_inline int sg_record(__u64 what, __u64 who, __u64 first, __u64 second, __u64 d)
+{
+	__u32 one = 1, index = (__u32)SG_WHAT_INDEX(what), origin = (__u32)who, mode, enforce;
+	__u32 err = SG_UNKNOWN(0), action, violation = SG_UNKNOWN(0), fatal = SG_UNKNOWN(0);
+	__s32 signal_rc = (__s32)SG_UNKNOWN(0);
+	struct sg_sandbox *sb = bpf_map_lookup_elem(&sg_sandboxes, &index);
+	struct sg_lsm *lsm = bpf_map_lookup_elem(&sg_lsm, &index);
+	__u64 cls = SG_WHAT_CLS(what), head[SG_OBJECT_HEAD / sizeof(__u64)] = {};
+	struct sg_event_object *ev = (void *)head;
+	const struct sg_class_mode *m;
+
+	if (!sb || !lsm)
+		return SG_EPERM;      /* cannot be: the caller has looked both up */
 	asm volatile("" : "+r"(cls)); /* what is compared must be what is used */
 	if (cls >= SG_CLASS_N)
 		cls = SG_CLASS_SUPERVISOR;
-	m = &a->lsm->objects.cls[cls];
+	m = &lsm->objects.cls[cls];
 	mode = m->mode;
 	if (cls == SG_CLASS_SUPERVISOR)
-		mode = SG_MODE_KILL;
+		mode = SG_UNKNOWN(SG_MODE_KILL);
 	if (mode == SG_MODE_ALLOW)
 		return 0;
-	if (w->origin == SG_ORIGIN_UNLISTED)
-		w->origin = m->origin;
+	if (origin == SG_ORIGIN_UNLISTED)
+		origin = m->origin;
+	sg_head_fill(ev, sb, what, who, first, second);
+	enforce = sb->flags & SG_SANDBOX_ENFORCE;
 	if (mode == SG_MODE_AUDIT || (!enforce && cls != SG_CLASS_SUPERVISOR)) {
 		action = SG_UNKNOWN(SG_ACTION_AUDIT);
 		if (mode != SG_MODE_AUDIT) {
@@ -303,53 +338,84 @@ static __always_inline int sg_refuse_at(struct sg_at *a, struct sg_what *w, stru
 		signal_rc = (__s32)bpf_send_signal(SG_SIGKILL);
 		if (signal_rc)
 			SG_COUNT(index, signal_failed);
-		if (!a->sb->killed && bpf_map_update_elem(&sg_claims, &index, &one, BPF_NOEXIST) == 0)
-			first = SG_UNKNOWN(1);
-	}
-	if (first)
-		a->sb->killed = 1;
-	barrier();
-	ev = bpf_ringbuf_reserve(&sg_events, sizeof(*ev), 0);
-	if (!ev) {
-		SG_COUNT(index, events_dropped);
-		if (first) { /* where it needs no room; the path is left out */
-			ev = &a->sb->first_kill_object;
-			sg_object_fill(ev, a, w);
-			ev->action = SG_ACTION_KILL;
-			ev->err = SG_EPERM;
-			ev->signal_rc = signal_rc;
-			ev->cut = SG_CUT_DEPTH;
-			barrier();
-			a->sb->killed = 2;
+		if (!sb->killed && bpf_map_update_elem(&sg_claims, &index, &one, BPF_NOEXIST) == 0) {
+			fatal = SG_UNKNOWN(1);
+			sb->killed = 1;
 		}
-		return err ? sg_negative(err) : 0;
 	}
-	sg_object_fill(ev, a, w);
+	ev->origin = origin;
 	ev->action = (__u8)action;
 	ev->err = (__u16)err;
 	ev->violation = (__u8)violation;
 	ev->signal_rc = signal_rc;
+	ev->cut = d ? SG_CUT_DEPTH : 0;
+	barrier();
+	ev = bpf_ringbuf_reserve(&sg_events, sizeof(*ev), 0);
+	if (!ev) {
+		SG_COUNT(index, events_dropped);
+		if (fatal) { /* where it needs no room; the path is left out */
+			bpf_probe_read_kernel(&sb->first_kill_object, sizeof(head), head);
+			barrier();
+			sb->killed = 2;
+		}
+		return (int)err;
+	}
+	bpf_probe_read_kernel(ev, sizeof(head), head);
+	bpf_probe_read_kernel(ev->names, sizeof(ev->names), sg_no_names);
 	if (d)
-		sg_file_fill(ev, d);
-	if (first) {
-		a->sb->first_kill_object = *ev;
+		sg_file_fill(ev, (const struct dentry *)d);
+	if (fatal) {
+		bpf_probe_read_kernel(&sb->first_kill_object, sizeof(*ev), ev);
 		barrier();
-		a->sb->killed = 2;
+		sb->killed = 2;
 	}
 	bpf_ringbuf_submit(ev, 0);
 	SG_COUNT(index, events_sent);
+	return (int)err;
+}
+
+/*
+ * Not static and not inlined, so that the verifier takes each for a function of its own, whoever calls it and how
+ * often. Numbers only, because older kernels pass no pointers to such functions.
+ */
+__noinline int sg_record_plain(__u64 what, __u64 who, __u64 first, __u64 second)
+{
+	return sg_record(what, who, first, second, 0);
+}
+
+__noinline int sg_record_file(__u64 what, __u64 who, __u64 number, __u64 d)
+{
+	return sg_record(what, who, number, 0, d);
+}
+
+static __always_inline int sg_answer(__u32 err)
+{
+	asm volatile("" : "+r"(err)); /* of what a function returns the verifier knows nothing */
 	return err ? sg_negative(err) : 0;
 }
 
-static __noinline int sg_refuse(struct sg_at *a, struct sg_what *w)
+static __always_inline __u64 sg_what_pack(const struct sg_at *a, const struct sg_what *w)
 {
-	return sg_refuse_at(a, w, NULL);
+	return (__u64)a->index | (__u64)(__u8)w->cls << 16 | (__u64)w->hook << 24 | (__u64)w->kind << 32 |
+	       (__u64)(__u8)w->right << 40 | (__u64)(__u8)w->family << 48 | (__u64)(w->proto & 0xf) << 56 |
+	       (__u64)(w->op & 0xf) << 60;
 }
 
-static __noinline int sg_refuse_file(struct sg_at *a, struct sg_what *w, struct dentry *d)
+static __always_inline int sg_refuse(struct sg_at *a, struct sg_what *w)
+{
+	const __u64 *halves = (const __u64 *)w->addr;
+
+	if (w->kind == SG_OBJECT_ADDRESS)
+		return sg_answer((__u32)sg_record_plain(sg_what_pack(a, w), w->origin | (__u64)w->port << 32, halves[0],
+							halves[1]));
+	return sg_answer((__u32)sg_record_plain(sg_what_pack(a, w), w->origin | (__u64)w->target << 32, w->number, 0));
+}
+
+static __always_inline int sg_refuse_file(struct sg_at *a, struct sg_what *w, const struct dentry *d)
 {
 	w->kind = SG_OBJECT_FILE;
-	return sg_refuse_at(a, w, d);
+	return sg_answer((__u32)sg_record_file(sg_what_pack(a, w), w->origin | (__u64)w->target << 32, w->number,
+					       sg_address(d)));
 }
 
 /* For operations that a class judges as a whole, with a number that says which. */

@@ -148,28 +148,26 @@ static __always_inline int sg_judge_map(struct sg_at *a, __u8 hook, struct file 
 	return sg_refuse_file(a, &w, d);
 }
 
+/* Memory that is not to be executed goes on, too. */
+#define SG_ENTER_MAP(at, nargs, prot)                                                                                  \
+	do {                                                                                                           \
+		if (!(int)ctx[nargs] && !((prot)&SG_PROT_EXEC))                                                        \
+			return 0;                                                                                      \
+		SG_ENTER(at, nargs);                                                                                   \
+	} while (0)
+
 /*
  * There is no file behind anonymous memory. Kernels from 6.3 on that do not mark the argument as one that may be NULL
- * (6.12 does not) take a test of it for superfluous and out of the program: so it is looked at as a number first.
+ * (6.12 does not) take a test of it for superfluous and out of the program: so it is looked at as a number.
  */
 SG_LSM(mmap_file)
 {
 	struct file *file = (struct file *)ctx[0];
-	__u64 prot = ctx[2], there = 0;
+	__u64 prot = ctx[2];
 	struct sg_at a;
-	int rc;
 
-	rc = (int)ctx[4];
-	if (rc)
-		return rc;
-	if (!(prot & SG_PROT_EXEC))
-		return 0;
-	rc = sg_judged(&a);
-	if (rc <= 0)
-		return rc;
-	if (bpf_probe_read_kernel(&there, sizeof(there), ctx))
-		return sg_no();
-	if (!there)
+	SG_ENTER_MAP(&a, 4, prot);
+	if (!sg_address(file))
 		return sg_judge_memory(&a, SG_HOOK_mmap_file, prot, !!(prot & SG_PROT_WRITE));
 	return sg_judge_map(&a, SG_HOOK_mmap_file, file, prot, !!(prot & SG_PROT_WRITE));
 }
@@ -180,16 +178,8 @@ SG_LSM(file_mprotect)
 	__u64 prot = ctx[2];
 	struct file *file;
 	struct sg_at a;
-	int rc;
 
-	rc = (int)ctx[3];
-	if (rc)
-		return rc;
-	if (!(prot & SG_PROT_EXEC))
-		return 0;
-	rc = sg_judged(&a);
-	if (rc <= 0)
-		return rc;
+	SG_ENTER_MAP(&a, 3, prot);
 	file = vma->vm_file;
 	/* writable now or then, or without a file: its contents were written; anon_vma: changed pages of a file */
 	return sg_judge_map(&a, SG_HOOK_file_mprotect, file, prot,

@@ -335,17 +335,8 @@ SG_LSM(inode_setattr)
 	struct iattr *attr;
 	struct sg_at a;
 	__u32 valid;
-	int rc;
 
-	if (sg_args_inode_setattr == 3)
-		rc = (int)SG_ARG(ctx, 3);
-	else
-		rc = (int)SG_ARG(ctx, 2);
-	if (rc)
-		return rc;
-	rc = sg_judged(&a);
-	if (rc <= 0)
-		return rc;
+	SG_ENTER_AFTER(&a, sg_args_inode_setattr == 3 ? SG_ARG(ctx, 3) : SG_ARG(ctx, 2));
 	if (sg_args_inode_setattr == 3) {
 		d = (struct dentry *)SG_ARG(ctx, 1);
 		attr = (struct iattr *)SG_ARG(ctx, 2);
@@ -366,17 +357,9 @@ SG_LSM(inode_setattr)
 	{                                                                                                              \
 		struct dentry *d;                                                                                      \
 		struct sg_at a;                                                                                        \
-		int rc;                                                                                                \
                                                                                                                        \
-		if (sg_args_##hook == (without) + 1)                                                                   \
-			rc = (int)SG_ARG(ctx, (without) + 1);                                                          \
-		else                                                                                                   \
-			rc = (int)SG_ARG(ctx, without);                                                                \
-		if (rc)                                                                                                \
-			return rc;                                                                                     \
-		rc = sg_judged(&a);                                                                                    \
-		if (rc <= 0)                                                                                           \
-			return rc;                                                                                     \
+		SG_ENTER_AFTER(&a,                                                                                     \
+			       sg_args_##hook == (without) + 1 ? SG_ARG(ctx, (without) + 1) : SG_ARG(ctx, without));   \
 		if (sg_args_##hook == (without) + 1)                                                                   \
 			d = (struct dentry *)SG_ARG(ctx, 1);                                                           \
 		else                                                                                                   \

@@ -24,17 +24,8 @@ SG_WHOLE(path_chroot, 1, SG_CLASS_MOUNT, 0)
 SG_LSM(bpf)
 {
 	struct sg_at a;
-	int rc;
 
-	if (sg_args_bpf == 4)
-		rc = (int)SG_ARG(ctx, 4);
-	else
-		rc = (int)SG_ARG(ctx, 3);
-	if (rc)
-		return rc;
-	rc = sg_judged(&a);
-	if (rc <= 0)
-		return rc;
+	SG_ENTER_AFTER(&a, sg_args_bpf == 4 ? SG_ARG(ctx, 4) : SG_ARG(ctx, 3));
 	return sg_refuse_class(&a, SG_CLASS_BPF, SG_HOOK_bpf, (__u32)ctx[0]);
 }
 
@@ -66,17 +57,8 @@ SG_LSM(bpf_prog)
 SG_LSM(perf_event_open)
 {
 	struct sg_at a;
-	int rc;
 
-	if (sg_args_perf_event_open == 2)
-		rc = (int)SG_ARG(ctx, 2);
-	else
-		rc = (int)SG_ARG(ctx, 1);
-	if (rc)
-		return rc;
-	rc = sg_judged(&a);
-	if (rc <= 0)
-		return rc;
+	SG_ENTER_AFTER(&a, sg_args_perf_event_open == 2 ? SG_ARG(ctx, 2) : SG_ARG(ctx, 1));
 	return sg_refuse_class(&a, SG_CLASS_PERF, SG_HOOK_perf_event_open, 0);
 }
 

@@ -8,59 +8,171 @@
  */
 
 struct sg_walk {
+	__u32 open;    /* rights that nothing was said about so far */
 	__u32 granted; /* of the rights asked for */
-	__u32 origin;  /* of the tree that denied, UNLISTED: none said anything */
+	__u32 origin;  /* of the tree that denied, UNLISTED: none did */
 };
 
-/* want: of the rights that are confined; the others are granted. */
-static __always_inline struct sg_walk sg_walk_up(const struct sg_at *a, struct dentry *d, __u32 want)
+/*
+ * A walk so far is passed on as one number, from one function to the next: functions of their own for the verifier,
+ * see sg_record_plain().
+ */
+#define SG_WALK_END (1ULL << 32) /* nothing is open any more, or there is nothing above */
+#define SG_WALK_NEAR 8           /* steps that need no function */
+#define SG_WALK_FAR 8            /* steps that one function takes */
+
+static __always_inline __u64 sg_walk_pack(const struct sg_walk *r)
 {
-	struct sg_walk r = {.granted = SG_UNKNOWN(0), .origin = SG_UNLISTED};
-	struct super_block *sb = d->d_sb;
-	__u32 open = want & a->lsm->confined, i;
-
-	if (!open)
-		return r;
-#pragma clang loop unroll(disable)
-	for (i = 0; i < SG_WALK_MAX; i++) {
-		struct inode *inode = d->d_inode;
-		struct dentry *parent;
-
-		if (inode) { /* a name that does not exist yet has none */
-			__u64 distance = (__u64)inode;
-			__u32 bit;
-
-			asm volatile("%0 -= %1" : "+r"(distance) : "r"(sb));
-			bit = sg_filter_bit(distance);
-			if (a->lsm->filter[(bit >> 6) & (SG_FILTER_WORDS - 1)] >> (bit & 63) & 1) {
-				struct sg_tree_key key = {.set = a->lsm->set, .inode = (__u64)inode};
-				const struct sg_tree_rights *t = bpf_map_lookup_elem(&sg_trees, &key);
-
-				if (t) {
-					__u32 no = t->deny & open;
-
-					if (no)
-						r.origin = t->origin;
-					r.granted |= t->allow & open & ~no;
-					open &= ~(t->allow | no);
-					if (!open)
-						return r;
-				}
-			}
-		}
-		parent = d->d_parent;
-		if (parent == d || !parent)
-			return r;
-		d = parent;
-	}
-	SG_COUNT(a->index, helper_failed); /* too deep: what was not granted so far is refused */
-	return r;
+	return r->origin | (__u64)(r->granted & SG_RIGHTS) << 40 | (__u64)(r->open & SG_RIGHTS) << 48;
 }
 
-/*
- * The same in a function of its own, for programs that walk more than once: before 5.15 a loop must be closed by a
- * jump, and inlined twice the compiler closes it by falling into its head.
- */
+static __always_inline struct sg_walk sg_walk_unpack(__u64 so_far)
+{
+	return (struct sg_walk){.origin = (__u32)so_far,
+				.granted = (__u32)(so_far >> 40) & SG_RIGHTS,
+				.open = (__u32)(so_far >> 48) & SG_RIGHTS};
+}
+
+/* want: of the rights that are confined; the others are granted. */
+static __always_inline __u64 sg_walk_begin(const struct sg_at *a, __u32 want)
+{
+	const struct sg_walk r = {.open = want & a->lsm->confined, .origin = SG_UNLISTED};
+
+	return sg_walk_pack(&r) | (r.open ? 0 : SG_WALK_END);
+}
+
+/* What the tree says that begins at an inode, if one does. */
+__noinline __u64 sg_walk_tree(__u32 index, __u64 inode, __u64 so_far)
+{
+	const struct sg_lsm *lsm = bpf_map_lookup_elem(&sg_lsm, &index);
+	struct sg_walk r = sg_walk_unpack(so_far);
+	struct sg_tree_key key = {.inode = inode};
+	const struct sg_tree_rights *t;
+	__u32 no;
+
+	if (!lsm)
+		return so_far | SG_WALK_END; /* cannot be: the caller has looked it up */
+	key.set = lsm->set;
+	t = bpf_map_lookup_elem(&sg_trees, &key);
+	if (!t)
+		return so_far;
+	no = t->deny & r.open;
+	if (no)
+		r.origin = t->origin;
+	r.granted |= t->allow & r.open & ~no;
+	r.open &= ~(t->allow | no);
+	return sg_walk_pack(&r) | (r.open ? 0 : SG_WALK_END);
+}
+
+/* Most inodes are told from those at which a tree begins without looking them up. distance: see sg_filter_bit(). */
+static __always_inline int sg_walk_filter(const struct sg_lsm *lsm, __u64 distance)
+{
+	__u32 bit = sg_filter_bit(distance);
+
+	return lsm->filter[(bit >> 6) & (SG_FILTER_WORDS - 1)] >> (bit & 63) & 1;
+}
+
+#define SG_WALK_TREE(index, inode, so_far)                                                                             \
+	do {                                                                                                           \
+		so_far = sg_walk_tree(index, inode, so_far);                                                           \
+		asm volatile("" : "+r"(so_far)); /* of what a function returns the verifier knows nothing */           \
+	} while (0)
+
+/* Some steps, each read by address. */
+__noinline __u64 sg_walk_steps(__u32 index, __u64 dentry, __u64 so_far)
+{
+	const struct sg_lsm *lsm = bpf_map_lookup_elem(&sg_lsm, &index);
+	const struct dentry *d = (const struct dentry *)dentry;
+	struct super_block *sb = NULL;
+	__u32 i;
+
+	if (!lsm || bpf_core_read(&sb, sizeof(sb), &d->d_sb))
+		goto failed;
+#pragma clang loop unroll(disable)
+	for (i = 0; i < SG_WALK_FAR; i++) {
+		struct dentry *parent = NULL;
+		struct inode *inode = NULL;
+
+		if (bpf_core_read(&inode, sizeof(inode), &d->d_inode) |
+		    bpf_core_read(&parent, sizeof(parent), &d->d_parent))
+			goto failed;
+		if (sg_walk_filter(lsm, (__u64)inode - (__u64)sb))
+			SG_WALK_TREE(index, (__u64)inode, so_far);
+		if (parent == d)
+			return so_far | SG_WALK_END;
+		d = parent;
+	}
+	return so_far;
+failed:
+	SG_COUNT(index, helper_failed);
+	return so_far | SG_WALK_END;
+}
+
+/* Where those steps led. */
+__noinline __u64 sg_walk_led(__u64 dentry)
+{
+	const struct dentry *d = (const struct dentry *)dentry;
+	__u32 i;
+
+#pragma clang loop unroll(disable)
+	for (i = 0; i < SG_WALK_FAR; i++) {
+		struct dentry *parent = NULL;
+
+		if (bpf_core_read(&parent, sizeof(parent), &d->d_parent))
+			return 0;
+		d = parent;
+	}
+	return (__u64)d;
+}
+
+/* The rest of a walk. left: how many times SG_WALK_FAR steps. */
+__noinline __u64 sg_walk_rest(__u32 index, __u64 dentry, __u64 so_far, __u32 left)
+{
+	__u32 i;
+
+#pragma clang loop unroll(disable)
+	for (i = 0; i < SG_WALK_MAX / SG_WALK_FAR; i++) {
+		if (so_far & SG_WALK_END)
+			return so_far;
+		if (i >= left)
+			break;
+		so_far = sg_walk_steps(index, dentry, so_far);
+		asm volatile("" : "+r"(so_far));
+		dentry = sg_walk_led(dentry);
+	}
+	SG_COUNT(index, helper_failed); /* too deep: what was not granted so far is refused */
+	return so_far;
+}
+
+static __always_inline struct sg_walk sg_walk_up(const struct sg_at *a, struct dentry *d, __u32 want)
+{
+	__u64 so_far = sg_walk_begin(a, want);
+	struct super_block *sb = d->d_sb;
+	__u32 i;
+
+	if (so_far & SG_WALK_END)
+		return sg_walk_unpack(so_far);
+		/* up to 6.1 a loop must be closed by a jump, which the compiler sees no reason for: so there is none */
+#pragma clang loop unroll(full)
+	for (i = 0; i < SG_WALK_NEAR; i++) {
+		struct inode *inode = d->d_inode; /* a name that does not exist yet has none */
+		struct dentry *parent = d->d_parent;
+
+		if (sg_walk_filter(a->lsm, sg_address(inode) - sg_address(sb))) {
+			SG_WALK_TREE(a->index, sg_address(inode), so_far);
+			if (so_far & SG_WALK_END)
+				return sg_walk_unpack(so_far);
+		}
+		if (parent == d)
+			return sg_walk_unpack(so_far);
+		d = parent;
+	}
+	so_far = sg_walk_rest(a->index, sg_address(d), so_far, (SG_WALK_MAX - SG_WALK_NEAR) / SG_WALK_FAR);
+	asm volatile("" : "+r"(so_far));
+	return sg_walk_unpack(so_far);
+}
+
+/* The same in a function of its own, for programs that walk more than once. */
 static __noinline __u32 sg_walk_apart(const struct sg_at *a, struct dentry *d, __u32 want, __u32 *origin)
 {
 	struct sg_walk r = sg_walk_up(a, d, want);
@@ -69,44 +181,13 @@ static __noinline __u32 sg_walk_apart(const struct sg_at *a, struct dentry *d, _
 	return r.granted;
 }
 
-/* The same for a dentry that was not handed to us as one: each step is read by address. */
+/* The same for a dentry that was not handed to us as one. */
 static __always_inline struct sg_walk sg_walk_read(const struct sg_at *a, struct dentry *d, __u32 want)
 {
-	struct sg_walk r = {.granted = SG_UNKNOWN(0), .origin = SG_UNLISTED};
-	__u32 open = want & a->lsm->confined, i;
-	struct super_block *sb = NULL;
+	__u64 so_far = sg_walk_rest(a->index, (__u64)d, sg_walk_begin(a, want), SG_WALK_MAX / SG_WALK_FAR);
 
-	if (!open || bpf_core_read(&sb, sizeof(sb), &d->d_sb))
-		return r;
-#pragma clang loop unroll(disable)
-	for (i = 0; i < SG_WALK_MAX; i++) {
-		struct dentry *parent = NULL;
-		struct inode *inode = NULL;
-
-		if (bpf_core_read(&inode, sizeof(inode), &d->d_inode) ||
-		    bpf_core_read(&parent, sizeof(parent), &d->d_parent))
-			break;
-		if (inode) {
-			struct sg_tree_key key = {.set = a->lsm->set, .inode = (__u64)inode};
-			const struct sg_tree_rights *t = bpf_map_lookup_elem(&sg_trees, &key);
-
-			if (t) {
-				__u32 no = t->deny & open;
-
-				if (no)
-					r.origin = t->origin;
-				r.granted |= t->allow & open & ~no;
-				open &= ~(t->allow | no);
-				if (!open)
-					return r;
-			}
-		}
-		if (parent == d)
-			return r;
-		d = parent;
-	}
-	SG_COUNT(a->index, helper_failed);
-	return r;
+	asm volatile("" : "+r"(so_far));
+	return sg_walk_unpack(so_far);
 }
 
 /* Of the rights asked for, those that are confined and were not granted. */

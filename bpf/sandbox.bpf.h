@@ -76,26 +76,43 @@ static __always_inline struct sg_sandbox *sg_sandbox_of(const struct sg_table *t
 	return NULL;
 }
 
-/* The sandbox of the running task, or NULL. The first thing that every program does: keep the way out short. */
-static __always_inline struct sg_sandbox *sg_sandbox_current(__u32 *index)
+#ifdef SG_SANDBOX_APART
+/*
+ * For an object of many programs: not static and not inlined, so that the verifier takes it for a function of its own,
+ * and does not follow it once for each depth. The sandbox's number and one; 0: none.
+ */
+__noinline int sg_sandbox_number(__u64 cgroup_id)
 {
 	const struct sg_table *table;
-	struct sg_sandbox *sb;
-	__u64 levels;
-	__u32 i;
+	__u32 index = 0;
 
-	if (sg_only_level) {
-		if (sg_ancestor_id(sg_only_level) != sg_only_cgroup)
-			return NULL;
-		*index = 0;
-		sb = bpf_map_lookup_elem(&sg_sandboxes, index);
-		/* registered, and not removed since */
-		return sb && SG_READ_ONCE(sb->cgroup_id) == sg_only_cgroup ? sb : NULL;
-	}
-	i = 0;
+	if (sg_only_level)
+		return 0; /* there is no table */
+	table = bpf_map_lookup_elem(&sg_slots, &index);
+	return table && sg_sandbox_of(table, cgroup_id, &index) ? (int)index + 1 : 0;
+}
+
+typedef int sg_found; /* pointers do not pass from such a function to another */
+#define SG_FIND(table, id, index) sg_sandbox_number(id)
+#else
+typedef struct sg_sandbox *sg_found;
+#define SG_FIND(table, id, index) sg_sandbox_of(table, id, index)
+#endif
+
+/* In the table: the sandbox that the running task is in. */
+static __always_inline sg_found sg_sandbox_search(__u32 *index)
+{
+	const struct sg_table *table;
+	sg_found found;
+	__u64 levels;
+	__u32 i = 0;
+
+	(void)index;
+	if (sg_only_level)
+		return 0;
 	table = bpf_map_lookup_elem(&sg_slots, &i);
 	if (!table)
-		return NULL;
+		return 0;
 	levels = SG_READ_ONCE(table->levels);
 #pragma clang loop unroll(disable)
 	for (i = 0; i < SG_MAX_LEVELS; i++) {
@@ -107,15 +124,58 @@ static __always_inline struct sg_sandbox *sg_sandbox_current(__u32 *index)
 		id = sg_ancestor_id(level);
 		if (id == 0)
 			break; /* the task sits higher up than this, and so than all deeper levels */
-		sb = sg_sandbox_of(table, id, index);
-		if (sb)
-			return sb;
+		found = SG_FIND(table, id, index);
+		if (found)
+			return found;
 		levels >>= 4;
 	}
-	return NULL;
+	return 0;
+}
+
+#ifdef SG_SANDBOX_APART
+__noinline int sg_sandbox_searched(void)
+{
+	return sg_sandbox_search(NULL);
+}
+#endif
+
+/* The sandbox of the running task, or NULL. The first thing that every program does: keep the way out short. */
+static __always_inline struct sg_sandbox *sg_sandbox_current(__u32 *index)
+{
+	struct sg_sandbox *sb;
+
+	if (sg_only_level) {
+		if (sg_ancestor_id(sg_only_level) != sg_only_cgroup)
+			return NULL;
+		*index = 0;
+		sb = bpf_map_lookup_elem(&sg_sandboxes, index);
+		/* registered, and not removed since */
+		return sb && SG_READ_ONCE(sb->cgroup_id) == sg_only_cgroup ? sb : NULL;
+	}
+#ifdef SG_SANDBOX_APART
+	*index = (__u32)sg_sandbox_searched();
+	asm volatile("" : "+r"(*index));
+	if (*index == 0)
+		return NULL;
+	*index -= 1;
+	return bpf_map_lookup_elem(&sg_sandboxes, index);
+#else
+	return sg_sandbox_search(index);
+#endif
 }
 
 /* Atomic: the programs can interrupt each other on one CPU. */
+#ifdef SG_SANDBOX_APART
+__noinline int sg_count(__u32 index, __u32 at)
+{
+	__u64 *st = bpf_map_lookup_elem(&sg_stats, &index);
+
+	if (st && at < sizeof(struct sg_stats) / sizeof(*st))
+		__sync_fetch_and_add(st + at, 1);
+	return 0;
+}
+#define SG_COUNT(index, member) sg_count(index, __builtin_offsetof(struct sg_stats, member) / sizeof(__u64))
+#else
 #define SG_COUNT(index, member)                                                                                        \
 	do {                                                                                                           \
 		__u32 sg_key = (index);                                                                                \
@@ -123,5 +183,6 @@ static __always_inline struct sg_sandbox *sg_sandbox_current(__u32 *index)
 		if (sg_st)                                                                                             \
 			__sync_fetch_and_add(&sg_st->member, 1);                                                       \
 	} while (0)
+#endif
 
 #endif

@@ -132,6 +132,8 @@ struct sg_event_object {
 				     */
 };
 
+#define SG_OBJECT_HEAD 136 /* bytes before names */
+
 /* The hooks that the LSM programs sit on: name in the kernel. The order is part of the ABI. */
 #define SG_HOOKS(X)                                                                                                    \
 	X(file_open)                                                                                                   \

@@ -36,7 +36,7 @@ SG_AT(sg_event_object, cls, 64);
 SG_AT(sg_event_object, dev, 80);
 SG_AT(sg_event_object, target, 104);
 SG_AT(sg_event_object, addr, 112);
-SG_AT(sg_event_object, names, 136);
+SG_AT(sg_event_object, names, SG_OBJECT_HEAD);
 SG_SIZE_IS(sg_sandbox, 552);
 SG_AT(sg_sandbox, first_kill, 32);
 SG_AT(sg_sandbox, first_kill_object, 32);

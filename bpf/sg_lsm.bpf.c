@@ -23,9 +23,6 @@
 #endif
 #define SG_EINVAL 22
 
-/* No policy has more addresses than this; set before load, where the policy is known. */
-const volatile unsigned int sg_net_rules = 64;
-#define SG_NET_BOUND (sg_net_rules < SG_NET_MAX ? sg_net_rules : SG_NET_MAX)
 #include "bpf/sg_abi.h"
 #include "bpf/sg_abi_check.h"
 
@@ -35,6 +32,7 @@ const volatile __u32 sg_has_task_pt_regs = 0; /* bpf_task_pt_regs(), 5.15 */
 #include "lsm_kernel_types.bpf.h"
 #include "arch.bpf.h"
 #include "shared.bpf.h"
+#define SG_SANDBOX_APART
 #include "sandbox.bpf.h"
 #include "record.bpf.h"
 #include "lsm_core.bpf.h"

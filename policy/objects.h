@@ -77,9 +77,6 @@ struct sg_class_mode {
 
 /* Network rules: any that matches allows. IPv4 addresses stand in addr[12…15] behind the ::ffff:0:0/96 prefix. */
 #define SG_NET_MAX 64
-#ifndef SG_NET_BOUND
-#define SG_NET_BOUND SG_NET_MAX /* an includer that knows that there are fewer may say so */
-#endif
 #define SG_NET_TCP (1U << 0)
 #define SG_NET_UDP (1U << 1)
 #define SG_NET_CONNECT (1U << 0) /* connect, sendto, sendmsg to the address */
@@ -150,38 +147,30 @@ static inline __attribute__((always_inline)) __u64 sg_net_mask(__s64 bits)
 	return ~((~0ULL >> (n / 2)) >> (n - n / 2));
 }
 
-/* 0: the first `bits` bits are the same. */
-static inline __attribute__((always_inline)) __u64 sg_net_prefix_diff(const __u8 *a, const __u8 *b, __u32 bits)
+/* Whether this rule allows the address: its halves by sg_net_half(); proto, op: one bit each; port: host order. */
+static inline __attribute__((always_inline)) int sg_net_rule_allows(const struct sg_net_rule *r, __u64 high, __u64 low,
+								    __u32 proto, __u32 op, __u32 port)
 {
-	return ((sg_net_half(a) ^ sg_net_half(b)) & sg_net_mask(bits)) |
-	       ((sg_net_half(a + 8) ^ sg_net_half(b + 8)) & sg_net_mask((__s64)bits - 64));
+	/* not 0: the rule speaks of something else. Differences of ports are negative where they are outside. */
+	__u64 other = ((sg_net_half(r->addr) ^ high) & sg_net_mask(r->prefix)) |
+		      ((sg_net_half(r->addr + 8) ^ low) & sg_net_mask((__s64)r->prefix - 64));
+
+	other |= (proto & ~(__u32)r->protos) | (op & ~(__u32)r->ops);
+	other |= (__u64)((__s64)port - (__s64)r->port_lo) >> 63;
+	other |= (__u64)((__s64)r->port_hi - (__s64)port) >> 63;
+	return !other && proto && op;
 }
 
-/* Whether the rules allow this address. addr: 16 bytes as in struct sg_net_rule; proto, op: one bit each; port: host
- * order. */
-static inline __attribute__((always_inline)) int sg_net_allowed(const struct sg_objects *o, const __u8 *addr,
-								__u32 proto, __u32 op, __u32 port)
+#ifndef __bpf__
+/* Whether the rules allow this address. addr: 16 bytes as in struct sg_net_rule. The programs go from rule to rule
+ * themselves. */
+static inline int sg_net_allowed(const struct sg_objects *o, const __u8 *addr, __u32 proto, __u32 op, __u32 port)
 {
-	__u32 i;
-
-#ifdef __bpf__
-#pragma clang loop unroll(disable)
-#endif
-	for (i = 0; i < SG_NET_BOUND; i++) {
-		const struct sg_net_rule *r = &o->net[i];
-		/* not 0: the rule speaks of something else. Differences of ports are negative where they are outside.
-		 */
-		__u64 other = sg_net_prefix_diff(r->addr, addr, r->prefix);
-
-		if (i >= o->n_net)
-			break;
-		other |= (proto & ~(__u32)r->protos) | (op & ~(__u32)r->ops);
-		other |= (__u64)((__s64)port - (__s64)r->port_lo) >> 63;
-		other |= (__u64)((__s64)r->port_hi - (__s64)port) >> 63;
-		if (!other && proto && op)
+	for (__u32 i = 0; i < SG_NET_MAX && i < o->n_net; i++)
+		if (sg_net_rule_allows(&o->net[i], sg_net_half(addr), sg_net_half(addr + 8), proto, op, port))
 			return 1;
-	}
 	return 0;
 }
+#endif
 
 #endif

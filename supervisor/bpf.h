@@ -46,8 +46,6 @@ struct sg_bpf_opts {
 	 * faster and cost each call less. 0: any, up to max_sandboxes.
 	 */
 	uint64_t only_cgroup;
-	const struct sg_objects
-		*objects;    /* its object rules, NULL: not known yet. What they cannot need is not loaded */
 	uint32_t only_level; /* its depth, as for sg_bpf_add_sandbox() */
 	uint32_t max_procs;  /* tasks of all sandboxes together that are known by pid; 0: 10240. Only with SYS_ENTER */
 	uint32_t ring_bytes; /* power of two, page-multiple; 0: 256 KiB */

@@ -225,8 +225,6 @@ static int configure(struct sg_bpf *b, const struct sg_bpf_opts *o, struct sg_er
 	s->rodata->sg_args_inode_removexattr = hooks[SG_HOOK_inode_removexattr].nargs;
 	s->rodata->sg_args_bpf = hooks[SG_HOOK_bpf].nargs;
 	s->rodata->sg_args_perf_event_open = hooks[SG_HOOK_perf_event_open].nargs;
-	if (o->only_cgroup && o->objects)
-		s->rodata->sg_net_rules = o->objects->n_net;
 	s->rodata->sg_only_cgroup = b->only_cgroup;
 	s->rodata->sg_only_level = b->only_level;
 	bpf_map__set_max_entries(s->maps.sg_lsm, b->max_sandboxes);
