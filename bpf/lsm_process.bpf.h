@@ -90,10 +90,10 @@ SG_LSM(task_fix_setgroups)
 
 #define SG_CAP_OPT_NOAUDIT 0x2
 
-/* Only a capability that the task has comes here: the kernel's own check is asked first. */
 /*
- * Not while the kernel acts for the task with somebody else's credentials: overlayfs asks for CAP_SYS_ADMIN with those
- * of who mounted it.
+ * Only a capability that the task has comes here: the kernel's own check is asked first. Nothing is judged while the
+ * kernel acts for the task with somebody else's credentials: overlayfs asks for CAP_SYS_ADMIN with those of who mounted
+ * it.
  */
 SG_LSM(capable)
 {
@@ -106,8 +106,6 @@ SG_LSM(capable)
 		return 0;
 	if (sg_mode(&a, SG_CLASS_CAPABILITY) == SG_MODE_ALLOW || (cap < 64 && (a.lsm->objects.caps >> cap & 1)))
 		return 0;
-	if (sg_acts_for_kernel())
-		return 0; /* of whoever mounted a stacked file system, not of the task */
 	if (opts & SG_CAP_OPT_NOAUDIT)
 		return sg_no(); /* a question whose answer no may be */
 	return sg_refuse_class(&a, SG_CLASS_CAPABILITY, SG_HOOK_capable, cap);
