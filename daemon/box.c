@@ -219,6 +219,7 @@ static void job_free(struct sgd_job *j)
 static void drop_job(struct sgd_box *b)
 {
 	b->plan.argv = b->plan.env = NULL;
+	b->session.widened = NULL;
 	job_free(b->job);
 	b->job = NULL;
 }

@@ -40,7 +40,8 @@ static int parse(struct request *r, const void *packet, size_t size, int *fds, i
 		return sg_err_set(err, EPROTO, "the name of the language is not terminated");
 	if (w->n_fds > SG_HEIR_FDS || w->strings_size > SG_PROTO_STRINGS_MAX || w->policy_size > SG_POLICY_MAX_BYTES ||
 	    !w->n_argv || w->n_argv > w->strings_size || w->n_env > w->strings_size || w->umask > 0777 ||
-	    w->n_missing > SG_PROTO_SENTENCES || w->n_degraded > SG_PROTO_SENTENCES || w->widen > 0xffff)
+	    w->n_missing > SG_PROTO_SENTENCES || w->n_degraded > SG_PROTO_SENTENCES || w->widen > 0xffff ||
+	    w->n_widened > SG_MAX_ACCESS_OPTIONS)
 		return sg_err_set(err, EPROTO, "a number in the request is out of range");
 	rest = size - sizeof(*w);
 	if (rest < w->n_fds * sizeof(int32_t))
@@ -96,7 +97,8 @@ static int take_strings(struct request *r, struct sgd_box *b, const char **polic
 {
 	const struct sg_wire_launch *w = r->w;
 	struct sgd_job *j = b->job;
-	size_t first = 2 + (size_t)w->n_argv + w->n_env, total = first + w->n_missing + w->n_degraded, at = 0;
+	size_t first = 2 + (size_t)w->n_argv + w->n_env, last = first + w->n_missing + w->n_degraded;
+	size_t total = last + w->n_widened, at = 0;
 	void *map;
 	int rc;
 
@@ -131,6 +133,8 @@ static int take_strings(struct request *r, struct sgd_box *b, const char **polic
 			j->argv[i - 2] = text;
 		else if (i < first)
 			j->env[i - 2 - w->n_argv] = text;
+		else if (i >= last)
+			b->plan.widened[i - last] = text;
 		else
 			json_array_append_new(i - first < w->n_missing ? b->launch.not_enforced : b->launch.degraded,
 					      sg_json_text(text));
@@ -139,6 +143,7 @@ static int take_strings(struct request *r, struct sgd_box *b, const char **polic
 		return sg_err_set(err, EPROTO, "there are more strings than the request says, or no program");
 	b->plan.argv = j->argv;
 	b->plan.env = j->env;
+	b->session.widened = b->plan.widened;
 	return 0;
 }
 

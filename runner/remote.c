@@ -109,6 +109,8 @@ static int add_strings(struct request *r, const struct sg_plan *plan, const stru
 		rc = add_sentences(r, l->not_enforced, &r->head.n_missing);
 	if (!rc)
 		rc = add_sentences(r, l->degraded, &r->head.n_degraded);
+	for (; !rc && plan->widened[r->head.n_widened]; r->head.n_widened++)
+		rc = add_string(r, plan->widened[r->head.n_widened]);
 	if (rc)
 		return sg_err_set(err, ENOMEM, "out of memory");
 	if (r->strings_size > SG_PROTO_STRINGS_MAX)

@@ -60,7 +60,7 @@ struct sg_wire_hdr {
 /*
  * Followed by n_fds numbers (int32_t) and, unless SG_WIRE_STRINGS_FD, strings_size bytes of strings, each terminated:
  * path of the program, name of the policy file ("" without one), n_argv arguments, n_env variables, n_missing and
- * n_degraded sentences for the start record.
+ * n_degraded sentences for the start record, n_widened options that added to the policy.
  * Descriptors: working directory; one for each number; then the strings, the policy, the ruleset, the object rules
  * (struct sg_wire_objects in a sealed memfd) and the socket with their places, where flags say so.
  */
@@ -76,9 +76,10 @@ struct sg_wire_launch {
 	uint32_t strings_size;
 	uint32_t policy_size;
 	uint32_t limits_size; /* sizeof(limits), checked first: another size is another version */
-	uint64_t mask;        /* signal mask of the program */
-	uint64_t own_proc;    /* rights that the ruleset lacks for the program's own directory in /proc */
-	uint64_t ignored;     /* signals it ignores from the start; bit N - 1 */
+	uint32_t n_widened;
+	uint64_t mask;     /* signal mask of the program */
+	uint64_t own_proc; /* rights that the ruleset lacks for the program's own directory in /proc */
+	uint64_t ignored;  /* signals it ignores from the start; bit N - 1 */
 	struct sg_limits limits;
 	char language[64];
 };

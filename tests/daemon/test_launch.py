@@ -75,6 +75,17 @@ def test_many_arguments(daemon):
     assert r.stdout == " ".join(words) + "\n", r.returncode
 
 
+def test_what_options_add_is_in_the_record(daemon):
+    r = daemon.run("--read", "/etc/hostname", "--net", "loopback", "--lang", "python", "--", PYTHON, "-c", "print(1)",
+                   verdicts="/dev/stderr")
+    assert (r.returncode, r.stdout) == (0, "1\n"), r
+    start = [json.loads(line) for line in r.stderr.splitlines() if '"start"' in line][0]
+    assert start["policy"]["widened"] == ["--read /etc/hostname", "--net loopback"], start
+    assert daemon.records(type="start")[-1]["policy"]["widened"] == start["policy"]["widened"]
+    assert daemon.run("--lang", "c", "--", "/bin/true").returncode == 0
+    assert "widened" not in daemon.records(type="start")[-1]["policy"]
+
+
 def test_signals_reach_the_program(daemon):
     code = ("import os,signal,sys,time\nsignal.signal(signal.SIGUSR1, lambda *a: (os.write(1, b'got\\n'), sys.exit(7)))\n"
             "print('ready', flush=True)\ntime.sleep(30)")
@@ -139,12 +150,12 @@ def test_user_outside_the_group(daemon):
     assert r.returncode == 125 and "Permission denied" in r.stderr, r
 
 
-def test_users_do_not_reach_each_other(daemon):
+def test_users_do_not_reach_each_other(daemon, tier="bpf"):
     mine = daemon.detach("--lang", "c", "--", "/bin/sleep", "300", user=1234, groups=[NOBODY])
     roots = daemon.detach("--lang", "c", "--", "/bin/sleep", "300")
     them = {"user": 2345, "groups": [NOBODY]}
     try:
-        assert mine and roots
+        assert mine and roots and {b["tier"] for b in daemon.listed()} == {tier}
         assert json.loads(daemon.ctl("--json", "list", user=1234, groups=[NOBODY]).stdout)["id"] == mine
         assert daemon.ctl("--json", "list", **them).stdout == ""
         for name in (mine, roots):

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The lsm tier through sgd, where BPF LSM is to be had: run.py --lsm, in the kernel lab."""
+import ctypes
 import json
 import os
 import random
+import socket
 import subprocess
 import tempfile
 import time
 
+import test_launch
 from harness import NOBODY, Cgroup, until
 
 PYTHON = "/usr/bin/python3"
@@ -44,6 +47,14 @@ def test_root_gets_the_lsm_tier(daemon):
 
 def test_a_user_gets_the_lsm_tier(daemon):
     run_refused(daemon, user=NOBODY)
+
+
+def test_users_do_not_reach_each_other(daemon):
+    test_launch.test_users_do_not_reach_each_other(daemon, "lsm")
+
+
+def test_a_program_in_a_sandbox_cannot_talk_to_it(daemon):
+    test_launch.test_a_program_in_a_sandbox_cannot_talk_to_it(daemon)
 
 
 def test_another_process_is_out_of_reach(daemon):
@@ -97,6 +108,48 @@ def test_an_attached_cgroup_is_held_to_its_object_rules(daemon):
     p.stdin.close()
     p.wait(20)
     p.stdout.close()
+
+
+def test_a_file_system_that_hangs_stops_nobody(daemon):
+    """A tree on a file system whose server never answers: the attach fails in time, and the daemon serves others meanwhile."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    at = os.path.join(daemon.work, "hangs")
+    os.mkdir(at)
+    fuse = os.open("/dev/fuse", os.O_RDWR)
+    data = b"fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other" % fuse
+    assert libc.mount(b"sg", at.encode(), b"fuse.sg", 0, data) == 0, ctypes.get_errno()
+    reload(daemon, "hang: {unlisted: allow, files: {read: [%s/file]}}\npython: {inherit: \"builtin:python\"}\n" % at)
+    cgroup = Cgroup(daemon, "hang")
+    p = cgroup.start("print(sys.stdin.readline())\n")
+    request = {"op": "attach", "by": "cgroup", "language": "hang"}
+    fd = cgroup.fd()
+    try:
+        with daemon.connect() as s:
+            socket.send_fds(s, [json.dumps({"v": 1, **request}).encode()], [fd])
+            assert until(lambda: [b["state"] for b in daemon.listed()] == ["starting"])
+        # Who closes the connection takes it back.
+        assert until(lambda: not daemon.listed())
+        with daemon.connect() as s:
+            s.settimeout(60)
+            begin = time.monotonic()
+            socket.send_fds(s, [json.dumps({"v": 1, **request}).encode()], [fd])
+            assert daemon.request({"op": "status"})["ok"]
+            assert daemon.run("--lang", "c", "--", "/bin/true").returncode == 0
+            answer = json.loads(s.recv(65536))
+            assert not answer["ok"] and "within 10 s" in answer["error"] and time.monotonic() - begin > 9, answer
+        assert not daemon.listed()
+        answer = daemon.request({**request, "language": "python"}, [fd])  # the control
+        assert answer["ok"], answer
+        assert daemon.ctl("detach", answer["sandbox"]["id"]).returncode == 0
+    finally:
+        os.close(fd)
+        os.close(fuse)
+        libc.umount2(at.encode(), 2)
+        os.rmdir(at)
+        cgroup.go(p)
+        cgroup.go(p)
+        p.communicate(timeout=20)
+    reload(daemon, "python: {inherit: \"builtin:python\"}\n")
 
 
 def attacker(daemon, flag):
