@@ -343,7 +343,9 @@ void sgd_attach_reopen(struct sgd_box *b)
 {
 	struct sg_err err = {0};
 
-	if (!b->policy || sgd_opener_start(b, NULL, -1, &err) < 0)
+	if (!b->policy)
+		(void)sg_err_set(&err, ENOENT, "the policy that it has is not among those of this daemon");
+	if (err.code || sgd_opener_start(b, NULL, -1, &err) < 0)
 		opening_failed(b, &err);
 }
 

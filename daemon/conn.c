@@ -426,28 +426,46 @@ static int group_id(const char *name, gid_t *gid, struct sg_err *err)
 	return g ? 0 : sg_err_set(err, ENOENT, "--group %s: no such group in /etc/group", name);
 }
 
+static int address(const struct sgd *d, struct sockaddr_un *at, struct sg_err *err)
+{
+	const char *path = d->o->socket;
+
+	*at = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (strlen(path) >= sizeof(at->sun_path))
+		return sg_err_set(err, ENAMETOOLONG, "--socket %s: too long for the name of a socket", path);
+	memcpy(at->sun_path, path, strlen(path));
+	return 0;
+}
+
+int sgd_alone(const struct sgd *d, struct sg_err *err)
+{
+	SG_CLOSE int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_un at;
+	int rc = fd < 0 ? sg_err_set(err, errno, "cannot create a socket: %s", strerror(errno)) : address(d, &at, err);
+
+	/* EAGAIN: it is there, and has much to do. */
+	if (!rc && (connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0 || errno == EAGAIN))
+		rc = sg_err_set(err, EADDRINUSE, "another sgd listens at %s", d->o->socket);
+	return rc;
+}
+
 int sgd_listen(struct sgd *d, struct sg_err *err)
 {
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	struct sockaddr_un at;
 	const char *path = d->o->socket;
 	gid_t gid = 0;
 	mode_t old;
-	int fd, rc;
+	int fd, rc = address(d, &at, err);
 
-	if (strlen(path) >= sizeof(at.sun_path))
-		return sg_err_set(err, ENAMETOOLONG, "--socket %s: too long for the name of a socket", path);
-	memcpy(at.sun_path, path, strlen(path));
-	if (d->o->group && (rc = group_id(d->o->group, &gid, err)))
+	if (rc || (d->o->group && (rc = group_id(d->o->group, &gid, err))))
+		return rc;
+	d->listener.fd = -1;
+	rc = sgd_alone(d, err);
+	if (rc)
 		return rc;
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return sg_err_set(err, errno, "cannot create a socket: %s", strerror(errno));
-	d->listener.fd = -1;
-	/* Another daemon that still answers is not pushed aside. */
-	if (connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0) {
-		close(fd);
-		return sg_err_set(err, EADDRINUSE, "another sgd listens at %s", path);
-	}
 	(void)unlink(path);
 	old = umask(0177);
 	rc = bind(fd, (struct sockaddr *)&at, sizeof(at));

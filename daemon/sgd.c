@@ -136,6 +136,8 @@ static int start(struct sgd *d, struct sg_err *err)
 	d->parent.dirfd = -1;
 	d->started = sg_clock_ns(CLOCK_BOOTTIME);
 	if (!rc)
+		rc = sgd_alone(d, err);
+	if (!rc)
 		rc = sgd_loop_open(&d->loop, err);
 	if (!rc)
 		rc = watch_signals(d, err);

@@ -242,6 +242,8 @@ struct sgd_conn {
 	uint64_t lost; /* of those, since it was last told */
 };
 
+/* Before anything of another daemon's is touched: none answers at our socket, or -EADDRINUSE. */
+int sgd_alone(const struct sgd *d, struct sg_err *err);
 int sgd_listen(struct sgd *d, struct sg_err *err);
 /* Queues a packet made of two parts. essential: has a reserve. False: it was dropped. */
 bool sgd_send(struct sgd_conn *c, const void *head, size_t head_size, const void *text, size_t text_size,

@@ -229,4 +229,13 @@ def test_nothing_is_kept_for_what_is_gone(daemon):
     fds = "/proc/%d/fd" % daemon.process.pid
     before = len(os.listdir(fds))
     assert daemon.run("--require", "lsm", "--lang", "c", "--", "/bin/true", timeout=120).returncode == 0
+    cgroup = Cgroup(daemon, "again")
+    p = cgroup.start("sys.stdin.readline()\n")
+    for _ in range(3):
+        r = daemon.ctl("--json", "attach", "--pid", p.pid, "--lang", "python")
+        assert r.returncode == 0, r
+        assert daemon.ctl("detach", json.loads(r.stdout)["sandbox"]["id"]).returncode == 0
+    p.communicate("\n\n", timeout=20)
     assert until(lambda: len(os.listdir(fds)) <= before), (before, os.listdir(fds))
+    with open("/proc/{0}/task/{0}/children".format(daemon.process.pid), encoding="ascii") as f:
+        assert len(f.read().split()) == 1  # the keeper

@@ -74,6 +74,22 @@ def test_one_that_is_kept_goes_on(daemon):
     assert until(lambda: not daemon.sandboxes())
 
 
+def test_a_second_daemon_changes_nothing(daemon):
+    p = daemon.popen("--lang", "c", "--", "/bin/sleep", "300")
+    assert until(lambda: [b for b in daemon.listed() if b["state"] == "running"])
+    before = daemon.listed()
+    first = daemon.process
+    daemon.begin()
+    second, daemon.process = daemon.process, first
+    assert second.wait(20) == 1 and "another sgd listens" in daemon.errors()
+    assert [b["id"] for b in daemon.listed()] == [b["id"] for b in before] and p.poll() is None
+    assert daemon.ctl("kill", before[0]["id"]).returncode == 0
+    assert p.wait(20) == 128 + signal.SIGKILL
+    p.communicate()
+    assert len(daemon.records(sandbox=before[0]["id"], type="exit")) == 1
+    assert until(lambda: not daemon.sandboxes())
+
+
 def test_an_orderly_end_leaves_what_is_kept(daemon):
     name = daemon.detach("--lang", "c", "--", "/bin/sleep", "300")
     p = daemon.popen("--lang", "c", "--", "/bin/sleep", "300")
