@@ -366,6 +366,20 @@ static void pass_signals(struct remote *r)
 		send_number(r, SG_WIRE_SIGNAL, si.ssi_signo);
 }
 
+/* All that is there. */
+static int take_packets(struct remote *r, struct sg_err *err)
+{
+	ssize_t n;
+	int rc = 0;
+
+	while (!rc && !r->done && (n = sg_client_receive(r->fd, r->buf, SG_PROTO_PACKET_MAX, MSG_DONTWAIT)) != -EAGAIN)
+		rc = n > 0 ? take_packet(r, (size_t)n, err)
+			   : sg_err_set(err, n ? (int)-n : EPIPE, "the connection to sgd broke%s",
+					r->plan->options->keep ? "; the sandbox goes on"
+							       : ", and with it the sandbox ended");
+	return rc;
+}
+
 static int loop(struct remote *r, struct sg_err *err)
 {
 	int cancel = r->plan->options->cancel ? r->plan->options->cancel_fd : -1;
@@ -375,7 +389,6 @@ static int loop(struct remote *r, struct sg_err *err)
 				     {.fd = r->signals.fd, .events = POLLIN},
 				     {.fd = sg_stream_wait_fd(r->stream), .events = POLLOUT},
 				     {.fd = cancel, .events = POLLIN | POLLRDHUP}};
-		ssize_t n;
 		int rc;
 
 		if (poll(p, SG_ARRAY_SIZE(p), -1) < 0 && errno != EINTR)
@@ -390,16 +403,11 @@ static int loop(struct remote *r, struct sg_err *err)
 		}
 		if (!p[0].revents)
 			continue;
-		while (!r->done &&
-		       (n = sg_client_receive(r->fd, r->buf, SG_PROTO_PACKET_MAX, MSG_DONTWAIT)) != -EAGAIN) {
-			if (n <= 0)
-				return sg_err_set(err, n ? (int)-n : EPIPE, "the connection to sgd broke%s",
-						  r->plan->options->keep ? "; the sandbox goes on"
-									 : ", and with it the sandbox ended");
-			rc = take_packet(r, (size_t)n, err);
-			if (rc)
-				return rc;
-		}
+		sg_stream_hold(r->stream, true);
+		rc = take_packets(r, err);
+		sg_stream_hold(r->stream, false);
+		if (rc)
+			return rc;
 	}
 	return 0;
 }

@@ -107,7 +107,7 @@ bool sg_stream_line(struct sg_stream *s, const char *line, size_t len, bool esse
 	memcpy(s->queue + s->len, line, len);
 	s->queue[s->len + len] = '\n';
 	s->len += len + 1;
-	if (!s->held || essential || s->len >= HELD_MAX)
+	if (!s->held || s->len >= HELD_MAX)
 		sg_stream_pump(s);
 	return true;
 }

@@ -33,7 +33,7 @@ int sg_stream_open(struct sg_stream *s, const char *target, struct sg_err *err);
 bool sg_stream_line(struct sg_stream *s, const char *line, size_t len, bool essential);
 /* Writes what can be written now. */
 void sg_stream_pump(struct sg_stream *s);
-/* While many lines come: the ordinary ones are written many at a time, the rest when hold ends. */
+/* While many lines come: they are written many at a time, the rest when hold ends. Not while anything is waited for. */
 void sg_stream_hold(struct sg_stream *s, bool hold);
 /* Descriptor to wait on for writability while lines are queued, else -1. */
 int sg_stream_wait_fd(const struct sg_stream *s);
