@@ -425,7 +425,8 @@ int sg_monitor(struct sg_launch *l)
 		turn(&w, w.deadline_ns);
 	/* The sandbox ends with its first process: what it left running is not for somebody else to wait for. */
 	l->judge.stopping = true;
-	l->empty = !sg_members_any(&l->members);
+	/* Without a guard it could only be one process, and that was waited for. */
+	l->empty = !l->guard.state || !sg_members_any(&l->members);
 	if (!l->empty) {
 		(void)sg_members_kill(&l->members);
 		l->empty = sg_members_wait_empty(&l->members, 5000) == 0;

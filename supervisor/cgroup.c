@@ -151,6 +151,12 @@ static int refused(const char *path, int code, struct sg_err *err)
 							  : "");
 }
 
+/* Now, as /proc/PID/stat counts when a process started. */
+static unsigned long long ticks(void)
+{
+	return sg_clock_ns(CLOCK_BOOTTIME) / (1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK));
+}
+
 /* name: already in cg, or empty, for one that tells who the owner is. */
 static int make_below(struct sg_cgroup *cg, const char *mount, const char *root, const char *rel_base, bool may_exist,
 		      struct sg_err *err)
@@ -165,10 +171,9 @@ static int make_below(struct sg_cgroup *cg, const char *mount, const char *root,
 	/* Asked first, because where it was not delegated all else is for nothing. */
 	if (faccessat(AT_FDCWD, cg->base, W_OK, AT_EACCESS) < 0)
 		return refused(cg->base, errno, err);
-	/* pid and start time say whether the owner still lives, also after the pid was used again. */
+	/* pid and time say whether the owner still lives: who has that pid by then and started later is another one. */
 	if (!cg->name[0])
-		snprintf(cg->name, sizeof(cg->name), SANDBOX_PREFIX "%d-%llu", (int)getpid(),
-			 (unsigned long long)sg_proc_start_time(getpid()));
+		snprintf(cg->name, sizeof(cg->name), SANDBOX_PREFIX "%d-%llu", (int)getpid(), ticks());
 	if (snprintf(cg->path, sizeof(cg->path), "%s/%s", cg->base, cg->name) >= (int)sizeof(cg->path) ||
 	    snprintf(cg->rel, sizeof(cg->rel), "%s/%s", r, cg->name) >= (int)sizeof(cg->rel))
 		return sg_err_set(err, ENAMETOOLONG, "the path of the cgroup2 mount is too long: %s", mount);
@@ -401,12 +406,13 @@ int sg_cgroup_sweep(const char *base)
 		return errno == ENOENT ? 0 : -errno;
 	while ((e = readdir(d))) {
 		struct sg_cgroup stale = {.dirfd = -1};
-		unsigned long long start;
+		unsigned long long made, start;
 		int pid;
 
-		if (sscanf(e->d_name, SANDBOX_PREFIX "%d-%llu", &pid, &start) != 2 || pid <= 0)
+		if (sscanf(e->d_name, SANDBOX_PREFIX "%d-%llu", &pid, &made) != 2 || pid <= 0)
 			continue;
-		if (sg_proc_start_time(pid) == start)
+		start = sg_proc_start_time(pid);
+		if (start && start <= made)
 			continue;
 		stale.dirfd = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (stale.dirfd < 0)

@@ -20,7 +20,7 @@ struct sg_cgroup {
 	char path[512]; /* absolute */
 	char base[512]; /* the parent directory */
 	char rel[512];  /* as in the last field of /proc/PID/cgroup */
-	char name[64];  /* last component: "sandgate-<pid>-<start time>" */
+	char name[64];  /* last component: "sandgate-<pid>-<time, in ticks since boot>" */
 	bool has_pids;  /* the pids controller is enabled for it */
 	bool has_memory;
 	bool has_cpu;
