@@ -240,7 +240,30 @@ static int mounted(int fd)
 	return 0;
 }
 
-static void covers_what_is_mounted_below(void **state)
+/* The same with a file system below a tree whose server never answers. */
+static int hanging(int fd)
+{
+	struct sg_place_vars vars = {.cwd = root};
+	struct sg_tree tree = {"$CWD", {.allow = R, .origin = 1}};
+	struct sg_err err = {0};
+	struct sg_places p;
+	char options[96];
+	int fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+
+	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0", fuse);
+	if (fuse < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("sg", at("dir"), "fuse.sg", 0, options))
+		return 77;
+	(void)alarm(20);
+	if (sg_places_open(&p, &tree, 1, &vars, &err))
+		return report(fd, err.message);
+	if (p.n != 2)
+		return report(fd, "a file system that hangs is a place, too");
+	sg_places_close(&p);
+	return 0;
+}
+
+static void in_own_mounts(int (*fn)(int fd))
 {
 	char text[1024] = {0};
 	int fds[2], status;
@@ -252,7 +275,7 @@ static void covers_what_is_mounted_below(void **state)
 	if (pid == 0) {
 		if (unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
 			_exit(77);
-		_exit(mounted(fds[1]));
+		_exit(fn(fds[1]));
 	}
 	close(fds[1]);
 	(void)!read(fds[0], text, sizeof(text) - 1);
@@ -262,6 +285,16 @@ static void covers_what_is_mounted_below(void **state)
 		skip();
 	assert_string_equal(text, "");
 	assert_int_equal(status, 0);
+}
+
+static void covers_what_is_mounted_below(void **state)
+{
+	in_own_mounts(mounted);
+}
+
+static void waits_for_no_server(void **state)
+{
+	in_own_mounts(hanging);
 }
 
 /* A container's process: its root is an image with links that want out of it. It says when it is so far, twice. */
@@ -362,7 +395,7 @@ int main(void)
 		cmocka_unit_test(opens_with_variables),      cmocka_unit_test(one_object_one_place),
 		cmocka_unit_test(own_processes_are_apart),   cmocka_unit_test(says_what_is_wrong),
 		cmocka_unit_test(a_denial_is_never_dropped), cmocka_unit_test(covers_what_is_mounted_below),
-		cmocka_unit_test(another_root_is_not_left),
+		cmocka_unit_test(another_root_is_not_left),  cmocka_unit_test(waits_for_no_server),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
