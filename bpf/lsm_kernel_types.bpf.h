@@ -48,6 +48,14 @@ struct path {
 	struct dentry *dentry;
 } SG_CORE;
 
+struct fs_struct { /* for tests */
+	struct path pwd;
+} SG_CORE;
+
+struct task_struct___fs {
+	struct fs_struct *fs;
+} SG_CORE;
+
 struct file {
 	struct path f_path;
 	unsigned int f_flags;

@@ -57,4 +57,31 @@ int sg_who_calls(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
+/* For tests/bpf, never loaded otherwise: the walk up from the working directory of the thread that runs it. */
+__u64 sg_test_inode = 0, sg_test_sb = 0; /* addresses: of that directory */
+__u32 sg_test_by_address = 0, sg_test_want = 0, sg_test_granted = 0, sg_test_origin = 0;
+
+SEC("?raw_tp/sys_enter")
+int sg_test_walk(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct___fs *task = (struct task_struct___fs *)bpf_get_current_task_btf();
+	struct dentry *d = task->fs->pwd.dentry;
+	struct sg_at a = {.index = 0};
+	struct sg_walk r;
+
+	(void)ctx;
+	a.lsm = bpf_map_lookup_elem(&sg_lsm, &a.index);
+	if (!a.lsm)
+		return 0;
+	sg_test_inode = sg_address(d->d_inode);
+	sg_test_sb = sg_address(d->d_sb);
+	if (sg_test_by_address)
+		r = sg_walk_read(&a, (struct dentry *)sg_address(d), sg_test_want);
+	else
+		r = sg_walk_up(&a, d, sg_test_want);
+	sg_test_granted = r.granted;
+	sg_test_origin = r.origin;
+	return 0;
+}
+
 char LICENSE[] SEC("license") = "GPL";
