@@ -31,6 +31,11 @@ static __always_inline __u8 sg_arch_abi(__u32 status, __u64 nr)
 	return SG_ABI_NATIVE;
 }
 
+static __always_inline int sg_arch_is_ptrace(__u8 abi, __u64 nr)
+{
+	return (__u32)nr == (abi == SG_ABI_COMPAT ? 26 : abi == SG_ABI_X32 ? (SG_X32_BIT | 521) : 101);
+}
+
 static __always_inline __u8 sg_arch_abi_of(__u32 audit_arch, __u64 nr)
 {
 	return sg_arch_abi(audit_arch == SG_AUDIT_ARCH_COMPAT ? SG_TS_COMPAT : 0, nr);

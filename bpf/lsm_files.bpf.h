@@ -277,6 +277,7 @@ SG_LSM(path_rename)
 {
 	struct path *old_dir = (struct path *)ctx[0], *new_dir = (struct path *)ctx[2];
 	struct dentry *old = (struct dentry *)ctx[1], *new = (struct dentry *)ctx[3];
+	struct inode *replaced = NULL;
 	__u32 flags = 0;
 	struct sg_at a;
 	int rc;
@@ -297,7 +298,8 @@ SG_LSM(path_rename)
 		return rc;
 	if (flags & SG_RENAME_EXCHANGE)
 		return sg_judge_second(&a, SG_HOOK_path_rename, new, SG_RIGHT_DELETE, old_dir->dentry, SG_RIGHT_CREATE);
-	if (new->d_inode) /* what it replaces */
+	/* what it replaces; by address: a verifier may think that there is always something */
+	if (bpf_core_read(&replaced, sizeof(replaced), &new->d_inode) || replaced)
 		return sg_judge_dentry(&a, SG_HOOK_path_rename, new, SG_RIGHT_DELETE, new, NULL, 0);
 	return 0;
 }

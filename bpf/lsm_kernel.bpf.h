@@ -102,4 +102,22 @@ SG_WHOLE(uring_sqpoll, 0, SG_CLASS_URING, 0)
 SG_WHOLE(uring_cmd, 1, SG_CLASS_URING, 0)
 SG_WHOLE(uring_allowed, 0, SG_CLASS_URING, 0)
 
+/* Where there is no uring_allowed: a ring is an anonymous inode of this name. */
+SG_LSM(inode_init_security_anon)
+{
+	const struct qstr *name = (const struct qstr *)ctx[1];
+	const unsigned char *text = NULL;
+	struct sg_at a;
+	char head[8];
+
+	SG_ENTER(&a, 3);
+	if (sg_mode(&a, SG_CLASS_URING) == SG_MODE_ALLOW)
+		return 0;
+	if (bpf_core_read(&text, sizeof(text), &name->name) || bpf_probe_read_kernel(head, sizeof(head), text))
+		return sg_no();
+	if (*(const __u64 *)head != SG_NAME_OF_RINGS)
+		return 0;
+	return sg_refuse_class(&a, SG_CLASS_URING, SG_HOOK_inode_init_security_anon, 0);
+}
+
 #endif

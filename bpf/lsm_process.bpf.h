@@ -6,11 +6,53 @@
  * ptrace_access_check ptrace_traceme  tracing, memory, descriptors and most of /proc/PID of others
  * task_kill                           signals
  * task_set* task_movememory           priority, scheduling, limits, pages of others
+ * task_prlimit                        reading the limits of others
  * task_fix_set* capable userns_create identity and privilege
- * ipc_permission                      System V objects; the alloc and free hooks know who made them
+ * ipc_permission *ctl                 System V objects; the alloc and free hooks know who made them
  */
 
+#define SG_PTRACE_MODE_ATTACH 0x2
 #define SG_PTRACE_MODE_NOAUDIT 0x4
+
+/* Whether the system call in progress is ptrace(2): reading another process's memory asks the same hook. */
+static __always_inline int sg_in_ptrace(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct sg_regs *regs;
+	void *stack = NULL;
+	__u32 status = 0;
+	__u64 nr = 0;
+
+	if (sg_has_task_pt_regs) {
+		regs = (struct sg_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	} else {
+		bpf_core_read(&stack, sizeof(stack), &task->stack);
+		regs = stack + SG_THREAD_SIZE - sizeof(*regs);
+	}
+	if (bpf_core_read(&status, sizeof(status), &task->thread_info.status) ||
+	    bpf_probe_read_kernel(&nr, sizeof(nr), &regs->orig_ax))
+		return 1;
+	return sg_arch_is_ptrace(sg_arch_abi(status, nr), nr);
+}
+
+/*
+ * A tracer writes into its tracee's memory whatever the pages' protection, so into its code: where nothing that was
+ * written may be executed, not even a process of the sandbox may be traced.
+ */
+static __always_inline int sg_refuse_trace(struct sg_at *a, __u8 hook, struct task_struct *p, __u64 number,
+					   int rewrites)
+{
+	struct sg_what w = {.cls = SG_CLASS_WX, .hook = hook, .kind = SG_OBJECT_PROCESS, .number = number};
+	int tgid = 0;
+
+	if (!rewrites || sg_mode(a, SG_CLASS_WX) == SG_MODE_ALLOW || !sg_task_inside(a, p))
+		return sg_refuse_task(a, SG_CLASS_TRACE, hook, p, number);
+	if (bpf_core_read(&tgid, sizeof(tgid), &p->tgid))
+		SG_COUNT(a->index, helper_failed);
+	w.target = (__u32)tgid;
+	w.origin = SG_UNLISTED;
+	return sg_refuse(a, &w);
+}
 
 SG_LSM(ptrace_access_check)
 {
@@ -24,7 +66,8 @@ SG_LSM(ptrace_access_check)
 			return 0;
 		return sg_no();
 	}
-	return sg_refuse_task(&a, SG_CLASS_TRACE, SG_HOOK_ptrace_access_check, p, mode);
+	return sg_refuse_trace(&a, SG_HOOK_ptrace_access_check, p, mode,
+			       (mode & SG_PTRACE_MODE_ATTACH) && sg_in_ptrace());
 }
 
 SG_LSM(ptrace_traceme)
@@ -32,7 +75,7 @@ SG_LSM(ptrace_traceme)
 	struct sg_at a;
 
 	SG_ENTER(&a, 1);
-	return sg_refuse_task(&a, SG_CLASS_TRACE, SG_HOOK_ptrace_traceme, (struct task_struct *)ctx[0], 0);
+	return sg_refuse_trace(&a, SG_HOOK_ptrace_traceme, (struct task_struct *)ctx[0], 0, 1);
 }
 
 SG_LSM(task_kill)
@@ -57,6 +100,23 @@ SG_OTHERS(task_setioprio, 2)
 SG_OTHERS(task_setscheduler, 1)
 SG_OTHERS(task_setrlimit, 3)
 SG_OTHERS(task_movememory, 1)
+
+#define SG_PRLIMIT_READ 1
+
+/*
+ * The hook has credentials, which threads of a process share, and no task: reading the limits of a child is refused
+ * like that of an outsider. Setting them comes by task_setrlimit, too, which knows.
+ */
+SG_LSM(task_prlimit)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct sg_at a;
+
+	SG_ENTER(&a, 3);
+	if (!(ctx[2] & SG_PRLIMIT_READ) || (const void *)ctx[1] == BPF_CORE_READ(task, real_cred))
+		return 0;
+	return sg_refuse_class(&a, SG_CLASS_LIMITS, SG_HOOK_task_prlimit, 0);
+}
 
 static __always_inline int sg_ids_changed(const struct cred *new, const struct cred *old)
 {
@@ -150,18 +210,46 @@ SG_IPC_FREED(msg_queue_free_security)
 SG_IPC_FREED(shm_free_security)
 SG_IPC_FREED(sem_free_security)
 
+static __always_inline int sg_judge_ipc(struct sg_at *a, __u8 hook, __u64 perm, __u32 number)
+{
+	__u64 *cgroup_id;
+
+	if (sg_mode(a, SG_CLASS_IPC) == SG_MODE_ALLOW)
+		return 0;
+	cgroup_id = bpf_map_lookup_elem(&sg_ipc, &perm);
+	if (cgroup_id && *cgroup_id == a->sb->cgroup_id)
+		return 0;
+	return sg_refuse_class(a, SG_CLASS_IPC, hook, number);
+}
+
 SG_LSM(ipc_permission)
 {
-	__u64 perm = ctx[0], *cgroup_id;
 	struct sg_at a;
 
 	SG_ENTER(&a, 2);
-	if (sg_mode(&a, SG_CLASS_IPC) == SG_MODE_ALLOW)
-		return 0;
-	cgroup_id = bpf_map_lookup_elem(&sg_ipc, &perm);
-	if (cgroup_id && *cgroup_id == a.sb->cgroup_id)
-		return 0;
-	return sg_refuse_class(&a, SG_CLASS_IPC, SG_HOOK_ipc_permission, (__u32)ctx[1]);
+	return sg_judge_ipc(&a, SG_HOOK_ipc_permission, ctx[0], (__u32)ctx[1]);
 }
+
+/*
+ * Removing an object and changing its owner ask the owner's identity, and no permission. Without an object (how many
+ * there are) perm is NULL, which a kernel may not tell its verifier: see mmap_file.
+ */
+#define SG_IPC_CONTROL(hook)                                                                                           \
+	SG_LSM(hook)                                                                                                   \
+	{                                                                                                              \
+		__u64 perm = 0;                                                                                        \
+		struct sg_at a;                                                                                        \
+                                                                                                                       \
+		SG_ENTER(&a, 2);                                                                                       \
+		if (bpf_probe_read_kernel(&perm, sizeof(perm), ctx))                                                   \
+			return sg_no();                                                                                \
+		if (!perm)                                                                                             \
+			return 0;                                                                                      \
+		return sg_judge_ipc(&a, SG_HOOK_##hook, perm, (__u32)ctx[1]);                                          \
+	}
+
+SG_IPC_CONTROL(msg_queue_msgctl)
+SG_IPC_CONTROL(shm_shmctl)
+SG_IPC_CONTROL(sem_semctl)
 
 #endif

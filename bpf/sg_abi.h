@@ -178,6 +178,7 @@ struct sg_event_object {
 	X(task_setscheduler)                                                                                           \
 	X(task_setrlimit)                                                                                              \
 	X(task_movememory)                                                                                             \
+	X(task_prlimit)                                                                                                \
 	X(task_fix_setuid)                                                                                             \
 	X(task_fix_setgid)                                                                                             \
 	X(task_fix_setgroups)                                                                                          \
@@ -208,9 +209,13 @@ struct sg_event_object {
 	X(shm_free_security)                                                                                           \
 	X(sem_alloc_security)                                                                                          \
 	X(sem_free_security)                                                                                           \
+	X(msg_queue_msgctl)                                                                                            \
+	X(shm_shmctl)                                                                                                  \
+	X(sem_semctl)                                                                                                  \
 	X(uring_override_creds)                                                                                        \
 	X(uring_sqpoll)                                                                                                \
 	X(uring_cmd)                                                                                                   \
+	X(inode_init_security_anon)                                                                                    \
 	X(uring_allowed)
 
 #define SG_HOOK_ENUM(name) SG_HOOK_##name,

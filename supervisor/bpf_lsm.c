@@ -117,6 +117,7 @@ static bool signature_known(int hook, uint32_t nargs)
 		{SG_HOOK_task_setscheduler, 1, 1},
 		{SG_HOOK_task_setrlimit, 3, 3},
 		{SG_HOOK_task_movememory, 1, 1},
+		{SG_HOOK_task_prlimit, 3, 3},
 		{SG_HOOK_task_fix_setuid, 3, 3},
 		{SG_HOOK_task_fix_setgid, 3, 3},
 		{SG_HOOK_task_fix_setgroups, 2, 2},
@@ -147,9 +148,13 @@ static bool signature_known(int hook, uint32_t nargs)
 		{SG_HOOK_shm_free_security, 1, 1},
 		{SG_HOOK_sem_alloc_security, 1, 1},
 		{SG_HOOK_sem_free_security, 1, 1},
+		{SG_HOOK_msg_queue_msgctl, 2, 2},
+		{SG_HOOK_shm_shmctl, 2, 2},
+		{SG_HOOK_sem_semctl, 2, 2},
 		{SG_HOOK_uring_override_creds, 1, 1},
 		{SG_HOOK_uring_sqpoll, 0, 0},
 		{SG_HOOK_uring_cmd, 1, 1},
+		{SG_HOOK_inode_init_security_anon, 3, 3},
 		{SG_HOOK_uring_allowed, 0, 0},
 	};
 
@@ -157,6 +162,11 @@ static bool signature_known(int hook, uint32_t nargs)
 		if (known[i].hook == hook)
 			return nargs >= known[i].least && nargs <= known[i].most;
 	return false;
+}
+
+static bool has_hook(int hook)
+{
+	return hooks[hook].btf_id && signature_known(hook, hooks[hook].nargs);
 }
 
 /* What a kernel may lack, and what that leaves open; no text: nothing, another hook does the work there. */
@@ -170,6 +180,7 @@ static const struct sg_missing_hook optional[] = {
 	{"uring_override_creds", SG_CLASS_URING, "uring: rings can be used"},
 	{"uring_sqpoll", SG_CLASS_URING, NULL}, /* 5.16, with uring_override_creds */
 	{"uring_cmd", SG_CLASS_URING, "uring: commands can be passed to devices"},
+	{"inode_init_security_anon", SG_CLASS_URING, NULL}, /* 5.12; for rings it is asked since 5.16 */
 	{"uring_allowed", SG_CLASS_URING, "uring: rings can be set up; what they do to objects is judged"},
 	{"quotactl", SG_CLASS_KERNEL, NULL}, /* a kernel without quotas */
 	{"quota_on", SG_CLASS_KERNEL, NULL},
@@ -203,9 +214,17 @@ static int configure(struct sg_bpf *b, const struct sg_bpf_opts *o, struct sg_er
 			bpf_program__set_autoload(prog, false);
 			continue;
 		}
-		if (hook < 0 || (hooks[hook].btf_id && signature_known(hook, hooks[hook].nargs)))
+		if (hook == SG_HOOK_inode_init_security_anon && has_hook(SG_HOOK_uring_allowed)) {
+			bpf_program__set_autoload(prog, false); /* one of them is enough */
+			continue;
+		}
+		if (hook < 0 || has_hook(hook))
 			continue;
 		bpf_program__set_autoload(prog, false);
+		/* since 5.16, as uring_sqpoll, a ring is a secure anonymous inode */
+		if (hook == SG_HOOK_uring_allowed && has_hook(SG_HOOK_uring_sqpoll) &&
+		    has_hook(SG_HOOK_inode_init_security_anon))
+			continue;
 		for (i = 0; i < sizeof(optional) / sizeof(optional[0]); i++)
 			if (!strcmp(optional[i].hook, sg_hook_names[hook]))
 				break;

@@ -132,7 +132,8 @@ EXEC = [
     effect("map-library-memfd", "wx|map", MAPPING),
     Attack("map-library-outside", "read|map"),
     effect("map-file", "map", MAPPING),
-    effect("map-file-mprotect", "map", MAPPING),
+    # The mapping of a file of an overlay belongs to the layer below from 6.8 on, where no name leads to.
+    effect("map-file-mprotect", "map|wx", MAPPING),
 ]
 
 MEMORY = [

@@ -207,7 +207,7 @@ def main():
     parser.add_argument("--bin", default=HERE)
     parser.add_argument("--victim", help="the hostile suite's victim program")
     parser.add_argument("--tier", choices=["lsm", "bpf", "unprivileged"], required=True)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", default="", metavar="TEXT,…", help="attacks whose name contains one of these")
     parser.add_argument("--daemon", metavar="SOCKET", help="launch through the sgd that listens there")
     parser.add_argument("--action", default="kill", choices=["kill", "errno"], help="what the policy answers with")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth attack")
@@ -240,7 +240,7 @@ def main():
     try:
         todo = [(a, False) for a in manifest.ATTACKS]
         todo += [(a, True) for a in manifest.ATTACKS if a.name in manifest.SIBLING]
-        todo = [(a, s) for a, s in todo if args.only in a.name + ("-sibling" if s else "")]
+        todo = [(a, s) for a, s in todo if any(t in a.name + ("-sibling" if s else "") for t in args.only.split(","))]
         todo = todo[::args.every]
         with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
             for f in [pool.submit(one, a, s) for a, s in todo]:
