@@ -21,7 +21,8 @@ static void on(int sig, siginfo_t *si, void *ctx)
 int main(void)
 {
 	struct sigaction sa = {.sa_sigaction = on, .sa_flags = SA_SIGINFO};
-	struct itimerval it = {.it_value = {.tv_usec = 5000}};
+	/* again and again: the first may come before anything waits for it */
+	struct itimerval it = {.it_value = {.tv_usec = 5000}, .it_interval = {.tv_usec = 5000}}, stop = {0};
 	struct timespec none = {0};
 	sigset_t set, old;
 	siginfo_t si;
@@ -37,6 +38,7 @@ int main(void)
 	printf("queued %d\n", (int)hits);
 	setitimer(ITIMER_REAL, &it, NULL);
 	n = pause();
+	setitimer(ITIMER_REAL, &stop, NULL);
 	printf("%d %s %d\n", n, strerror(errno), (int)last == SIGALRM);
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR2);
@@ -51,9 +53,9 @@ int main(void)
 		return 1;
 	alarm(100);
 	printf("left %d\n", alarm(0) > 90);
-	it.it_value.tv_usec = 20000;
 	setitimer(ITIMER_REAL, &it, NULL);
 	n = (int)read(p[0], &c, 1);
+	setitimer(ITIMER_REAL, &stop, NULL);
 	printf("read %d %s\n", n, strerror(errno));
 	printf("poll %d\n", poll(&(struct pollfd){.fd = p[0], .events = POLLIN}, 1, 1));
 	signal(SIGPIPE, SIG_IGN);
