@@ -127,18 +127,20 @@ static __always_inline int sg_judge_map(struct sg_at *a, __u8 hook, struct file 
 	__u32 wx = sg_mode(a, SG_CLASS_WX);
 	struct dentry *d;
 	struct sg_walk r;
+	int nameless;
 
 	if (!file)
 		return sg_judge_memory(a, hook, prot, written);
 	d = file->f_path.dentry;
-	if (wx != SG_MODE_ALLOW && (written || sg_file_nameless(file))) {
+	nameless = sg_file_nameless(file);
+	if (wx != SG_MODE_ALLOW && (written || nameless)) {
 		int rc = sg_refuse_file(a, &w, d);
 
 		if (rc)
 			return rc;
 	}
-	if (sg_mount_internal(file->f_path.mnt))
-		return 0; /* its own memory, and a language that compiles as it runs */
+	if (nameless)
+		return 0; /* its own memory, and a language that makes code as it runs */
 	r = sg_walk_up(a, d, SG_RIGHT_MAP);
 	if (!sg_missing(a, &r, SG_RIGHT_MAP) || a->lsm->starting)
 		return 0;
