@@ -244,7 +244,7 @@ KERNEL = [
     effect("keys-join", "keys", SECCOMP, lacks="keys"),
     Attack("bpf-map", "bpf|capability", root=True, kernel=True),
     Attack("bpf-program", "bpf|capability", root=True, kernel=True),
-    Attack("bpf-map-ids", "bpf|capability", shows="MAP ", root=True, lacks="a BPF map to be found"),
+    Attack("bpf-map-ids", "bpf|capability", shows="MAP ", root=True, kernel=True, lacks="a map to be found"),
     Attack("bpf-pins", "read|supervisor", shows="LISTED pins"),
     effect("perf-event", "perf", SECCOMP, lacks="perf events for every user (perf_event_paranoid above 2)"),
     effect("uring-setup", "uring", SECCOMP, lacks="io_uring"),

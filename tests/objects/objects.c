@@ -230,6 +230,11 @@ int main(int argc, char **argv)
 {
 	if (argc < 2)
 		return 30;
+	/* as the interpreter of a format it gets the program's name first */
+	if (argv[1][0] == '/' && argc > 2) {
+		argv++;
+		argc--;
+	}
 	if (!strcmp(argv[1], "payload")) {
 		say("RAN ");
 		say(argc > 2 ? argv[2] : "");
