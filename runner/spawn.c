@@ -17,6 +17,8 @@
 #include <time.h>
 
 #define STACK_SIZE (64U << 10)
+#define FDS_AT_FIRST 64 /* as many have room in a new table (NR_OPEN_DEFAULT) */
+#define FDS_BESIDE 32   /* that are open for a while, or opened while something is looked up */
 
 static int bind_filter(struct sg_launch *l, const struct sg_secret *secret, struct sock_filter **insns,
 		       struct sg_err *err)
@@ -296,10 +298,25 @@ bool sg_spawn_can_wait(const struct sg_launch *l)
 	return SHARE_MEMORY && !l->shared && !l->sys_enter && l->tier < SG_TIER_LSM;
 }
 
+/*
+ * A table of descriptors that grows while two processes share it makes the kernel wait for everybody who may still read
+ * the old one: 10 ms. So it grows now. Where the limit of open files does not let it, that is reached before.
+ */
+static void make_room(const struct sg_launch *l, const struct sg_spawn *s)
+{
+	const int last = s->ends[0] + (int)l->plan->n_trees + FDS_BESIDE;
+	int fd = last < FDS_AT_FIRST ? -1 : fcntl(s->ends[0], F_DUPFD_CLOEXEC, last);
+
+	if (fd >= 0)
+		close(fd);
+}
+
 int sg_spawn_early(struct sg_launch *l, struct sg_spawn *s, const sigset_t *mask, uint64_t marker, struct sg_err *err)
 {
 	int rc = prepare(l, s, NULL, mask, marker, err);
 
+	if (!rc)
+		make_room(l, s);
 	s->child.gate = &s->gate;
 	return rc ? rc : start(l, s, err);
 }
