@@ -4,7 +4,7 @@
 
 class Attack:
     def __init__(self, name, classes, policy="matrix", landlock=2, why="", shows=None, root=False, fd=None, lacks=None,
-                 kernel=False):
+                 kernel=False, since=(0, 0)):
         self.name = name
         self.classes = classes.split("|")  # any of them may be the one that the record names
         self.policy = policy               # language of the policy file
@@ -16,6 +16,7 @@ class Attack:
         self.lacks = lacks                 # an ability a kernel may lack, so that the control may fail
         # The kernel itself refuses it for want of a capability, before any rule is asked: there is no record then.
         self.kernel = kernel
+        self.since = since                 # the first kernel with the hook by which the lsm tier stops it
 
 
 METADATA = "Landlock knows no right for metadata"
@@ -149,8 +150,8 @@ MEMORY = [
     effect("wx-shared", "wx", CODE),
     effect("wx-system-v", "wx|ipc|map", CODE),
     effect("wx-text", "wx", CODE),
-    Attack("wx-proc-mem", "wx|trace|write"),
-    Attack("wx-proc-task-mem", "wx|trace|write"),
+    Attack("wx-proc-mem", "wx|trace|write", lacks="/proc/PID/mem that writes to what is read-only"),
+    Attack("wx-proc-task-mem", "wx|trace|write", lacks="/proc/PID/mem that writes to what is read-only"),
     effect("wx-poke-child", "wx|trace", CODE),
     effect("wx-personality", "wx", CODE),
 ]
@@ -225,9 +226,9 @@ PROCESSES = [
 ]
 
 KERNEL = [
-    effect("namespace-unshare", "namespace", SECCOMP),
-    effect("namespace-clone", "namespace", SECCOMP),
-    effect("namespace-clone3", "namespace", SECCOMP),
+    effect("namespace-unshare", "namespace", SECCOMP, since=(6, 1)),
+    effect("namespace-clone", "namespace", SECCOMP, since=(6, 1)),
+    effect("namespace-clone3", "namespace", SECCOMP, since=(6, 1)),
     Attack("namespace-setns", "trace|namespace|capability", shows="ENTERED", root=True, kernel=True),
     Attack("mount-tmpfs", "mount", policy="namespaces"),
     Attack("mount-fsmount", "mount", policy="namespaces"),
@@ -247,8 +248,8 @@ KERNEL = [
     Attack("bpf-map-ids", "bpf|capability", shows="MAP ", root=True, kernel=True, lacks="a map to be found"),
     Attack("bpf-pins", "read|supervisor", shows="LISTED pins"),
     effect("perf-event", "perf", SECCOMP, lacks="perf events for every user (perf_event_paranoid above 2)"),
-    effect("uring-setup", "uring", SECCOMP, lacks="io_uring"),
-    effect("uring-sqpoll", "uring", SECCOMP, lacks="io_uring"),
+    effect("uring-setup", "uring", SECCOMP, lacks="io_uring", since=(5, 16)),
+    effect("uring-sqpoll", "uring", SECCOMP, lacks="io_uring", since=(5, 16)),
     effect("ipc-shm", "ipc", SECCOMP),
     effect("ipc-shm-remove", "ipc", SECCOMP),
     effect("ipc-msgsnd", "ipc", SECCOMP),

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""docs/object-attacks.md from results of run.py --json: table.py RESULT.json... > docs/object-attacks.md"""
+"""docs/object-attacks.md from results of run.py --json: table.py RESULT.json... > docs/object-attacks.md
+Results of the same tier and kernel make one column; the later ones are added to the earlier."""
 import json
 import os
 import re
@@ -17,7 +18,9 @@ policy that **allows every system call**, so that nothing but the rules about ob
 effect. What the driver sees from outside decides, never what the attack says of itself. The built-in policies refuse most of these calls
 by seccomp before any object is looked at: the last column matters for policies that allow them.
 
-*stopped*: no effect. **effect**: it took effect. The class is that of the `lsm_violation` record. A dash: this kernel has no such thing.
+*stopped*: no effect. **effect**: it took effect. The class is that of the `lsm_violation` record; where the lsm tier has none, the kernel itself
+refused for want of a capability, before any rule was asked. A dash: this kernel has no such thing. Before 6.1 there is no hook for user
+namespaces, before 5.16 none for rings ([bpf-lsm.md](bpf-lsm.md)): there the lsm tier leaves both to the seccomp filter.
 """
 
 
@@ -37,7 +40,12 @@ def main():
     results = []
     for path in sys.argv[1:]:
         with open(path, encoding="utf-8") as f:
-            results.append(json.load(f))
+            result = json.load(f)
+        same = [r for r in results if column(r) == column(result)]
+        if same:
+            same[0]["rows"].update(result["rows"])
+        else:
+            results.append(result)
     print(HEAD)
     for r in results:
         here = [x for x in r["rows"].values() if x["here"]]
