@@ -7,7 +7,7 @@
  *
  * The steps are internal to glibc and change with it, so this is linked only into the static sgrun, where libc is
  * frozen with the program, and only where it is the very version that the steps are those of (runner/meson.build).
- * Elsewhere glibc's own start does.
+ * Elsewhere, and with -Down_start=false, glibc's own start does.
  */
 #include "runner/arch.h"
 
