@@ -182,34 +182,38 @@ static __always_inline __u64 sg_address(const void *p)
 }
 
 /*
- * The components of a path, innermost first, up to the root of its file system. Without branches that meet again:
- * see SG_UNKNOWN.
+ * The components of a path, innermost first, up to the root of its file system. Almost without branches: each way out
+ * of the loop is followed to the end of the program, and older verifiers do so again and again.
  */
 static __always_inline void sg_names_fill(struct sg_event_object *ev, const struct dentry *d)
 {
 	__u32 i, cut = SG_UNKNOWN(SG_CUT_DEPTH);
 	__u64 off = SG_ZERO;
+	__s64 n = 1;
 
 	for (i = 0; i < SG_NAMES_MAX; i++) {
 		const unsigned char *name = NULL;
 		struct dentry *parent = NULL;
-		long n;
+		__s64 failed = n, root;
 
-		if (bpf_core_read(&parent, sizeof(parent), &d->d_parent) |
-		    bpf_core_read(&name, sizeof(name), &d->d_name.name))
+		failed |= bpf_core_read(&parent, sizeof(parent), &d->d_parent);
+		failed |= bpf_core_read(&name, sizeof(name), &d->d_name.name);
+		root = (__s64)((__u64)parent ^ (__u64)d);
+		n = 0 - root;
+		asm volatile("" : "+r"(n), "+r"(failed));     /* no branch of the compiler's */
+		root = ~((root | n) >> 63) & ~(failed >> 63); /* all ones: d is the root */
+		asm volatile("" : "+r"(root));
+		cut &= ~((__u32)root & SG_CUT_DEPTH);
+		if ((failed | root) < 0)
 			break;
-		if ((__u64)parent == (__u64)d) {
-			cut &= ~(__u32)SG_CUT_DEPTH;
-			break;
-		}
 		asm volatile("" : "+r"(off)); /* what is compared must be what is used */
 		if (off > SG_NAMES_BYTES - SG_NAME_BYTES)
 			break;
 		n = bpf_probe_read_kernel_str(ev->names + off, SG_NAME_BYTES, name);
-		if (n <= 0 || n > SG_NAME_BYTES)
-			break;
-		cut |= (__u32)n / SG_NAME_BYTES * SG_CUT_NAME;
-		off += (__u64)n;
+		root = n >> 63;
+		asm volatile("" : "+r"(root));
+		off += (__u64)(n & ~root);
+		cut |= (__u32)(n & ~root) / SG_NAME_BYTES * SG_CUT_NAME;
 		d = parent;
 	}
 	ev->names_len = (__u32)off;
