@@ -211,6 +211,22 @@ static bool has_object_rules(struct sgd_box *b)
 	return false;
 }
 
+/* A cgroup whose policy is found. */
+static void name_it(struct sgd_box *b, uint32_t tier)
+{
+	struct sg_launch *l = &b->launch;
+
+	b->session.language = b->policy->language;
+	b->session.policy_source = b->policy->source;
+	b->session.policy_digest = b->policy->digest;
+	b->session.cgroup_id = l->cg.id;
+	l->tier = tier;
+	l->bpf = b->d->bpf;
+	l->judge.audit = b->options.audit;
+	b->watch.l = l;
+	l->started_ns = sg_clock_ns(CLOCK_MONOTONIC);
+}
+
 /* Everything that can be refused. Nothing is in force yet. */
 static int begin(struct sgd_box *b, struct sgd_conn *c, const json_t *request, int fd, struct sg_err *err)
 {
@@ -233,15 +249,7 @@ static int begin(struct sgd_box *b, struct sgd_conn *c, const json_t *request, i
 	if (rc)
 		return rc;
 	snprintf(b->language, sizeof(b->language), "%s", language);
-	b->session.language = b->policy->language;
-	b->session.policy_source = b->policy->source;
-	b->session.policy_digest = b->policy->digest;
-	b->session.cgroup_id = l->cg.id;
-	l->tier = d->lsm ? SG_TIER_LSM : SG_TIER_BPF;
-	l->bpf = d->bpf;
-	l->judge.audit = b->options.audit;
-	b->watch.l = l;
-	l->started_ns = sg_clock_ns(CLOCK_MONOTONIC);
+	name_it(b, d->lsm ? SG_TIER_LSM : SG_TIER_BPF);
 	return 0;
 }
 
@@ -267,6 +275,9 @@ static int complete(struct sgd_box *b, const int *fds, struct sg_err *err)
 	d->by_index[l->sandbox] = b;
 	if (fds)
 		rc = sgd_objects_take(b, fds[0], fds[1], err);
+	else if (b->discovered)
+		sg_launch_degrade(
+			l, "rules about files, addresses and other objects are not enforced in a discovered cgroup");
 	else if (has_object_rules(b))
 		sg_launch_degrade(l,
 				  "rules about files, addresses and other objects are not enforced for an attached "
@@ -279,6 +290,8 @@ static int complete(struct sgd_box *b, const int *fds, struct sg_err *err)
 	b->phase = SGD_RUNNING;
 	b->ready = true;
 	start_record(b);
+	if (b->discovered)
+		sgd_discover_tasks(b);
 	sgd_state_put(b);
 	sgd_box_deadline(b, sg_clock_ns(CLOCK_MONOTONIC) + 500000000ULL);
 	d->count.attaches++;
@@ -387,41 +400,6 @@ int sgd_attach(struct sgd_conn *c, const json_t *request, int *fds, int n_fds, s
 #define NOBODY_NAME "other"
 static const char nobody[] = NOBODY_NAME ": {unlisted: allow}\n";
 
-static int found_box(struct sgd_box *b, int fd, struct sg_err *err)
-{
-	struct sg_launch *l = &b->launch;
-	struct sgd *d = b->d;
-	int rc = locate(&l->cg, fd, err);
-
-	if (!rc)
-		rc = check_place(d, NULL, &l->cg, err);
-	if (!rc)
-		rc = sgd_policy_get(&d->policies, NOBODY_NAME, 0, nobody, sizeof(nobody) - 1, "discover", &b->policy,
-				    err);
-	if (!rc)
-		rc = sgd_policy_slot_get(&d->policies, d->bpf, b->policy, err);
-	if (rc)
-		return rc;
-	b->slot = b->policy->slot;
-	b->session.language = b->policy->language;
-	b->session.policy_source = b->policy->source;
-	b->session.policy_digest = b->policy->digest;
-	b->session.cgroup_id = l->cg.id;
-	l->tier = SG_TIER_BPF;
-	l->bpf = d->bpf;
-	l->judge.audit = b->options.audit;
-	rc = sgd_sys_enter_get(d, err);
-	if (rc)
-		return rc;
-	l->sys_enter = true;
-	rc = sg_launch_register(l, (uint32_t)b->slot, err);
-	if (rc)
-		return rc;
-	d->by_index[l->sandbox] = b;
-	sg_launch_degrade(l, "rules about files, addresses and other objects are not enforced in a discovered cgroup");
-	return 0;
-}
-
 int sgd_attach_found(struct sgd *d, int fd, bool audit, struct sg_err *err)
 {
 	struct sgd_box *b = sgd_box_new(d);
@@ -431,22 +409,19 @@ int sgd_attach_found(struct sgd *d, int fd, bool audit, struct sg_err *err)
 		return sg_err_set(err, ENOMEM, "out of memory");
 	b->attached = b->keep = b->discovered = b->launch.attached = b->launch.discover = true;
 	b->options.audit = audit;
-	rc = found_box(b, fd, err);
-	if (rc) {
-		sgd_box_free(b);
-		return rc;
+	rc = locate(&b->launch.cg, fd, err);
+	if (!rc)
+		rc = check_place(d, NULL, &b->launch.cg, err);
+	if (!rc)
+		rc = sgd_policy_get(&d->policies, NOBODY_NAME, 0, nobody, sizeof(nobody) - 1, "discover", &b->policy,
+				    err);
+	if (!rc) {
+		name_it(b, SG_TIER_BPF);
+		rc = complete(b, NULL, err);
 	}
-	b->phase = SGD_RUNNING;
-	b->ready = true;
-	b->watch.l = &b->launch;
-	b->launch.started_ns = sg_clock_ns(CLOCK_MONOTONIC);
-	b->launch.started_at = sg_clock_ns(CLOCK_REALTIME);
-	start_record(b);
-	sgd_discover_tasks(b);
-	sgd_state_put(b);
-	sgd_box_deadline(b, sg_clock_ns(CLOCK_MONOTONIC) + 500000000ULL);
-	d->count.attaches++;
-	return 0;
+	if (rc)
+		sgd_box_free(b);
+	return rc;
 }
 
 /* ---- new policies ---- */
