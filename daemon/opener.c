@@ -342,37 +342,14 @@ static int send_report(json_t *report, const int *fds, size_t n_fds)
 	return text && iov.iov_len < REPORT_BYTES ? sg_client_send(REPORT, &iov, 1, fds, n_fds) : -ENOMEM;
 }
 
-/* As a client of a launch sends them, and through the same checks. */
+/* As a client of a launch sends them, and through the same checks. We end right after: so do the descriptors. */
 static int send_places(struct view *v, const struct sg_places *p, struct sg_err *err)
 {
-	struct sg_wire_objects head = {
-		.objects = *sg_policy_objects(v->box->policy->policy), .self = p->self, .n = (uint32_t)p->n};
-	SG_FREE struct sg_tree_rights *says = calloc(p->n + 1, sizeof(*says));
-	struct iovec iov[] = {{.iov_base = &head, .iov_len = sizeof(head)},
-			      {.iov_base = says, .iov_len = p->n * sizeof(*says)}};
-	int pair[2], fds[2], rc = 0;
+	int fds[2], rc = sg_client_objects(sg_policy_objects(v->box->policy->policy), p, SEND_TRIES, fds, err);
 	json_t *report;
 
-	if (!says)
-		return sg_err_set(err, ENOMEM, "out of memory");
-	if (p->n > SG_BPF_PLACES_MAX)
-		return sg_err_set(err, E2BIG, "the policy's rules name %zu places: sgd takes %d", p->n,
-				  SG_BPF_PLACES_MAX);
-	for (size_t i = 0; i < p->n; i++)
-		says[i] = p->list[i].rights;
-	fds[0] = sg_client_memory("sandgate-objects", iov, p->n ? 2 : 1);
-	if (fds[0] < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return sg_err_set(err, errno, "cannot send the rules: %s", strerror(errno));
-	fds[1] = pair[1];
-	for (int i = 0; i < SEND_TRIES; i++) {
-		rc = sg_bpf_places_send(pair[0], p);
-		if (rc != -ETOOMANYREFS)
-			break;
-		(void)usleep(1000);
-	}
-	close(pair[0]);
 	if (rc)
-		return sg_err_set(err, -rc, "cannot send the places of the rules: %s", strerror(-rc));
+		return rc;
 	report = json_pack("{s:O, s:i, s:I}", "degraded", v->degraded, "pid", (int)v->pid, "places", (json_int_t)p->n);
 	rc = send_report(report, fds, 2);
 	json_decref(report);

@@ -171,37 +171,17 @@ static int add_policy(struct request *r, const char *file, struct sg_err *err)
 	return 0;
 }
 
-/* The object rules, and their places, which nobody but us should open. The kernel bounds what is on its way at once. */
+/* The object rules, and their places, which nobody but us should open. */
 static int add_objects(struct request *r, const struct sg_launch *l, struct sg_err *err)
 {
-	const struct sg_places *p = &l->places;
-	struct sg_wire_objects head = {.objects = l->plan->objects, .self = p->self, .n = (uint32_t)p->n};
-	SG_FREE struct sg_tree_rights *says = calloc(p->n + 1, sizeof(*says));
-	struct iovec iov[] = {{.iov_base = &head, .iov_len = sizeof(head)},
-			      {.iov_base = says, .iov_len = p->n * sizeof(*says)}};
-	int pair[2], rc = 0;
+	int fds[2], rc = sg_client_objects(&l->plan->objects, &l->places, PLACES_TRIES, fds, err);
 
-	if (!says)
-		return sg_err_set(err, ENOMEM, "out of memory");
-	if (p->n > SG_BPF_PLACES_MAX)
-		return sg_err_set(err, E2BIG, "the policy's rules name %zu places: sgd takes %d", p->n,
-				  SG_BPF_PLACES_MAX);
-	for (size_t i = 0; i < p->n; i++)
-		says[i] = p->list[i].rights;
-	if (add_owned(r, sg_client_memory("sandgate-objects", iov, p->n ? 2 : 1)) < 0)
-		return sg_err_set(err, ENOMEM, "cannot create a memory file: %s", strerror(errno));
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return sg_err_set(err, errno, "cannot create a socket pair: %s", strerror(errno));
-	(void)add_owned(r, pair[1]);
-	for (int i = 0; i < PLACES_TRIES; i++) {
-		rc = sg_bpf_places_send(pair[0], p);
-		if (rc != -ETOOMANYREFS)
-			break;
-		(void)usleep(1000);
-	}
-	close(pair[0]);
+	if (rc)
+		return rc;
 	r->head.flags |= SG_WIRE_OBJECTS_FD;
-	return rc ? sg_err_set(err, -rc, "cannot send the places of the rules: %s", strerror(-rc)) : 0;
+	(void)add_owned(r, fds[0]);
+	(void)add_owned(r, fds[1]);
+	return 0;
 }
 
 static uint64_t ignored_signals(void)

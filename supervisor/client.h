@@ -37,4 +37,13 @@ int sg_client_memory(const char *name, const struct iovec *iov, size_t n_iov);
 int sg_client_request(int fd, json_t *request, const int *fds, size_t n_fds, int (*fn)(void *ctx, json_t *part),
 		      void *ctx, json_t **answer, struct sg_err *err);
 
+/*
+ * Object rules and their places as sgd takes them from a launch: fds[0] a sealed memory file, fds[1] the end of a
+ * socket in which the places wait, both the caller's to close. tries: in milliseconds, for what others of this user
+ * have on its way to be received, since the kernel bounds that (-ETOOMANYREFS). Errors: also -E2BIG, -ENOMEM.
+ */
+struct sg_places;
+int sg_client_objects(const struct sg_objects *o, const struct sg_places *p, unsigned tries, int fds[2],
+		      struct sg_err *err);
+
 #endif
