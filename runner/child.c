@@ -366,6 +366,14 @@ static void place_fds(const struct sg_child *c)
 	seal_fds(c);
 }
 
+/* A table of descriptors of its own, with all that is in it. Containers' filters often refuse unshare(2). */
+static long own_table(void)
+{
+	long rc = sys(SYS_close_range, ~0U, ~0U, CLOSE_RANGE_UNSHARE, 0);
+
+	return rc < 0 ? sys(SYS_unshare, CLONE_FILES, 0, 0, 0) : rc;
+}
+
 /* Waits until the supervisor has the rest ready; a supervisor that dies takes us along (PDEATHSIG). */
 static void pass_gate(struct sg_child *c, const struct sg_child *given)
 {
@@ -374,7 +382,7 @@ static void pass_gate(struct sg_child *c, const struct sg_child *given)
 	c->landlock = given->landlock;
 	c->landlock_fd = c->landlock ? c->landlock->fd : -1;
 	c->insns = given->insns;
-	try(c, SG_STEP_FDS, sys(SYS_unshare, CLONE_FILES, 0, 0, 0));
+	try(c, SG_STEP_FDS, own_table());
 	place_fds(c);
 }
 

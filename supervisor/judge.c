@@ -209,7 +209,7 @@ static bool had_no_effect(const struct sg_event_syscall *e)
 	default:
 		break;
 	}
-	switch (-e->ret) {
+	switch (e->ret < -4095 ? 0 : -e->ret) { /* no error number is beyond */
 	/* what is found before anything is done. Not: a bad address, which may be found when the result is handed out;
 	 * a refused connection or a broken pipe, which the other side has noticed; interruption; want of memory */
 	case EPERM:

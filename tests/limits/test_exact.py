@@ -53,7 +53,8 @@ class Tasks(LimitsTest):
     def test_audited_forks_count(self):
         """A fork that is to be recorded is one that is counted, and recorded once, by whichever layer saw it."""
         policy = self.write("audit.yaml", "a: {unlisted: allow, audit: [clone, clone3, fork, vfork, {kill: pid in sandbox}]}\n")
-        r = self.bomb("forks", 20, options=["--pids", 8], lang="a", policy=policy)
+        # what the kernel recorded may come after what the supervisor says of the limit
+        r = self.bomb("forks", 20, options=["--pids", 8], lang="a", policy=policy, check=False)
         self.assertRan(r, f"7 {errno.EAGAIN}\n")
         forks = [x for x in r.of("audit") if x["syscall"] in ("clone", "clone3", "fork", "vfork")]
         refused = r.start["limit_mechanisms"]["pids"].startswith("cgroup") or forks[0]["layer"] == "seccomp"
