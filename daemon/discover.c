@@ -251,7 +251,7 @@ void sgd_discover_reserve(struct sgd *d)
 struct process {
 	pid_t pid, ppid;
 	uid_t uid;
-	int language; /* -1: none; -2: not looked at yet */
+	int language; /* -1: none */
 	char comm[SG_COMM_LEN];
 };
 
@@ -324,38 +324,24 @@ static unsigned know_threads(struct sgd_box *b, const struct process *p, int lan
 	return failed;
 }
 
-/* The processes of a cgroup and of those below it. */
-static void collect(int dirfd, struct process **all, size_t *n, int depth)
+struct processes {
+	struct process *all;
+	size_t n;
+	unsigned lost; /* no memory for them */
+};
+
+static bool collect(void *ctx, pid_t pid)
 {
-	char line[32];
-	struct dirent *e;
-	int fd = openat(dirfd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
-	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
-	DIR *dir;
+	struct processes *p = ctx;
+	struct process *bigger = realloc(p->all, (p->n + 1) * sizeof(*bigger));
 
-	while (f && fgets(line, sizeof(line), f)) {
-		struct process *bigger = realloc(*all, (*n + 1) * sizeof(**all));
-
-		if (!bigger)
-			break;
-		*all = bigger;
-		(*all)[(*n)++] = (struct process){.pid = (pid_t)strtol(line, NULL, 10), .language = -2};
+	if (bigger) {
+		p->all = bigger;
+		bigger[p->n++] = (struct process){.pid = pid, .language = -1};
+	} else {
+		p->lost++;
 	}
-	if (f)
-		fclose(f);
-	fd = depth < DEPTH_MAX ? openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	while (dir && (e = readdir(dir))) {
-		if (e->d_type != DT_DIR || e->d_name[0] == '.')
-			continue;
-		fd = openat(dirfd, e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-		if (fd < 0)
-			continue;
-		collect(fd, all, n, depth + 1);
-		close(fd);
-	}
-	if (dir)
-		closedir(dir);
+	return true;
 }
 
 /* Waits a little until no task of the cgroup runs. */
@@ -374,21 +360,20 @@ static bool frozen(const struct sgd_box *b)
 void sgd_discover_tasks(struct sgd_box *b)
 {
 	char buf[16] = "";
-	struct process *all = NULL;
+	struct processes p = {0};
 	/* Who has frozen it already will thaw it. */
 	bool ours = sg_read_file(b->launch.cg.dirfd, "cgroup.freeze", buf, sizeof(buf)) > 0 && *buf == '0' &&
 		    sg_write_file(b->launch.cg.dirfd, "cgroup.freeze", "1") == 0;
 	bool still = (ours || *buf == '1') && frozen(b);
-	unsigned failed = 0;
-	size_t n = 0;
+	unsigned failed;
 
-	collect(b->launch.cg.dirfd, &all, &n, 0);
-	for (size_t i = 0; i < n; i++)
-		if (read_process(b->d->discover, &all[i]) < 0)
-			all[i].language = -1;
-	for (size_t i = 0; i < n; i++)
-		failed += know_threads(b, &all[i], inherited(all, n, &all[i]));
-	free(all);
+	(void)sg_cgroup_each_below(&b->launch.cg, DEPTH_MAX, collect, &p);
+	for (size_t i = 0; i < p.n; i++)
+		(void)read_process(b->d->discover, &p.all[i]); /* one that is gone has no language */
+	failed = p.lost;
+	for (size_t i = 0; i < p.n; i++)
+		failed += know_threads(b, &p.all[i], inherited(p.all, p.n, &p.all[i]));
+	free(p.all);
 	if (ours)
 		(void)sg_write_file(b->launch.cg.dirfd, "cgroup.freeze", "0");
 	if (failed)

@@ -10,7 +10,6 @@
 #include "supervisor/client.h"
 #include "supervisor/util.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -126,14 +125,14 @@ static bool look(pid_t pid, struct stat *root, ino_t *ns)
 	return true;
 }
 
-static void pick_one(void *ctx, pid_t pid)
+static bool pick_one(void *ctx, pid_t pid)
 {
 	struct pick *p = ctx;
 	struct stat root;
 	ino_t ns;
 
-	if (p->seen >= OTHERS || !look(pid, &root, &ns))
-		return;
+	if (!look(pid, &root, &ns))
+		return true;
 	p->seen++;
 	if (!p->v->pid) {
 		p->v->pid = pid;
@@ -141,6 +140,7 @@ static void pick_one(void *ctx, pid_t pid)
 		p->ns = ns;
 	}
 	p->differ += root.st_dev != p->root.st_dev || root.st_ino != p->root.st_ino || ns != p->ns;
+	return p->seen < OTHERS;
 }
 
 __attribute__((format(printf, 2, 3))) static void degrade(struct view *v, const char *fmt, ...)
@@ -154,29 +154,6 @@ __attribute__((format(printf, 2, 3))) static void degrade(struct view *v, const 
 	json_array_append_new(v->degraded, sg_json_text(text));
 }
 
-/* Every process of a cgroup and of those in it, as far as one container has them. */
-static void each_below(const struct sg_cgroup *cg, struct pick *p, unsigned depth)
-{
-	int fd = openat(cg->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *e;
-
-	sg_cgroup_each(cg, pick_one, p);
-	while (dir && depth && p->seen < OTHERS && (e = readdir(dir))) {
-		struct sg_cgroup in = {.dirfd = -1};
-
-		if (e->d_type != DT_DIR || e->d_name[0] == '.')
-			continue;
-		in.dirfd = openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (in.dirfd < 0)
-			continue;
-		each_below(&in, p, depth - 1);
-		close(in.dirfd);
-	}
-	if (dir)
-		closedir(dir);
-}
-
 /* Whose files the rules are about. */
 static int find_view(struct view *v, bool has_root, struct sg_err *err)
 {
@@ -187,7 +164,7 @@ static int find_view(struct view *v, bool has_root, struct sg_err *err)
 	v->pid = v->box->view_pid;
 	if (v->pid && !look(v->pid, &p.root, &p.ns))
 		v->pid = 0;
-	each_below(&cg, &p, DEPTH);
+	(void)sg_cgroup_each_below(&cg, DEPTH, pick_one, &p);
 	if (!v->pid) {
 		degrade(v, "rules about files are about those that sgd sees: no process was in the cgroup to ask");
 		return 0;

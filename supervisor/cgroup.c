@@ -331,6 +331,43 @@ void sg_cgroup_each(const struct sg_cgroup *cg, void (*fn)(void *ctx, pid_t pid)
 		close(fd);
 }
 
+struct until {
+	bool (*fn)(void *ctx, pid_t pid);
+	void *ctx;
+	bool on;
+};
+
+static void while_on(void *ctx, pid_t pid)
+{
+	struct until *u = ctx;
+
+	u->on = u->on && u->fn(u->ctx, pid);
+}
+
+bool sg_cgroup_each_below(const struct sg_cgroup *cg, unsigned depth, bool (*fn)(void *ctx, pid_t pid), void *ctx)
+{
+	struct until u = {.fn = fn, .ctx = ctx, .on = true};
+	int fd = openat(cg->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	sg_cgroup_each(cg, while_on, &u);
+	while (dir && depth && u.on && (e = readdir(dir))) {
+		struct sg_cgroup in = {.dirfd = -1};
+
+		if (e->d_type != DT_DIR || e->d_name[0] == '.')
+			continue;
+		in.dirfd = openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (in.dirfd < 0)
+			continue;
+		u.on = sg_cgroup_each_below(&in, depth - 1, fn, ctx);
+		close(in.dirfd);
+	}
+	if (dir)
+		closedir(dir);
+	return u.on;
+}
+
 bool sg_cgroup_contains(const struct sg_cgroup *cg, pid_t pid)
 {
 	char file[64], buf[4096];
