@@ -114,7 +114,6 @@ static __always_inline int sg_judged(struct sg_at *a)
 {
 	__u32 flags;
 
-	a->index = 0;
 	a->sb = sg_sandbox_current(&a->index);
 	if (!a->sb)
 		return 0;

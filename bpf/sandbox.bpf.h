@@ -137,15 +137,38 @@ __noinline int sg_sandbox_searched(void)
 {
 	return sg_sandbox_search(NULL);
 }
+
+/*
+ * Whether the search will find nothing, for most of what runs on a host: all sandboxes sit at one depth, and where the
+ * walk for the cgroup there would start is nothing. 0: only the search can tell. A call of a function costs as much.
+ */
+static __always_inline int sg_sandbox_outside(void)
+{
+	const struct sg_table *table;
+	__u64 levels, id;
+	__u32 key = 0;
+
+	if (!sg_has_ancestor_id)
+		return 0;
+	table = bpf_map_lookup_elem(&sg_slots, &key);
+	if (!table)
+		return 0;
+	levels = SG_READ_ONCE(table->levels);
+	if (levels > 15)
+		return 0;
+	id = bpf_get_current_ancestor_cgroup_id((int)levels);
+	return !SG_READ_ONCE(table->slots[sg_slot_hash(id) & (SG_SLOTS - 1)].cgroup_id);
+}
 #endif
 
 /* The sandbox of the running task, or NULL. The first thing that every program does: keep the way out short. */
 static __always_inline struct sg_sandbox *sg_sandbox_current(__u32 *index)
 {
+	const __u32 only_level = sg_only_level; /* read once: each read is an instruction, whatever the verifier knows */
 	struct sg_sandbox *sb;
 
-	if (sg_only_level) {
-		if (sg_ancestor_id(sg_only_level) != sg_only_cgroup)
+	if (only_level) {
+		if (sg_ancestor_id(only_level) != sg_only_cgroup)
 			return NULL;
 		*index = 0;
 		sb = bpf_map_lookup_elem(&sg_sandboxes, index);
@@ -153,6 +176,8 @@ static __always_inline struct sg_sandbox *sg_sandbox_current(__u32 *index)
 		return sb && SG_READ_ONCE(sb->cgroup_id) == sg_only_cgroup ? sb : NULL;
 	}
 #ifdef SG_SANDBOX_APART
+	if (sg_sandbox_outside())
+		return NULL;
 	*index = (__u32)sg_sandbox_searched();
 	asm volatile("" : "+r"(*index));
 	if (*index == 0)

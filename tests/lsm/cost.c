@@ -4,9 +4,10 @@
  * of instructions, to be run in a guest whose clock counts them:
  *   tests/vm/run 6.12 --icount -- BUILD/tests/lsm/lsm_cost [only]
  * only: the programs know their one sandbox, as a launch without the daemon has them. Checks the bounds for opening and
- * closing a file five folders deep. Each side is compared with itself: a memory cgroup has a price of its own. Other
- * processes run in between and are counted with it: so many short rounds, those of the two sides in turn, and the
- * shortest of each.
+ * closing a file five folders deep. Each side sits in a cgroup of its own, next to the other, as services do on a host,
+ * and is compared with itself. Other processes run in between and are counted with it: so many short rounds, those of
+ * the two sides in turn, and the shortest of each. What a process does first is cheaper than it ever is again (59
+ * instructions for opening a file, with programs or without): so all is done once before it counts.
  */
 #include "policy/policy.h"
 #include "supervisor/bpf.h"
@@ -28,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ROUNDS 25
+#define ROUNDS 100
 #define OUTSIDE_MOST 1.03
 #define INSIDE_MOST 1.25
 #define DIR "/dev/shm/lsm-cost"
@@ -95,11 +96,11 @@ static const struct {
 	const char *name;
 	int (*op)(void);
 	int times;
-} ops[] = {{"open_close", open_close, 200},
-	   {"open_deep", open_deep, 100},
-	   {"connect", connect_refused, 50},
-	   {"mmap", map_code, 100},
-	   {"exec", execute, 5}};
+} ops[] = {{"open_close", open_close, 50},
+	   {"open_deep", open_deep, 25},
+	   {"connect", connect_refused, 13},
+	   {"mmap", map_code, 25},
+	   {"exec", execute, 2}};
 #define N_OPS (sizeof(ops) / sizeof(ops[0]))
 
 /* Nanoseconds, 0: it failed. */
@@ -222,7 +223,7 @@ static int report(sides bare, sides with)
 
 	failed += with[0][1] > INSIDE_MOST * bare[0][1];
 	for (size_t i = 0; i < N_OPS; i++)
-		printf("%-11s outside %7.0f instructions %.3f, inside %7.0f instructions %.3f\n", ops[i].name,
+		printf("%-11s outside %7.0f instructions %.4f, inside %7.0f instructions %.4f\n", ops[i].name,
 		       bare[i][0], with[i][0] / bare[i][0], bare[i][1], with[i][1] / bare[i][1]);
 	printf("%s: outside at most %.2f, inside at most %.2f: %s\n", ops[0].name, OUTSIDE_MOST, INSIDE_MOST,
 	       failed ? "FAIL" : "ok");
@@ -249,7 +250,7 @@ int main(int argc, char **argv)
 	const struct sg_tree *trees;
 	struct sg_policy *policy;
 	struct sg_err err = {0};
-	struct sg_cgroup cg;
+	struct sg_cgroup parent, cg[2];
 	struct sg_doc *doc;
 	struct sg_bpf *b;
 	uint32_t index;
@@ -263,23 +264,30 @@ int main(int argc, char **argv)
 		perror("cannot prepare");
 		return 1;
 	}
-	snprintf(text, sizeof(text), "%d", w[1].pid);
 	if (sg_doc_parse("cost", rules, sizeof(rules) - 1, &doc, &err) || sg_policy_resolve(doc, "t", &policy, &err))
 		return die(&err);
 	trees = sg_policy_trees(policy, &n);
-	if (sg_places_open(&places, trees, n, &vars, &err) || sg_cgroup_create(&cg, &err))
+	if (sg_places_open(&places, trees, n, &vars, &err) || sg_cgroup_parent(&parent, "lsm-cost", &err))
 		return die(&err);
-	rc = sg_write_file(cg.dirfd, "cgroup.procs", text);
+	for (int i = 0; i < 2; i++) {
+		if (sg_cgroup_create_below(&cg[i], &parent, w[i].where, &err))
+			return die(&err);
+		snprintf(text, sizeof(text), "%d", w[i].pid);
+		rc |= sg_write_file(cg[i].dirfd, "cgroup.procs", text);
+	}
+	if (!rc)
+		rc = measure_all(w, with);
+	memset(with, 0, sizeof(with));
 	if (!rc)
 		rc = measure_all(w, bare);
 	if (argc > 1) {
-		opts.only_cgroup = cg.id;
-		opts.only_level = cg.level;
+		opts.only_cgroup = cg[1].id;
+		opts.only_level = cg[1].level;
 		opts.max_sandboxes = 1;
 	}
-	cfg.cgroup_id = cg.id;
+	cfg.cgroup_id = cg[1].id;
 	if (sg_bpf_open(&opts, &b, &err) || sg_bpf_attach(b, &err) ||
-	    sg_bpf_add_sandbox(b, &cfg, cg.level, &index, &err) ||
+	    sg_bpf_add_sandbox(b, &cfg, cg[1].level, &index, &err) ||
 	    sg_bpf_set_objects(b, index, sg_policy_objects(policy), &places, &err))
 		return die(&err);
 	if (!rc)
@@ -291,6 +299,8 @@ int main(int argc, char **argv)
 	else
 		rc = report(bare, with);
 	sg_bpf_close(b);
-	(void)sg_cgroup_remove(&cg);
+	for (int i = 0; i < 2; i++)
+		(void)sg_cgroup_remove(&cg[i]);
+	(void)sg_cgroup_remove(&parent);
 	return rc != 0;
 }

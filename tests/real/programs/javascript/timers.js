@@ -2,8 +2,8 @@
 'use strict';
 const { setTimeout: sleep, setInterval: every } = require('timers/promises');
 const log = [];
-setTimeout(() => log.push('t20'), 20);
-setTimeout(() => log.push('t1'), 1);
+setTimeout(() => log.push('later'), 500);
+setTimeout(() => log.push('soon'), 1);
 setImmediate(() => log.push('immediate'));
 process.nextTick(() => log.push('tick'));
 queueMicrotask(() => log.push('micro'));
@@ -15,7 +15,7 @@ const iv = setInterval(() => { if (++n === 3) clearInterval(iv); }, 2);
 	do
 		await sleep(60);
 	while (log.length < 5 || n < 3); // a slow processor may need several rounds
-	console.log(log.slice(0, 2), log.includes('immediate'), log.indexOf('t1') < log.indexOf('t20'), log.length, n);
+	console.log(log.slice(0, 2), log.includes('immediate'), log.indexOf('soon') < log.indexOf('later'), log.length, n);
 	let k = 0;
 	for await (const v of every(1, 'v')) {
 		if (++k === 4) {
