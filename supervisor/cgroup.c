@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <time.h>
@@ -189,6 +190,16 @@ static int make_below(struct sg_cgroup *cg, const char *mount, const char *root,
 		cg->dirfd = -1;
 		rmdir(cg->path);
 		return sg_err_set(err, e, "cannot open the cgroup %s: %s", cg->path, strerror(e));
+	}
+	/*
+	 * Held as long as we live, and by our guard: a sweep in another PID namespace, where our pid means nothing,
+	 * tells by it. Taken by a sweep in the moment before: that one removes the directory, and nothing was started
+	 * in it.
+	 */
+	if (!may_exist && flock(cg->dirfd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
+		close(SG_TAKE_FD(cg->dirfd));
+		return sg_err_set(err, EAGAIN, "%s was taken for one that a crash left, by another sgrun; try again",
+				  cg->path);
 	}
 	cg->id = st.st_ino; /* kernfs: the inode number is the cgroup id */
 	cg->level = count_components(cg->rel) + (strcmp(root, "/") ? count_components(root) : 0);
@@ -454,6 +465,11 @@ int sg_cgroup_sweep(const char *base)
 		stale.dirfd = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (stale.dirfd < 0)
 			continue;
+		/* Its owner, or the owner's guard, is in another PID namespace. */
+		if (flock(stale.dirfd, LOCK_EX | LOCK_NB) < 0) {
+			close(stale.dirfd);
+			continue;
+		}
 		(void)sg_cgroup_kill(&stale);
 		close(stale.dirfd);
 		if (remove_patiently(dirfd(d), e->d_name) == 0)

@@ -4,9 +4,10 @@ import fcntl
 import os
 import signal
 import subprocess
+import tempfile
 import time
 
-from harness import LiveTest, Terminal, alive, processes_naming, wait_until
+from harness import LiveTest, Terminal, alive, processes_naming, sandbox_cgroups, wait_until
 
 S = signal
 
@@ -169,3 +170,22 @@ class SelfInflicted(LiveTest):
                 r = self.run_in(["/usr/bin/python3", "-c", code], lang=lang)
                 self.assertRan(r, "1\n")
         self.assertIsNone(victim.process.poll())
+
+
+class Neighbours(LiveTest):
+    """What a crash left is removed by the next sgrun, and nothing else."""
+    tiers = ("bpf", "unprivileged")
+
+    def test_a_pid_namespace_beside_it(self):
+        """There the pid of the one that runs is nobody's."""
+        p = self.launch([self.act, "pid", "then", "sleep", "30"])
+        p.line()
+        with tempfile.TemporaryFile() as out:
+            subprocess.run(["/usr/bin/unshare", "--pid", "--fork", "--mount-proc", *self.command(["/bin/true"])], check=True,
+                           stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=20)
+        self.assertTrue(sandbox_cgroups(p.pid))
+        self.assertIsNone(p.process.poll())
+        p.send(signal.SIGTERM)
+        r = p.wait()
+        self.assertEqual((r.status, r.exit["verdict"]), (128 + signal.SIGTERM, "signal"))
+        self.assertFalse(sandbox_cgroups(p.pid))
