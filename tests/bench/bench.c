@@ -11,9 +11,13 @@
  *     getppid, CALLS times, one every NS nanoseconds (0: as fast as it goes): "getppid TAB ns" as it came out.
  *   bench calls ROUNDS
  *     Prints what a system call costs here: "CALL TAB ns" for each round.
+ *   bench hook SECONDS
+ *     Holds a program on sys_enter that only returns, until its standard input ends: the least that any can cost.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -185,6 +189,27 @@ static int flood(int n, uint64_t interval)
 	return 0;
 }
 
+static int hook(int seconds)
+{
+	static const struct bpf_insn insns[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K}, {.code = BPF_JMP | BPF_EXIT}};
+	union bpf_attr load = {.prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT,
+			       .insn_cnt = sizeof(insns) / sizeof(insns[0]),
+			       .insns = (uint64_t)(uintptr_t)insns,
+			       .license = (uint64_t)(uintptr_t) "GPL"};
+	union bpf_attr attach = {.raw_tracepoint.name = (uint64_t)(uintptr_t) "sys_enter"};
+	struct pollfd end = {.fd = STDIN_FILENO, .events = POLLIN};
+	long prog = syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof(load));
+
+	attach.raw_tracepoint.prog_fd = (uint32_t)prog;
+	if (prog < 0 || syscall(SYS_bpf, BPF_RAW_TRACEPOINT_OPEN, &attach, sizeof(attach)) < 0) {
+		perror("bench hook");
+		return 1;
+	}
+	puts("attached");
+	fflush(stdout);
+	return poll(&end, 1, seconds * 1000) < 0;
+}
+
 int main(int argc, char **argv, char **env)
 {
 	struct contender c[MAX_CONTENDERS];
@@ -194,6 +219,8 @@ int main(int argc, char **argv, char **env)
 		goto usage;
 	if (!strcmp(argv[1], "calls") && argc == 3)
 		return calls(number);
+	if (!strcmp(argv[1], "hook") && argc == 3)
+		return hook(number);
 	if (!strcmp(argv[1], "flood") && argc == 4)
 		return flood(number, (uint64_t)atoi(argv[3]));
 	if (!strcmp(argv[1], "rate") && argc > 3)
@@ -217,6 +244,6 @@ int main(int argc, char **argv, char **env)
 		return launch(number, c, n, env);
 usage:
 	fprintf(stderr, "usage: bench launch RUNS +NAME UID COMMAND... | bench rate JOBS RUNS +NAME UID COMMAND... | "
-			"bench flood CALLS NS | bench calls ROUNDS\n");
+			"bench flood CALLS NS | bench calls ROUNDS | bench hook SECONDS\n");
 	return 2;
 }

@@ -146,6 +146,16 @@ def beside(work, command):
         os.unlink(verdicts)
 
 
+@contextlib.contextmanager
+def hooked(o):
+    """A program on sys_enter that does nothing: what any program there costs, on this machine."""
+    with subprocess.Popen([o.bench, "hook", "600"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as p:
+        if p.stdout.readline() != b"attached\n":
+            sys.exit("bench: no program can be attached to sys_enter")
+        yield
+        p.stdin.close()
+
+
 def calls(o, work):
     sgrun = [o.sgrun, "--lang", "c"]
     bpf = [*sgrun, "--tier", "bpf"]
@@ -160,7 +170,8 @@ def calls(o, work):
         "outside, while a bpf-tier sandbox runs": bpf,
         "outside, while a sandbox with --stats runs": [*bpf, "--stats"],
     }
-    samples = {name: collections.defaultdict(list) for name in [*inside, *outside]}
+    empty = "an empty program on sys_enter, no sandbox"
+    samples = {name: collections.defaultdict(list) for name in [*inside, *outside, empty]}
 
     def once(name, prefix):
         got, why = drive(*[*prefix, o.bench, "calls", 5])
@@ -175,6 +186,8 @@ def calls(o, work):
         for name, command in outside.items():
             with beside(work, command):
                 once(name, [])
+        with hooked(o):
+            once(empty, [])
     for call in samples["bare"]:
         print(f"\n### `{call}`: ns a call, {o.rounds} interleaved rounds of 5 times 20,000 calls\n")
         print("| where | median | 10th to 90th percentile | ratio to bare |\n|---|---|---|---|")
