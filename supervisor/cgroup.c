@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "supervisor/cgroup.h"
 
+#include "supervisor/mountinfo.h"
 #include "supervisor/proc.h"
 #include "supervisor/util.h"
 
@@ -52,21 +53,13 @@ int sg_cgroup_find_mount(char *mount, size_t mount_size, char *root, size_t root
 		return sg_err_set(err, errno, "cannot read /proc/self/mountinfo: %s; is /proc mounted?",
 				  strerror(errno));
 	while (rc == -ENOENT && getline(&line, &cap, f) > 0) {
-		char *field[6] = {0}, *save = NULL, *p, *type;
-		int n = 0;
+		struct sg_mount m;
 
-		type = strstr(line, " - ");
-		if (!type || strncmp(type + 3, "cgroup2 ", 8) != 0)
+		if (!sg_mount_parse(line, &m) || strcmp(m.type, "cgroup2") != 0 || strlen(m.where) >= mount_size ||
+		    strlen(m.root) >= root_size)
 			continue;
-		*type = '\0';
-		for (p = strtok_r(line, " ", &save); p && n < 6; p = strtok_r(NULL, " ", &save))
-			field[n++] = p;
-		if (n < 5 || strlen(field[4]) >= mount_size || strlen(field[3]) >= root_size)
-			continue;
-		snprintf(root, root_size, "%s", field[3]);
-		snprintf(mount, mount_size, "%s", field[4]);
-		sg_unescape_mount(root);
-		sg_unescape_mount(mount);
+		snprintf(root, root_size, "%s", m.root);
+		snprintf(mount, mount_size, "%s", m.where);
 		rc = 0;
 	}
 	fclose(f);

@@ -3,6 +3,7 @@
 
 #include "policy/access.h"
 #include "policy/seccomp.h"
+#include "supervisor/mountinfo.h"
 #include "supervisor/util.h"
 
 #include <errno.h>
@@ -51,28 +52,27 @@ static size_t names_join(const struct sg_event_object *e, char *out, size_t size
 /* Where a path of the file system dev can be seen: the mount that shows the longest part of it. false: nowhere. */
 static bool mounted_at(uint64_t dev, const char *inside, char *out, size_t size)
 {
-	unsigned major = (unsigned)(dev >> 20), minor = (unsigned)(dev & 0xfffff), a, b;
-	char line[2 * PATH_MAX], root[PATH_MAX], point[PATH_MAX];
-	size_t best = 0;
-	bool found = false;
+	unsigned major = (unsigned)(dev >> 20), minor = (unsigned)(dev & 0xfffff);
 	FILE *f = fopen("/proc/self/mountinfo", "re");
+	SG_FREE char *line = NULL;
+	size_t best = 0, cap = 0;
+	bool found = false;
 
-	while (f && fgets(line, sizeof(line), f)) {
+	while (f && getline(&line, &cap, f) > 0) {
+		struct sg_mount m;
 		size_t n;
 
-		if (sscanf(line, "%*u %*u %u:%u %4095s %4095s", &a, &b, root, point) != 4 || a != major || b != minor)
+		if (!sg_mount_parse(line, &m) || m.major != major || m.minor != minor)
 			continue;
-		sg_unescape_mount(root);
-		sg_unescape_mount(point);
-		n = strcmp(root, "/") ? strlen(root) : 0;
-		if (strncmp(inside, root, n) != 0 || (n && inside[n] && inside[n] != '/') || (found && n >= best))
+		n = strcmp(m.root, "/") ? strlen(m.root) : 0;
+		if (strncmp(inside, m.root, n) != 0 || (n && inside[n] && inside[n] != '/') || (found && n >= best))
 			continue;
 		/* the whole file system's mount, where there is one, is the name people know */
 		best = n;
 		found = true;
-		if (!strcmp(point, "/") && inside[n])
-			point[0] = '\0';
-		snprintf(out, size, "%s%s", point, strcmp(inside, "/") ? inside + n : *point ? "" : "/");
+		if (!strcmp(m.where, "/") && inside[n])
+			m.where[0] = '\0';
+		snprintf(out, size, "%s%s", m.where, strcmp(inside, "/") ? inside + n : *m.where ? "" : "/");
 	}
 	if (f)
 		fclose(f);

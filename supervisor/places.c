@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "supervisor/places.h"
 
+#include "supervisor/mountinfo.h"
 #include "supervisor/util.h"
 
 #include <errno.h>
@@ -354,37 +355,6 @@ static int add_tree(struct build *b, const struct sg_tree *tree, const struct sg
 
 /* ---- what is mounted below ---- */
 
-struct mount {
-	uint64_t id;
-	char *root;  /* what of its file system is mounted: "/" is all of it */
-	char *where; /* mount point */
-	char *type;
-};
-
-/* "ID PARENT MAJOR:MINOR ROOT WHERE OPTIONS [FIELD…] - TYPE SOURCE OPTIONS" (proc_pid_mountinfo(5)). */
-static bool parse_mount(char *line, struct mount *m)
-{
-	char *save, *word = strtok_r(line, " ", &save);
-
-	for (int i = 0; word && i < 5; i++) {
-		if (i == 0)
-			m->id = strtoull(word, NULL, 10);
-		if (i == 3)
-			m->root = word;
-		if (i == 4)
-			m->where = word;
-		word = strtok_r(NULL, " ", &save);
-	}
-	while (word && strcmp(word, "-") != 0)
-		word = strtok_r(NULL, " ", &save);
-	m->type = word ? strtok_r(NULL, " ", &save) : NULL;
-	if (!m->type)
-		return false;
-	sg_unescape_mount(m->root);
-	sg_unescape_mount(m->where);
-	return true;
-}
-
 /* A place by the name that the kernel gives it, which is what mount points are named by. */
 struct named {
 	char *name;
@@ -454,7 +424,7 @@ static bool is_mount(int fd, uint64_t id)
 	       !(x.stx_mask & STATX_MNT_ID) || x.stx_mnt_id == id;
 }
 
-static int add_mount(struct build *b, const struct mount *m, const struct sg_tree_rights *rights)
+static int add_mount(struct build *b, const struct sg_mount *m, const struct sg_tree_rights *rights)
 {
 	struct sg_place *same;
 	struct stat st;
@@ -485,7 +455,7 @@ static int add_mount(struct build *b, const struct mount *m, const struct sg_tre
 }
 
 /* A mount point as it is called from the root. False: it is not below that. */
-static bool seen_from_root(const struct build *b, struct mount *m, char *where, size_t size)
+static bool seen_from_root(const struct build *b, struct sg_mount *m, char *where, size_t size)
 {
 	int n;
 
@@ -513,9 +483,9 @@ static int add_mounts(struct build *b)
 	rc = name_places(b, &names, &n);
 	while (!rc && getline(&line, &size, f) > 0) {
 		struct sg_tree_rights rights;
-		struct mount m = {0};
+		struct sg_mount m;
 
-		if (!parse_mount(line, &m) || (strcmp(m.root, "/") != 0 && strcmp(m.type, "btrfs") != 0) ||
+		if (!sg_mount_parse(line, &m) || (strcmp(m.root, "/") != 0 && strcmp(m.type, "btrfs") != 0) ||
 		    !seen_from_root(b, &m, where, sizeof(where)))
 			continue;
 		rights = rights_at(names, n, m.where);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Trees become objects: variables, links, what is missing, what is mounted below. */
+#include "supervisor/mountinfo.h"
 #include "supervisor/places.h"
 
 #include <errno.h>
@@ -389,6 +390,41 @@ static void another_root_is_not_left(void **state)
 	assert_int_equal(status, 0);
 }
 
+static void lines_of_the_mount_table(void **state)
+{
+	char plain[] = "36 35 98:0 / /mnt rw,noatime - ext3 /dev/root rw,errors=continue\n";
+	char fields[] = "907 36 0:49 /a\\040b /c\\134d rw shared:1 master:2 - fuse.x y\\040z rw\n";
+	const char *const none[] = {"",
+				    "\n",
+				    "36",
+				    "36 35 98:0 / /mnt rw",
+				    "36 35 98:0 / /mnt rw -",
+				    "1 2 x / / rw - t s",
+				    "- - - - -",
+				    "36 35 98:0 / - ext3"};
+	struct sg_mount m;
+
+	(void)state;
+	assert_true(sg_mount_parse(plain, &m));
+	assert_int_equal(m.id, 36);
+	assert_int_equal(m.major, 98);
+	assert_int_equal(m.minor, 0);
+	assert_string_equal(m.root, "/");
+	assert_string_equal(m.where, "/mnt");
+	assert_string_equal(m.type, "ext3");
+	assert_true(sg_mount_parse(fields, &m));
+	assert_int_equal(m.minor, 49);
+	assert_string_equal(m.root, "/a b");
+	assert_string_equal(m.where, "/c\\d");
+	assert_string_equal(m.type, "fuse.x");
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "%s", none[i]);
+		assert_false(sg_mount_parse(line, &m));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -396,6 +432,7 @@ int main(void)
 		cmocka_unit_test(own_processes_are_apart),   cmocka_unit_test(says_what_is_wrong),
 		cmocka_unit_test(a_denial_is_never_dropped), cmocka_unit_test(covers_what_is_mounted_below),
 		cmocka_unit_test(another_root_is_not_left),  cmocka_unit_test(waits_for_no_server),
+		cmocka_unit_test(lines_of_the_mount_table),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
