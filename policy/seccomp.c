@@ -1,55 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policy/seccomp.h"
+#include "policy/builder.h"
 #include "policy/names.h"
 #include "policy/shorten.h"
 
 #include <endian.h>
 #include <errno.h>
-#include <linux/audit.h>
 #include <linux/seccomp.h>
-#include <seccomp.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sched.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <unistd.h>
-
-/*
- * The frame (architecture, x32, tree over numbers) is libseccomp's. It takes real actions only, so every outcome is
- * asked for as SCMP_ACT_TRACE(token) and the returns are rewritten afterwards: into what they stand for, or into jumps
- * to the blocks appended behind the frame, one per call whose outcome depends on its arguments.
- */
-#define TOKEN_KILL 1
-#define TOKEN_AUDIT 2
-#define TOKEN_FORK 3
-#define TOKEN_ALLOW 4
-#define TOKEN_FORK_AUDIT 5
-#define TOKEN_ERRNO 0x1000 /* + errno */
-#define TOKEN_BLOCK 0x2000 /* + system call number */
 
 #define ARG_LO(i) (offsetof(struct seccomp_data, args) + 8 * (i) + (__BYTE_ORDER == __BIG_ENDIAN ? 4 : 0))
 #define ARG_HI(i) (offsetof(struct seccomp_data, args) + 8 * (i) + (__BYTE_ORDER == __BIG_ENDIAN ? 0 : 4))
-#define X32_BIT 0x40000000U
 
-#define PATCHES_MAX (SG_RULES_MAX * SG_CONDS_MAX + 8)
-
-struct builder {
-	struct sock_filter insns[BPF_MAXINSNS];
-	struct sg_patch patches[PATCHES_MAX];
-	unsigned n, n_patches;
-	unsigned held; /* the argument's half that is loaded whole where the next rule begins; 0: not known */
-	bool overflow, has_supervised, has_audit;
-};
-
-/* A conditional jump whose target is not known yet carries one of these in jt or jf; real offsets stay below. */
-#define TO_FAIL 0xff /* the next rule */
-#define TO_HOLD 0xfe /* the end of this condition: it holds */
-#define TO_LIMIT 0xfd
-
-static void emit(struct builder *b, unsigned code, uint32_t k, unsigned jt, unsigned jf)
+void sg_emit(struct sg_builder *b, unsigned code, uint32_t k, unsigned jt, unsigned jf)
 {
 	if (b->n == BPF_MAXINSNS) {
 		b->overflow = true;
@@ -58,25 +25,25 @@ static void emit(struct builder *b, unsigned code, uint32_t k, unsigned jt, unsi
 	b->insns[b->n++] = (struct sock_filter){.code = (__u16)code, .jt = (__u8)jt, .jf = (__u8)jf, .k = k};
 }
 
-static void emit_load(struct builder *b, unsigned offset, uint32_t mask)
+static void emit_load(struct sg_builder *b, unsigned offset, uint32_t mask)
 {
 	if (!mask) {
-		emit(b, BPF_LD | BPF_IMM, 0, 0, 0);
+		sg_emit(b, BPF_LD | BPF_IMM, 0, 0, 0);
 		return;
 	}
-	emit(b, BPF_LD | BPF_W | BPF_ABS, offset, 0, 0);
+	sg_emit(b, BPF_LD | BPF_W | BPF_ABS, offset, 0, 0);
 	if (mask != 0xffffffffU)
-		emit(b, BPF_ALU | BPF_AND | BPF_K, mask, 0, 0);
+		sg_emit(b, BPF_ALU | BPF_AND | BPF_K, mask, 0, 0);
 }
 
-static void emit_patch(struct builder *b, enum sg_patch_kind kind, unsigned jt, unsigned jf)
+static void emit_patch(struct sg_builder *b, enum sg_patch_kind kind, unsigned jt, unsigned jf)
 {
 	if (b->n_patches == PATCHES_MAX) {
 		b->overflow = true;
 		return;
 	}
 	b->patches[b->n_patches++] = (struct sg_patch){.pc = (uint16_t)b->n, .kind = (uint16_t)kind};
-	emit(b, BPF_JMP | BPF_JEQ | BPF_K, 0, jt, jf);
+	sg_emit(b, BPF_JMP | BPF_JEQ | BPF_K, 0, jt, jf);
 }
 
 /* Whether a condition looks at one half of its argument, all of it: which can stay loaded for the next. */
@@ -86,7 +53,7 @@ static bool is_plain(const struct sg_cond *c)
 }
 
 /* Falls through when the condition holds. */
-static void emit_cond(struct builder *b, const struct sg_cond *c)
+static void emit_cond(struct sg_builder *b, const struct sg_cond *c)
 {
 	const uint32_t mask_hi = (uint32_t)(c->mask >> 32), mask_lo = (uint32_t)c->mask;
 	const uint32_t hi = (uint32_t)(c->value >> 32), lo = (uint32_t)c->value;
@@ -99,14 +66,14 @@ static void emit_cond(struct builder *b, const struct sg_cond *c)
 	if (mask_hi || (hi && c->op != SG_OP_SELF)) {
 		emit_load(b, ARG_HI(c->arg), mask_hi);
 		if (c->op == SG_OP_EQ)
-			emit(b, jeq, hi, 0, TO_FAIL);
+			sg_emit(b, jeq, hi, 0, TO_FAIL);
 		else if (c->op == SG_OP_SELF)
-			emit(b, jeq, 0, 0, TO_FAIL);
+			sg_emit(b, jeq, 0, 0, TO_FAIL);
 		else if (c->op == SG_OP_NE)
-			emit(b, jeq, hi, 0, TO_HOLD);
+			sg_emit(b, jeq, hi, 0, TO_HOLD);
 		else if (above || below) {
-			emit(b, jgt, hi, above ? TO_HOLD : TO_FAIL, 0);
-			emit(b, jeq, hi, 0, above ? TO_FAIL : TO_HOLD);
+			sg_emit(b, jgt, hi, above ? TO_HOLD : TO_FAIL, 0);
+			sg_emit(b, jeq, hi, 0, above ? TO_FAIL : TO_HOLD);
 		}
 	}
 	if (!is_plain(c) || b->held != ARG_LO(c->arg))
@@ -114,29 +81,29 @@ static void emit_cond(struct builder *b, const struct sg_cond *c)
 	b->held = is_plain(c) ? ARG_LO(c->arg) : 0;
 	switch (c->op) {
 	case SG_OP_EQ:
-		emit(b, jeq, lo, 0, TO_FAIL);
+		sg_emit(b, jeq, lo, 0, TO_FAIL);
 		break;
 	case SG_OP_NE:
-		emit(b, jeq, lo, TO_FAIL, 0);
+		sg_emit(b, jeq, lo, TO_FAIL, 0);
 		break;
 	case SG_OP_LT:
-		emit(b, jge, lo, TO_FAIL, 0);
+		sg_emit(b, jge, lo, TO_FAIL, 0);
 		break;
 	case SG_OP_LE:
-		emit(b, jgt, lo, TO_FAIL, 0);
+		sg_emit(b, jgt, lo, TO_FAIL, 0);
 		break;
 	case SG_OP_GT:
-		emit(b, jgt, lo, 0, TO_FAIL);
+		sg_emit(b, jgt, lo, 0, TO_FAIL);
 		break;
 	case SG_OP_GE:
-		emit(b, jge, lo, 0, TO_FAIL);
+		sg_emit(b, jge, lo, 0, TO_FAIL);
 		break;
 	case SG_OP_SELF:
 		emit_patch(b, SG_PATCH_SELF, 0, TO_FAIL);
 		break;
 	default:
 		/* Nothing the oracle would match either. */
-		emit(b, BPF_JMP | BPF_JA, TO_FAIL, 0, 0);
+		sg_emit(b, BPF_JMP | BPF_JA, TO_FAIL, 0, 0);
 		break;
 	}
 	for (i = start; i < b->n; i++) {
@@ -150,7 +117,7 @@ static void emit_cond(struct builder *b, const struct sg_cond *c)
 }
 
 /* The rule's conditions end here: whoever failed one goes on with the next instruction. */
-static void land_failures(struct builder *b, unsigned start)
+static void land_failures(struct sg_builder *b, unsigned start)
 {
 	unsigned i;
 
@@ -176,7 +143,7 @@ static void land_failures(struct builder *b, unsigned start)
 	}
 }
 
-static uint32_t outcome(struct builder *b, unsigned nr, unsigned action, unsigned err)
+static uint32_t outcome(struct sg_builder *b, unsigned nr, unsigned action, unsigned err)
 {
 	switch (action) {
 	case SG_ACTION_ALLOW:
@@ -192,7 +159,7 @@ static uint32_t outcome(struct builder *b, unsigned nr, unsigned action, unsigne
 }
 
 /* The launcher's own call, known by an address that nobody else has. */
-static void emit_exception(struct builder *b, unsigned arg, enum sg_patch_kind lo, enum sg_patch_kind hi)
+static void emit_exception(struct sg_builder *b, unsigned arg, enum sg_patch_kind lo, enum sg_patch_kind hi)
 {
 	unsigned start = b->n;
 
@@ -200,11 +167,11 @@ static void emit_exception(struct builder *b, unsigned arg, enum sg_patch_kind l
 	emit_patch(b, lo, 0, TO_FAIL);
 	emit_load(b, ARG_HI(arg), 0xffffffffU);
 	emit_patch(b, hi, 0, TO_FAIL);
-	emit(b, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+	sg_emit(b, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
 	land_failures(b, start);
 }
 
-static bool needs_block(const struct sg_entry *e, unsigned nr)
+bool sg_needs_block(const struct sg_entry *e, unsigned nr)
 {
 	if (e->n_rules)
 		return true;
@@ -224,7 +191,7 @@ static unsigned same_outcome(const struct sg_rule *r, unsigned n)
 }
 
 /* One load, a comparison for each value, one return. */
-static void emit_values(struct builder *b, const struct sg_rule *r, unsigned n)
+static void emit_values(struct sg_builder *b, const struct sg_rule *r, unsigned n)
 {
 	unsigned i;
 
@@ -232,10 +199,10 @@ static void emit_values(struct builder *b, const struct sg_rule *r, unsigned n)
 		emit_load(b, ARG_LO(r->cond[0].arg), 0xffffffffU);
 	b->held = ARG_LO(r->cond[0].arg);
 	for (i = 0; i < n; i++)
-		emit(b, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)r[i].cond[0].value, n - i - 1, i + 1 < n ? 0 : TO_FAIL);
+		sg_emit(b, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)r[i].cond[0].value, n - i - 1, i + 1 < n ? 0 : TO_FAIL);
 }
 
-static void emit_block(struct builder *b, const struct sg_ruleset *rs, unsigned nr)
+static void emit_block(struct sg_builder *b, const struct sg_ruleset *rs, unsigned nr)
 {
 	const struct sg_entry *e = &rs->entry[nr];
 	unsigned i, j;
@@ -266,121 +233,13 @@ static void emit_block(struct builder *b, const struct sg_ruleset *rs, unsigned 
 			b->held = 0; /* it depends on which condition failed */
 		if (supervised)
 			b->has_supervised = true;
-		emit(b, BPF_RET | BPF_K, supervised ? SG_RET_SUPERVISED : outcome(b, nr, r->action, r->err), 0, 0);
+		sg_emit(b, BPF_RET | BPF_K, supervised ? SG_RET_SUPERVISED : outcome(b, nr, r->action, r->err), 0, 0);
 		land_failures(b, start);
 	}
-	emit(b, BPF_RET | BPF_K, outcome(b, nr, e->action, e->err), 0, 0);
+	sg_emit(b, BPF_RET | BPF_K, outcome(b, nr, e->action, e->err), 0, 0);
 }
 
-static uint32_t token(const struct sg_ruleset *rs, unsigned nr)
-{
-	const struct sg_entry *e = &rs->entry[nr];
-
-	if (needs_block(e, nr))
-		return TOKEN_BLOCK + nr;
-	switch (e->action) {
-	case SG_ACTION_ALLOW:
-		return sg_is_fork(nr) ? TOKEN_FORK : TOKEN_ALLOW;
-	case SG_ACTION_AUDIT:
-		return sg_is_fork(nr) ? TOKEN_FORK_AUDIT : TOKEN_AUDIT;
-	case SG_ACTION_ERRNO:
-		return TOKEN_ERRNO + e->err;
-	default:
-		return TOKEN_KILL;
-	}
-}
-
-static uint32_t unlisted_token(const struct sg_ruleset *rs)
-{
-	switch (rs->unlisted_action) {
-	case SG_ACTION_ALLOW:
-		return TOKEN_ALLOW;
-	case SG_ACTION_AUDIT:
-		return TOKEN_AUDIT;
-	case SG_ACTION_ERRNO:
-		return TOKEN_ERRNO + rs->unlisted_err;
-	default:
-		return TOKEN_KILL;
-	}
-}
-
-static int scmp_fail(struct sg_err *err, int rc, const char *what)
-{
-	if (rc == -ENOMEM)
-		return sg_err_set(err, ENOMEM, "out of memory while building the seccomp filter");
-	return sg_err_set(err, rc < 0 ? -rc : EINVAL, "libseccomp: %s: %s", what, strerror(rc < 0 ? -rc : EINVAL));
-}
-
-/* From here on a binary tree beats a chain, at run time and where the kernel walks the filter for every number at load.
- */
-#define TREE_FROM 16
-
-static int add_frame_rules(scmp_filter_ctx ctx, const struct sg_ruleset *rs, uint32_t standard, struct sg_err *err)
-{
-	unsigned nr, n = 0;
-	int rc;
-
-	for (nr = 0; nr < SG_NR_MAX; nr++)
-		n += token(rs, nr) != standard;
-	if (n >= TREE_FROM) {
-		rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-		if (rc)
-			return scmp_fail(err, rc, "binary tree");
-	}
-	for (nr = 0; nr < SG_NR_MAX; nr++) {
-		uint32_t t = token(rs, nr);
-
-		if (t == standard)
-			continue;
-		rc = seccomp_rule_add_exact(ctx, SCMP_ACT_TRACE(t), (int)nr, 0);
-		if (rc)
-			return scmp_fail(err, rc, "rule");
-	}
-	return 0;
-}
-
-static int export_frame(scmp_filter_ctx ctx, struct builder *b, struct sg_err *err)
-{
-	const size_t size = sizeof(b->insns);
-	ssize_t n;
-	int fd, rc;
-
-	fd = memfd_create("sandgate-filter", MFD_CLOEXEC);
-	if (fd < 0)
-		return sg_err_set(err, errno, "memfd_create: %s", strerror(errno));
-	rc = seccomp_export_bpf(ctx, fd);
-	if (rc) {
-		close(fd);
-		return scmp_fail(err, rc, "export");
-	}
-	n = pread(fd, b->insns, size, 0);
-	close(fd);
-	if (n <= 0 || (size_t)n % sizeof(struct sock_filter) || (size_t)n == size)
-		return sg_err_set(err, E2BIG, "the seccomp filter is longer than %d instructions", BPF_MAXINSNS);
-	b->n = (unsigned)((size_t)n / sizeof(struct sock_filter));
-	return 0;
-}
-
-static int generate_frame(const struct sg_ruleset *rs, struct builder *b, struct sg_err *err)
-{
-	const uint32_t standard = unlisted_token(rs);
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_TRACE(standard));
-	int rc;
-
-	if (!ctx)
-		return scmp_fail(err, -ENOMEM, "init");
-	rc = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-	if (rc)
-		rc = scmp_fail(err, rc, "action for foreign architectures");
-	if (!rc)
-		rc = add_frame_rules(ctx, rs, standard, err);
-	if (!rc)
-		rc = export_frame(ctx, b, err);
-	seccomp_release(ctx);
-	return rc;
-}
-
-static int rewrite_return(struct builder *b, unsigned at, const uint16_t *block, struct sg_err *err)
+static int rewrite_return(struct sg_builder *b, unsigned at, const uint16_t *block, struct sg_err *err)
 {
 	struct sock_filter *f = &b->insns[at];
 	uint32_t t = f->k & SECCOMP_RET_DATA;
@@ -420,153 +279,6 @@ static int rewrite_return(struct builder *b, unsigned at, const uint16_t *block,
 	default:
 		return sg_err_set(err, EINVAL, "libseccomp generated a return that was not asked for: 0x%08x", f->k);
 	}
-}
-
-#ifdef __x86_64__
-/*
- * libseccomp lets number -1 past its x32 check, for tracers that skip calls. Here it has bit 30 set like any x32
- * number, and goes where they go.
- */
-static int close_x32_gap(struct builder *b, unsigned frame, struct sg_err *err)
-{
-	unsigned i;
-
-	for (i = 0; i + 1 < frame; i++) {
-		struct sock_filter *jge = &b->insns[i], *jeq = jge + 1;
-
-		if (jge->code != (BPF_JMP | BPF_JGE | BPF_K) || jge->k != X32_BIT)
-			continue;
-		if (jeq->code != (BPF_JMP | BPF_JEQ | BPF_K) || jeq->k != 0xffffffffU)
-			return 0; /* an older or newer libseccomp without the exception */
-		jeq->jt = jeq->jf;
-		return 0;
-	}
-	return sg_err_set(err, EINVAL, "libseccomp generated no check for x32");
-}
-#endif
-
-/*
- * The same frame, shorter: neighbouring numbers mostly share an outcome, and libseccomp's tree has a leaf for each
- * number. The kernel translates a filter at every launch, and that takes as long as the filter is. libseccomp's stays
- * the measure: the two are compared, and a frame that answers differently is not used.
- */
-struct range {
-	unsigned first; /* number */
-	uint32_t token;
-};
-
-struct tree {
-	struct range range[SG_NR_MAX + 1];
-	uint32_t on_true[SG_NR_MAX],
-		on_false[SG_NR_MAX]; /* by comparison: the token to return; 0: another comparison */
-	unsigned n, start;
-	bool too_long;
-};
-
-static void emit_tree(struct builder *b, struct tree *t, unsigned lo, unsigned hi)
-{
-	const unsigned mid = (lo + hi) / 2, at = b->n;
-
-	emit(b, BPF_JMP | BPF_JGE | BPF_K, t->range[mid].first, 0, 0);
-	if (mid - lo == 1)
-		t->on_false[at - t->start] = t->range[lo].token;
-	else
-		emit_tree(b, t, lo, mid);
-	if (hi - mid == 1) {
-		t->on_true[at - t->start] = t->range[mid].token;
-		return;
-	}
-	t->too_long |= b->n - at - 1 >= TO_LIMIT;
-	b->insns[at].jt = (__u8)(b->n - at - 1);
-	emit_tree(b, t, mid, hi);
-}
-
-/* The return of a token behind the tree, as an offset from one of its comparisons. */
-static __u8 emit_leaf(struct builder *b, struct tree *t, unsigned end, unsigned at, uint32_t token)
-{
-	unsigned i;
-
-	for (i = end; i < b->n && b->insns[i].k != (SECCOMP_RET_TRACE | token); i++)
-		;
-	if (i == b->n)
-		emit(b, BPF_RET | BPF_K, SECCOMP_RET_TRACE | token, 0, 0);
-	t->too_long |= i - at - 1 >= TO_LIMIT;
-	return (__u8)(i - at - 1);
-}
-
-/* false: too long for the comparisons' jumps. */
-static bool emit_frame(struct builder *b, const struct sg_ruleset *rs, struct tree *t)
-{
-	unsigned nr, i, end;
-
-	for (nr = 0; nr <= SG_NR_MAX; nr++) {
-		uint32_t k = nr < SG_NR_MAX ? token(rs, nr) : unlisted_token(rs);
-
-		if (!t->n || t->range[t->n - 1].token != k)
-			t->range[t->n++] = (struct range){.first = nr, .token = k};
-	}
-	if (t->n < 2)
-		return false;
-	emit(b, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
-	emit(b, BPF_JMP | BPF_JEQ | BPF_K, sg_native_arch(), 1, 0);
-	emit(b, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
-	emit(b, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
-#ifdef __x86_64__
-	emit(b, BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
-	emit(b, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
-#endif
-	t->start = b->n;
-	emit_tree(b, t, 0, t->n);
-	end = b->n;
-	for (i = t->start; i < end && !t->too_long; i++) {
-		if (t->on_true[i - t->start])
-			b->insns[i].jt = emit_leaf(b, t, end, i, t->on_true[i - t->start]);
-		if (t->on_false[i - t->start])
-			b->insns[i].jf = emit_leaf(b, t, end, i, t->on_false[i - t->start]);
-	}
-	return !t->too_long && !b->overflow;
-}
-
-/* Whether two frames answer alike, for every number that can be listed and around every edge. */
-static bool frames_agree(const struct builder *a, const struct builder *b)
-{
-	static const uint32_t beyond[] = {SG_NR_MAX,  SG_NR_MAX + 1, 1000,       0xffff,     0x3fffffff, 0x40000000,
-					  0x40000001, 0x400001ff,    0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff};
-	const uint32_t arch[] = {sg_native_arch(), AUDIT_ARCH_I386, AUDIT_ARCH_ARM, 0};
-	static const uint64_t args[SG_ARGS];
-	size_t i, j;
-
-	for (i = 0; i < sizeof(arch) / sizeof(arch[0]); i++) {
-		for (j = 0; j < SG_NR_MAX + sizeof(beyond) / sizeof(beyond[0]); j++) {
-			uint32_t nr = j < SG_NR_MAX ? (uint32_t)j : beyond[j - SG_NR_MAX];
-
-			if (sg_filter_simulate(a->insns, a->n, arch[i], nr, args) !=
-			    sg_filter_simulate(b->insns, b->n, arch[i], nr, args))
-				return false;
-		}
-	}
-	return true;
-}
-
-/* Puts the shorter form in the place of libseccomp's frame. */
-static int shorten_frame(struct builder *b, const struct sg_ruleset *rs, struct sg_err *err)
-{
-	struct builder *shorter = calloc(1, sizeof(*shorter));
-	struct tree *t = calloc(1, sizeof(*t));
-	int rc = 0;
-
-	if (!shorter || !t) {
-		rc = sg_err_set(err, ENOMEM, "out of memory while building the seccomp filter");
-	} else if (emit_frame(shorter, rs, t) && shorter->n < b->n) {
-		if (frames_agree(b, shorter))
-			*b = *shorter;
-		else
-			rc = sg_err_set(err, EINVAL,
-					"the frame of the seccomp filter answers differently than libseccomp's");
-	}
-	free(shorter);
-	free(t);
-	return rc;
 }
 
 static bool lets_through(unsigned action)
@@ -616,7 +328,7 @@ static bool is_one_process(const struct sg_ruleset *rs)
 	return !may_pass(rs, __NR_clone, CLONE_THREAD, 0) && !may_pass(rs, __NR_prctl, 0xffffffffU, PR_SET_PDEATHSIG);
 }
 
-static int finish(struct builder *b, const struct sg_ruleset *rs, struct sg_filter *out, struct sg_err *err)
+static int finish(struct sg_builder *b, const struct sg_ruleset *rs, struct sg_filter *out, struct sg_err *err)
 {
 	const size_t code = b->n * sizeof(struct sock_filter);
 	char *mem = malloc(code + b->n_patches * sizeof(struct sg_patch) + 1);
@@ -638,24 +350,18 @@ static int finish(struct builder *b, const struct sg_ruleset *rs, struct sg_filt
 	return 0;
 }
 
-static int build(struct builder *b, const struct sg_ruleset *rs, struct sg_err *err)
+static int build(struct sg_builder *b, const struct sg_ruleset *rs, struct sg_err *err)
 {
 	uint16_t block[SG_NR_MAX] = {0};
 	unsigned frame, i, nr;
 	int rc;
 
-	rc = generate_frame(rs, b, err);
-#ifdef __x86_64__
-	if (!rc)
-		rc = close_x32_gap(b, b->n, err);
-#endif
-	if (!rc)
-		rc = shorten_frame(b, rs, err);
+	rc = sg_frame_build(rs, b, err);
 	if (rc)
 		return rc;
 	frame = b->n;
 	for (nr = 0; nr < SG_NR_MAX && !b->overflow; nr++) {
-		if (!needs_block(&rs->entry[nr], nr))
+		if (!sg_needs_block(&rs->entry[nr], nr))
 			continue;
 		block[nr] = (uint16_t)b->n;
 		emit_block(b, rs, nr);
@@ -670,7 +376,7 @@ static int build(struct builder *b, const struct sg_ruleset *rs, struct sg_err *
 
 int sg_filter_compile(const struct sg_policy *p, struct sg_filter *out, struct sg_err *err)
 {
-	struct builder *b = calloc(1, sizeof(*b));
+	struct sg_builder *b = calloc(1, sizeof(*b));
 	int rc;
 
 	if (!b)
