@@ -8,18 +8,19 @@ control  outcomes of the same program without a sandbox, separated by "|". EFFEC
          "!": this kernel lacks the call or the family, so the effect cannot be shown here (the sandbox is tested
          all the same).
 root     the control needs privilege (and runs in private namespaces); the sandboxed program runs as asked for.
+lsm      in the lsm tier it is killed instead, for an object of this class
 fd       what descriptor 7 of the program is: a pidfd of the victim, or a unix socket of the driver.
 """
 from collections import namedtuple
 
-Program = namedtuple("Program", "name lang attack expect control root fd tty context policy extra abi")
+Program = namedtuple("Program", "name lang attack expect control root fd tty context policy extra abi lsm")
 
 
 def row(lang, attack, expect, control="EFFECT", root=False, fd=None, tty=False, context="main", policy=None, extra=(),
-        abi="x86_64"):
+        abi="x86_64", lsm=None):
     prefix = {"c": "c", "python": "py", "javascript": "js"}[lang]
     name = f"{prefix}-{attack}" + ("" if context == "main" else f"-from-{context}") + ("" if not policy else "-p")
-    return Program(name, lang, attack, expect, control, root, fd, tty, context, policy, tuple(extra), abi)
+    return Program(name, lang, attack, expect, control, root, fd, tty, context, policy, tuple(extra), abi, lsm)
 
 
 def c(*args, **kw):
@@ -36,6 +37,7 @@ def js(*args, **kw):
 
 NO_FAMILY = "EFFECT|!EAFNOSUPPORT|!EPROTONOSUPPORT|!ESOCKTNOSUPPORT"
 NO_CALL = "EFFECT|!ENOSYS"
+NO_HANDLES = "EFFECT|!EOPNOTSUPP|!ESTALE"  # a file system such as overlay knows files by name only
 
 PROGRAMS = [
     # --- sockets -----------------------------------------------------------------------------------------------------
@@ -86,8 +88,8 @@ PROGRAMS = [
     c("ptrace-traceme", "kill:ptrace"),
     c("vm-read-victim", "kill:process_vm_readv"),
     c("vm-write-victim", "kill:process_vm_writev"),
-    c("proc-mem-victim", "errno:EACCES"),
-    c("cgroup-escape", "errno:EACCES", root=True),
+    c("proc-mem-victim", "errno:EACCES", lsm="trace"),
+    c("cgroup-escape", "errno:EACCES", root=True, lsm="supervisor"),
     c("kcmp-victim", "kill:kcmp"),
     c("process-madvise-victim", "kill:process_madvise", "EFFECT|EPERM|EINVAL", root=True, fd="pidfd"),
     c("migrate-victim", "kill:migrate_pages", NO_CALL),
@@ -201,8 +203,8 @@ PROGRAMS = [
     c("ioperm", "kill:ioperm", NO_CALL, root=True),
     c("syslog", "kill:syslog", root=True),
     c("fanotify", "kill:fanotify_init", NO_CALL, root=True),
-    c("name-to-handle", "kill:name_to_handle_at"),
-    c("open-by-handle", "kill:open_by_handle_at", root=True, extra=["handle"]),
+    c("name-to-handle", "kill:name_to_handle_at", NO_HANDLES),
+    c("open-by-handle", "kill:open_by_handle_at", NO_HANDLES, root=True, extra=["handle"]),
     c("lookup-dcookie", "kill:lookup_dcookie", NO_CALL),
     c("settimeofday", "kill:settimeofday", "EINVAL", root=True),
     c("clock-settime", "kill:clock_settime", "EINVAL", root=True),
@@ -317,7 +319,7 @@ PROGRAMS = [
     py("raw:int80-mkdir", "kill:mkdir", abi="i386"),
     py("raw:x32-mkdir", "kill:mkdir", NO_CALL, abi="x32"),
     py("raw:execveat-empty-path", "kill:execveat", extra=["program"]),
-    py("raw:open-by-handle", "kill:open_by_handle_at", root=True, extra=["handle"]),
+    py("raw:open-by-handle", "kill:open_by_handle_at", NO_HANDLES, root=True, extra=["handle"]),
     py("raw:personality", "kill:personality"),
     py("raw:modify-ldt", "kill:modify_ldt", NO_CALL),
     py("raw:mmap-wx", "errno:EPERM"),

@@ -59,6 +59,22 @@ class Suite:
         self.node = t.shared(os.path.join(HERE, "hostile.js"), 0o644)
         self.policy = t.shared(os.path.join(HERE, "forking.yaml"), 0o644)
         self.cgroup = sgtest.cgroup2_mount()
+        # Where a library is refused that lies anywhere else than in the system's folders, the one with the attacks is let in.
+        self.loading = None
+        if args.tier == "lsm":
+            self.loading = os.path.join(t.root, "loading.yaml")
+            with open(self.loading, "w", encoding="utf-8") as f:
+                for lang in ("python", "javascript"):
+                    f.write(f'loading-{lang}: {{inherit: "builtin:{lang}", files: {{read: ["{self.library}"], map: ["{self.library}"]}}}}\n')
+            os.chmod(self.loading, 0o644)
+
+    def policy_of(self, p):
+        """(language, policy file) that it runs under. No file: the built-in one."""
+        if p.policy:
+            return p.policy, self.policy
+        if self.loading and p.attack.startswith("raw:"):
+            return "loading-" + p.lang, self.loading
+        return p.lang, None
 
     def command(self, p, victim, scratch, fd):
         words = [p.attack, f"victim={victim.pid}", f"addr={victim.address}", f"dir={scratch}"]
@@ -105,9 +121,8 @@ class Suite:
             line = self.command(p, victim, scratch, fd)
             fds = () if fd is None else (fd,)
             if sandboxed:
-                result = self.sandbox.run(line, scratch, lang=None if p.policy else p.lang,
-                                          policy=self.policy if p.policy else None,
-                                          options=["--lang", p.policy] if p.policy else [], stdin=stdin, fds=fds)
+                lang, policy = self.policy_of(p)
+                result = self.sandbox.run(line, scratch, lang, policy, stdin=stdin, fds=fds)
             else:
                 prefix = list(UNSHARE) if self.is_root else []
                 if self.is_root and uid is not None:
@@ -170,7 +185,13 @@ class Suite:
         if any(line.startswith(shows) for line in result.out.splitlines()):
             bad.append("printed " + result.out.splitlines()[-1])
         kind, _, what = p.expect.partition(":")
-        if kind == "kill":
+        if self.sandbox.tier == "lsm" and p.lsm:
+            kind, what = "lsm", p.lsm
+        if kind == "lsm":
+            kills = [r for r in result.of("lsm_violation") if r.get("action") == "kill"]
+            if result.status != 159 or [r.get("class") for r in kills] != [what] or result.kills():
+                bad.append(f"exit status {result.status}, records {result.records[1:]!r}, not a kill for {what}")
+        elif kind == "kill":
             lines = result.out.splitlines()
             if not any(line.startswith("TRY ") for line in (lines if child else lines[-1:])):
                 bad.append(f"output ends with {self.outcome(result)!r}")
@@ -178,7 +199,7 @@ class Suite:
                                      several="all-threads" in p.extra)
             end = result.exit()
             for record in result.kills()[:1]:
-                bad += explain.complaints(self.sandbox.binary, record, self.policy if p.policy else None)
+                bad += explain.complaints(self.sandbox.binary, record, self.policy_of(p)[1])
             if end and end.get("integrity") != "complete":
                 bad.append(f"integrity {end.get('integrity')!r}: {end.get('reasons')}")
         else:
