@@ -7,9 +7,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 /* The text behind "Name:\t" of a status file, NULL when it is not there. */
 static const char *status_field(const char *status, const char *name)
@@ -118,9 +120,22 @@ static bool lends_its_memory(pid_t tid)
 	return sg_read_file(AT_FDCWD, file, buf, sizeof(buf)) > 0;
 }
 
+/* Whether a call for a new task lets its caller wait until that one has executed or ended. arguments: as in /proc. */
+static bool waits_for_child(uint32_t nr, const char *arguments)
+{
+#ifdef SYS_vfork
+	if (nr == SYS_vfork)
+		return true;
+#endif
+	if (nr == SYS_clone)
+		return strtoull(arguments, NULL, 16) & CLONE_VFORK;
+	return nr == SYS_clone3; /* its flags are in the caller's memory */
+}
+
 bool sg_proc_may_fork(pid_t tid)
 {
-	char file[64], buf[256];
+	char file[64], buf[256], *arguments;
+	uint32_t nr;
 	ssize_t n;
 
 	snprintf(file, sizeof(file), "/proc/%d/syscall", (int)tid);
@@ -130,7 +145,9 @@ bool sg_proc_may_fork(pid_t tid)
 	/* "running", or the number of the call it waits in; -1: it waits outside of any */
 	if (buf[0] == 'r')
 		return true;
-	return sg_is_fork((uint32_t)strtol(buf, NULL, 10)) && !lends_its_memory(tid);
+	nr = (uint32_t)strtol(buf, &arguments, 10);
+	/* In fork(2) it may wait for a lock of the memory, too, and have children that it made before. */
+	return sg_is_fork(nr) && !(waits_for_child(nr, arguments) && lends_its_memory(tid));
 }
 
 uint64_t sg_proc_waited_cpu(pid_t pid)
