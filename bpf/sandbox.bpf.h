@@ -164,7 +164,8 @@ static __always_inline int sg_sandbox_outside(void)
 /* The sandbox of the running task, or NULL. The first thing that every program does: keep the way out short. */
 static __always_inline struct sg_sandbox *sg_sandbox_current(__u32 *index)
 {
-	const __u32 only_level = sg_only_level; /* read once: each read is an instruction, whatever the verifier knows */
+	/* Read once: each read is an instruction, whatever the verifier knows of the value. */
+	const __u32 only_level = sg_only_level;
 	struct sg_sandbox *sb;
 
 	if (only_level) {
