@@ -64,9 +64,17 @@ ssize_t sg_client_receive(int fd, void *buf, size_t size, int flags)
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 	ssize_t n;
 
-	do
-		n = recvmsg(fd, &msg, flags);
-	while (n < 0 && errno == EINTR);
+	/*
+	 * A peer that has closed without reading all that we sent, a signal that came at the end for one, resets the
+	 * connection; the kernel says so once, before what the peer had sent.
+	 */
+	for (bool reset = false;; reset = true) {
+		do
+			n = recvmsg(fd, &msg, flags);
+		while (n < 0 && errno == EINTR);
+		if (n >= 0 || errno != ECONNRESET || reset)
+			break;
+	}
 	if (n < 0)
 		return errno == ECONNRESET ? 0 : -errno;
 	return msg.msg_flags & MSG_TRUNC ? -EMSGSIZE : n;

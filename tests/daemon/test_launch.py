@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import subprocess
+import time
 
 from harness import ENV, NOBODY, until
 
@@ -94,6 +95,17 @@ def test_signals_reach_the_program(daemon):
     p.send_signal(signal.SIGUSR1)
     out, err = p.communicate(timeout=20)
     assert (out, p.returncode) == ("got\n", 7), (out, err)
+
+
+def test_a_signal_at_the_end_loses_nothing(daemon):
+    """It may reach the daemon when that has said the result and closed the connection."""
+    for _ in range(80):
+        p = daemon.popen("--lang", "c", "--", "/bin/true")
+        while p.poll() is None:
+            p.send_signal(signal.SIGWINCH)
+            time.sleep(0.0002)
+        out, err = p.communicate(timeout=20)
+        assert p.returncode == 0, (p.returncode, out, err)
 
 
 def test_the_client_dies_and_so_does_the_sandbox(daemon):
