@@ -187,7 +187,7 @@ class Matrix:
         if action == "errno":
             return bad
         if o.status != 159:
-            bad.append(f"exit status {o.status}, not 159")
+            bad.append(f"exit status {o.status}, not 159: {o.errors.strip()[-300:]}")
         end = o.of("exit")
         if not end or end[0].get("verdict") != "violation":
             bad.append(f"exit record {end!r:.200}")
