@@ -140,7 +140,8 @@ __noinline int sg_sandbox_searched(void)
 
 /*
  * Whether the search will find nothing, for most of what runs on a host: all sandboxes sit at one depth, and where the
- * walk for the cgroup there would start is nothing. 0: only the search can tell. A call of a function costs as much.
+ * walk for the cgroup there would start is nothing.
+ * 0: only the search can tell. In line, because a call costs as much as this saves.
  */
 static __always_inline int sg_sandbox_outside(void)
 {

@@ -21,6 +21,7 @@ struct sg_builder {
 #define TO_HOLD 0xfe /* the end of this condition: it holds */
 #define TO_LIMIT 0xfd
 
+/* Behind what there is. Without room: sets overflow. */
 void sg_emit(struct sg_builder *b, unsigned code, uint32_t k, unsigned jt, unsigned jf);
 
 /*
