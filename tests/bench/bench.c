@@ -3,8 +3,8 @@
  * The clock of the benchmarks. Two uses:
  *   bench launch RUNS +NAME UID COMMAND... [+NAME UID COMMAND...]...
  *     Starts each command RUNS times, one after the other (A B C A B C ...), and prints for each "NAME TAB ns" a run.
- *     Small and static, and starts by vfork, so that what is measured is the command and not this program. NAME is
- *     one word; UID 0 means as we are.
+ *     Small and static, so that what is measured is the command and not this program. NAME is one word; UID 0 means as
+ *     we are. Starts by fork(2); with %NAME in place of +NAME by vfork(2), which copies no page table.
  *   bench rate JOBS RUNS +NAME UID COMMAND... [...]
  *     The same with JOBS of each at a time, RUNS each, twenty rounds: ns a launch.
  *   bench flood CALLS NS
@@ -19,6 +19,7 @@
 #include <linux/bpf.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,7 @@
 
 struct contender {
 	const char *name;
+	bool by_vfork;
 	uid_t uid;
 	char **argv;
 };
@@ -47,10 +49,10 @@ static uint64_t now(void)
 	return (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
 }
 
-/* Between vfork and execve the child may only make system calls. */
+/* Between vfork and execve the child may only make system calls: after fork it does the same. */
 static pid_t start(const struct contender *c, int null, char **env)
 {
-	pid_t pid = vfork();
+	pid_t pid = c->by_vfork ? vfork() : fork();
 
 	if (pid != 0)
 		return pid;
@@ -228,10 +230,11 @@ int main(int argc, char **argv, char **env)
 	else if (strcmp(argv[1], "launch") != 0)
 		goto usage;
 	for (int i = runs ? 4 : 3; i < argc; i++) {
-		if (argv[i][0] != '+')
+		if (argv[i][0] != '+' && argv[i][0] != '%')
 			continue;
 		if (n == MAX_CONTENDERS || i + 2 >= argc)
 			goto usage;
+		c[n].by_vfork = argv[i][0] == '%';
 		c[n].name = argv[i] + 1;
 		c[n].uid = (uid_t)atoi(argv[i + 1]);
 		c[n++].argv = argv + i + 2;
