@@ -40,6 +40,12 @@ const char *sg_builtin_name(size_t index)
 	return NULL;
 }
 
+/* As languages these are what the programs are written in; as programs they are what builds them. */
+static const char *of_word(const char *word)
+{
+	return !strcmp(word, "c++") || !strcmp(word, "go") ? "compile" : sg_builtin_canonical(word);
+}
+
 const char *sg_language_of_program(const char *path)
 {
 	const char *base = strrchr(path, '/'), *name;
@@ -51,7 +57,7 @@ const char *sg_language_of_program(const char *path)
 	if (!n || n >= sizeof(word))
 		return NULL;
 	memcpy(word, base, n + 1);
-	name = sg_builtin_canonical(word);
+	name = of_word(word);
 	if (name)
 		return name;
 	/* python3.11, gcc-12, php8.2 */
@@ -60,5 +66,5 @@ const char *sg_language_of_program(const char *path)
 	if (n && word[n - 1] == '-')
 		n--;
 	word[n] = '\0';
-	return n ? sg_builtin_canonical(word) : NULL;
+	return n ? of_word(word) : NULL;
 }

@@ -39,6 +39,11 @@ struct operand {
 	bool masked;
 };
 
+static int width_of(const struct operand *o)
+{
+	return o->width_mask >> 32 ? 64 : o->width_mask >> 16 ? 32 : 16;
+}
+
 static struct sg_pos token_pos(const struct lexer *l, const char *at)
 {
 	struct sg_pos pos = l->node->pos;
@@ -177,10 +182,11 @@ static int parse_term(struct lexer *l, const struct operand *o, uint64_t *value,
 	if (*negative) {
 		/* -1 is written for what the kernel sees as all ones in the argument's width. */
 		if (*value > (o->width_mask >> 1) + 1)
-			return FAIL(l, "-%s does not fit in %d bits", l->word, o->width_mask >> 32 ? 64 : 32);
+			return FAIL(l, "-%s does not fit in %d bits", l->word, width_of(o));
 		*value = (0 - *value) & o->width_mask;
 	} else if (*value & ~o->width_mask) {
-		return FAIL(l, "\"%s\" does not fit in the 32 bits that the kernel reads of this argument", l->word);
+		return FAIL(l, "\"%s\" does not fit in the %d bits that the kernel reads of this argument", l->word,
+			    width_of(o));
 	}
 	next(l);
 	return 0;
@@ -228,7 +234,7 @@ static int parse_operand(struct lexer *l, struct operand *o)
 		o->named = a;
 		o->index = a->index;
 		o->family = (enum sg_family)a->family;
-		o->width_mask = a->width == 32 ? 0xffffffffULL : ~0ULL;
+		o->width_mask = sg_arg_mask(a);
 	} else if (!strncmp(l->word, "arg", 3) && l->word[3] >= '0' && l->word[3] < '0' + SG_ARGS && !l->word[4]) {
 		o->index = (unsigned)(l->word[3] - '0');
 		o->width_mask = ~0ULL;

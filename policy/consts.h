@@ -65,10 +65,16 @@ struct sg_arg {
 	const char *syscall;
 	const char *name;
 	uint8_t index;
-	uint8_t width;  /* bits that the kernel reads: 32 or 64 */
+	uint8_t width;  /* bits that the kernel reads: 16, 32 or 64 */
 	uint8_t family; /* enum sg_family */
 	bool decode;    /* worth a place in a verdict */
 };
+
+/* The bits of the register that the kernel reads. */
+static inline uint64_t sg_arg_mask(const struct sg_arg *a)
+{
+	return a->width >= 64 ? ~0ULL : (1ULL << a->width) - 1;
+}
 
 /* The constants of a family; *n of them. */
 const struct sg_const *sg_consts(enum sg_family family, size_t *n);

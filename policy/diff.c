@@ -99,6 +99,28 @@ static bool diff_unlisted(struct sink *s, const struct sg_policy *a, const struc
 	return true;
 }
 
+static void tell_then(struct sink *s, const char *sign, const struct sg_policy *p)
+{
+	if (p->then)
+		fprintf(s->out, "%s then %s (%s)\n", sign, p->then, p->then_digest);
+}
+
+/* The second phases are compared by their digests; what differs in them is for a diff of those languages to say. */
+static bool diff_then(struct sink *s, const struct sg_policy *a, const struct sg_policy *b)
+{
+	if (!strcmp(a->then_digest, b->then_digest))
+		return false;
+	if (s->json) {
+		json_array_append_new(s->settings, json_pack("{s:s, s:s?, s:s?}", "name", "then", "from",
+							     a->then ? a->then_digest : NULL, "to",
+							     b->then ? b->then_digest : NULL));
+	} else {
+		tell_then(s, "-", a);
+		tell_then(s, "+", b);
+	}
+	return true;
+}
+
 static bool diff_limits(struct sink *s, const struct sg_policy *a, const struct sg_policy *b)
 {
 	bool differs = false;
@@ -154,6 +176,7 @@ int sg_policy_diff(const struct sg_policy *a, const struct sg_policy *b, bool js
 		s.reordered = json_array();
 	}
 	differs = diff_unlisted(&s, a, b);
+	differs |= diff_then(&s, a, b);
 	differs |= diff_limits(&s, a, b);
 	for (nr = 0; nr < SG_NR_MAX; nr++) {
 		if (same_call(a, b, nr))

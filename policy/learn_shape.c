@@ -138,7 +138,7 @@ static void describe_value(const struct sg_arg *a, uint64_t v, const char *mask,
 static void describe(const struct sg_arg *a, enum kind kind, const char *syscall, const uint64_t *args,
 		     const struct sg_oracle *o, char *out, size_t size)
 {
-	const uint64_t v = args[a->index], narrow = a->width == 32 ? (uint32_t)v : v;
+	const uint64_t v = args[a->index], narrow = v & sg_arg_mask(a);
 
 	out[0] = '\0';
 	switch (kind) {

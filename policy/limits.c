@@ -70,7 +70,7 @@ int sg_parse_cpus(const char *text, uint64_t *milli)
 	if (text[n] == '.') {
 		if (!isdigit((unsigned char)text[++n]))
 			return -EINVAL;
-		for (; isdigit((unsigned char)text[n]); n++, scale /= 10)
+		for (; scale && isdigit((unsigned char)text[n]); n++, scale /= 10)
 			v += (uint64_t)(text[n] - '0') * scale;
 		if (text[n])
 			return -EINVAL;

@@ -182,6 +182,7 @@ struct sg_policy {
 	const char *then;      /* the language that holds as well once the start is over, NULL: none */
 	struct sg_pos then_pos;
 	char digest[72];
+	char then_digest[72]; /* of the second phase; empty: there is none */
 	struct sg_limits limits;
 	struct sg_origin *origins;
 	uint32_t n_origins;

@@ -248,7 +248,7 @@ static int add_net(struct sg_parser *p, struct sg_lang_objects *o, const struct 
 	struct sg_net_item *item = sg_arena_alloc(p->arena, sizeof(*item)), **end;
 	const struct tree_ctx c = {o, "net", "allow", SG_RIGHT_CONNECT, 0};
 	char why[SG_WHY_SIZE];
-	unsigned rules = 0;
+	unsigned rules = 0, entries = 1;
 
 	if (!item)
 		return sg_pnomem(p);
@@ -259,10 +259,13 @@ static int add_net(struct sg_parser *p, struct sg_lang_objects *o, const struct 
 			return sg_perr(p, n->pos, "\"%.64s\" is here twice; the first one is at line %u", n->value,
 				       (*end)->pos.line);
 		rules += (*end)->spec.n_rules;
+		entries++;
 	}
-	if (rules + item->spec.n_rules > SG_NET_MAX)
+	/* Also of entries: those without a rule of their own are families, and paths, which are bounded as trees. */
+	if (rules + item->spec.n_rules > SG_NET_MAX || entries > SG_NET_MAX + SG_TREES_MAX)
 		return sg_err_at(p->err, E2BIG, p->name, n->pos.line, n->pos.column,
-				 "more than %d addresses in one \"net\"", SG_NET_MAX);
+				 "more than %d addresses in one \"net\"",
+				 rules + item->spec.n_rules > SG_NET_MAX ? SG_NET_MAX : SG_NET_MAX + SG_TREES_MAX);
 	item->pos = n->pos;
 	item->text = n->value;
 	*end = item;

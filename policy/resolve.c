@@ -39,6 +39,7 @@ struct sg_flat {
 	struct sg_doc *docs[DOCS_MAX]; /* built-in ones that were read */
 	size_t n_docs;
 	const struct sg_lang *seen[LEVELS_MAX];
+	bool widened[LEVELS_MAX]; /* of seen: only what it allows was taken, to widen */
 	size_t n_seen;
 	bool unlisted_set;
 	unsigned n_rules;
@@ -143,15 +144,22 @@ static int add_items(struct sg_flat *f, const struct sg_doc *doc, const struct s
 	return 0;
 }
 
-static int add_level(struct sg_flat *f, const struct sg_doc *doc, const struct sg_lang *lang)
+static int add_lists(struct sg_flat *f, const struct sg_doc *doc, const struct sg_lang *lang, bool allow, bool others)
 {
-	unsigned list;
 	int rc = 0;
 
-	for (list = SG_LIST_KILL; list <= SG_LIST_DENIED && !rc; list++)
-		rc = add_items(f, doc, lang, (enum sg_list)list, true);
-	for (list = SG_LIST_KILL; list <= SG_LIST_DENIED && !rc; list++)
-		rc = add_items(f, doc, lang, (enum sg_list)list, false);
+	for (int conditional = 1; conditional >= 0; conditional--)
+		for (unsigned list = SG_LIST_KILL; list <= SG_LIST_DENIED && !rc; list++)
+			if (list == SG_LIST_ALLOW ? allow : others)
+				rc = add_items(f, doc, lang, (enum sg_list)list, conditional);
+	return rc;
+}
+
+/* What widens stands in front of everything, so it only allows: it takes nothing away from what comes after it. */
+static int add_level(struct sg_flat *f, const struct sg_doc *doc, const struct sg_lang *lang)
+{
+	int rc = add_lists(f, doc, lang, true, !f->objects.widening);
+
 	return rc ? rc : sg_flat_objects_add(&f->objects, doc, lang);
 }
 
@@ -194,19 +202,27 @@ static int load_builtin(struct sg_flat *f, const char *name, const struct sg_doc
 	return 0;
 }
 
+static int visit_parents(struct sg_flat *f, const struct sg_doc *doc, const struct sg_lang *lang);
+
 static int visit(struct sg_flat *f, const struct sg_doc *doc, const struct sg_lang *lang)
 {
-	const struct sg_word *w;
 	size_t i;
 	int rc;
 
 	/* Seen before: every rule of it stands further to the front already. This also ends a cycle. */
-	for (i = 0; i < f->n_seen; i++)
-		if (f->seen[i] == lang)
+	for (i = 0; i < f->n_seen; i++) {
+		if (f->seen[i] != lang)
+			continue;
+		if (!f->widened[i] || f->objects.widening)
 			return 0;
+		f->widened[i] = false;
+		rc = add_lists(f, doc, lang, false, true);
+		return rc ? rc : visit_parents(f, doc, lang);
+	}
 	if (f->n_seen == LEVELS_MAX)
 		return sg_err_at(f->err, E2BIG, doc->name, lang->pos.line, lang->pos.column,
 				 "\"%s\" inherits from more than %d languages", lang->name, LEVELS_MAX);
+	f->widened[f->n_seen] = f->objects.widening;
 	f->seen[f->n_seen++] = lang;
 	rc = add_level(f, doc, lang);
 	if (rc)
@@ -219,7 +235,14 @@ static int visit(struct sg_flat *f, const struct sg_doc *doc, const struct sg_la
 		rc = sg_flat_origin(f, doc, lang, lang->unlisted_pos, SG_LIST_UNLISTED, lang->unlisted,
 				    &f->policy->unlisted_origin);
 	}
-	for (w = lang->parents; w && !rc; w = w->next) {
+	return rc ? rc : visit_parents(f, doc, lang);
+}
+
+static int visit_parents(struct sg_flat *f, const struct sg_doc *doc, const struct sg_lang *lang)
+{
+	int rc = 0;
+
+	for (const struct sg_word *w = lang->parents; w && !rc; w = w->next) {
 		const struct sg_doc *parent_doc = doc;
 		const struct sg_lang *parent = NULL;
 
@@ -293,8 +316,11 @@ static void digest_objects(SHA2_CTX *ctx, const struct sg_policy *p)
 	}
 }
 
-/* Over what the policy means, not over where it is written: moving a line does not change the digest. */
-static void digest(struct sg_policy *p, struct sg_ruleset *scratch)
+/*
+ * Over what the policy means, not over where it is written: moving a line does not change the digest. then: the digest
+ * of the second phase, or NULL.
+ */
+static void digest(struct sg_policy *p, struct sg_ruleset *scratch, const char *then)
 {
 	unsigned char sum[SHA256_DIGEST_LENGTH];
 	SHA2_CTX ctx;
@@ -309,6 +335,8 @@ static void digest(struct sg_policy *p, struct sg_ruleset *scratch)
 	SHA256Update(&ctx, (const uint8_t *)scratch, sizeof(*scratch));
 	SHA256Update(&ctx, (const uint8_t *)&p->limits, sizeof(p->limits));
 	digest_objects(&ctx, p);
+	if (then)
+		SHA256Update(&ctx, (const uint8_t *)then, strlen(then));
 	SHA256Final(sum, &ctx);
 	n = (size_t)snprintf(p->digest, sizeof(p->digest), "sha256:");
 	for (i = 0; i < sizeof(sum); i++)
@@ -366,6 +394,30 @@ static int visit_widening(struct sg_flat *f, unsigned widen)
 	return rc;
 }
 
+/*
+ * "node" means the file's "javascript" too, and "python", which is what a program python3 is taken for, the file's
+ * "python3": no text must be passed over because of a synonym. But what was asked for as "cpp" is not the file's
+ * "rust".
+ */
+static int find_synonym(const struct sg_doc *doc, const struct sg_builtin *b, const char *asked,
+			const struct sg_lang **out, struct sg_err *err)
+{
+	*out = sg_doc_find(doc, b->name);
+	if (*out || strcmp(asked, b->name) != 0)
+		return 0;
+	for (size_t i = 0; b->aliases && b->aliases[i]; i++) {
+		const struct sg_lang *l = sg_doc_find(doc, b->aliases[i]);
+
+		if (l && *out && l != *out)
+			return sg_err_at(
+				err, EINVAL, doc->name, l->pos.line, l->pos.column,
+				"\"%.64s\" can mean \"%.64s\" here or \"%.64s\" at line %u; say which with --lang",
+				asked, l->name, (*out)->name, (*out)->pos.line);
+		*out = l ? l : *out;
+	}
+	return 0;
+}
+
 static int resolve_into(struct sg_flat *f, const struct sg_doc *doc, const char *language, unsigned widen)
 {
 	struct sg_policy *p = f->policy;
@@ -376,9 +428,11 @@ static int resolve_into(struct sg_flat *f, const struct sg_doc *doc, const char 
 
 	if (b && !b->listed)
 		b = NULL; /* a part for others to inherit, not a language */
-	/* "node" means the file's "javascript" too: its text must not be passed over because of a synonym. */
-	if (!lang && b && doc)
-		lang = sg_doc_find(doc, b->name);
+	if (!lang && b && doc) {
+		rc = find_synonym(doc, b, language, &lang, f->err);
+		if (rc)
+			return rc;
+	}
 	if (!lang) {
 		if (!b)
 			return unknown_language(doc, language, f->err);
@@ -410,7 +464,7 @@ static int resolve_into(struct sg_flat *f, const struct sg_doc *doc, const char 
 	if (!rc)
 		rc = visit(f, root_doc, lang);
 	/* Where some sockets are allowed, those that are not are an error and no violation. */
-	if (!rc && (widen & ~SG_WIDEN_RUN))
+	if (!rc && (widen & ~SG_WIDEN_RUN) && (!f->unlisted_set || p->rs.unlisted_action == SG_ACTION_KILL))
 		rc = visit_part(f, "nosocket");
 	return rc;
 }
@@ -424,7 +478,7 @@ int sg_policy_resolve_widened(const struct sg_doc *doc, const char *language, un
 			      struct sg_err *err)
 {
 	struct sg_ruleset *scratch = NULL;
-	struct sg_policy *p;
+	struct sg_policy *p, *then = NULL;
 	struct sg_flat *f;
 	size_t i;
 	int rc;
@@ -448,10 +502,15 @@ int sg_policy_resolve_widened(const struct sg_doc *doc, const char *language, un
 	rc = resolve_into(f, doc, language, widen);
 	if (!rc)
 		rc = sg_flat_objects_finish(&f->objects);
+	if (!rc && p->then)
+		rc = sg_policy_resolve_widened(doc, p->then, widen, &then, err);
 	if (!rc) {
 		emit_rules(f);
-		digest(p, scratch);
+		digest(p, scratch, then ? then->digest : NULL);
+		if (then)
+			memcpy(p->then_digest, then->digest, sizeof(p->then_digest));
 	}
+	sg_policy_free(then);
 	for (i = 0; i < f->n_docs; i++)
 		sg_doc_free(f->docs[i]);
 	sg_arena_free(&f->scratch);

@@ -77,9 +77,16 @@ static int check_bytes(struct sg_parser *p)
 		if (!c)
 			return sg_perr(p, pos, "the file contains a NUL byte");
 		if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f ||
-		    (c == 0xc2 && (unsigned char)p->text[i + 1] < 0xa0 && (unsigned char)p->text[i + 1] != 0x85))
+		    (c == 0xc2 && (unsigned char)p->text[i + 1] < 0xa0))
 			return sg_perr(p, pos, "the file contains a control character (0x%02x)",
 				       n == 2 ? (unsigned char)p->text[i + 1] : c);
+		/* YAML ends a line, and a comment, where an editor and a reviewer see none. */
+		if ((c == '\r' && (i + 1 == p->len || p->text[i + 1] != '\n')) ||
+		    (n == 3 && !memcmp(p->text + i, "\xe2\x80", 2) && ((unsigned char)p->text[i + 2] & 0xfe) == 0xa8))
+			return sg_perr(p, pos, "the file contains a line end that is neither LF nor CR LF (%s)",
+				       n == 1               ? "CR alone"
+				       : p->text[i + 2] & 1 ? "U+2029"
+							    : "U+2028");
 		if (c == '\n') {
 			pos.line++;
 			pos.column = 1;
@@ -167,6 +174,11 @@ static int refuse_extras(struct reader *r, const yaml_event_t *e)
 	const yaml_char_t *anchor = NULL, *tag = NULL;
 
 	switch (e->type) {
+	case YAML_DOCUMENT_START_EVENT:
+		if (e->data.document_start.version_directive ||
+		    e->data.document_start.tag_directives.start != e->data.document_start.tag_directives.end)
+			return sg_perr(r->p, position(r, e->start_mark), "YAML directives are not part of a policy");
+		break;
 	case YAML_SCALAR_EVENT:
 		anchor = e->data.scalar.anchor;
 		tag = e->data.scalar.tag;

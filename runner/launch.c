@@ -324,14 +324,14 @@ int sg_launch_start(struct sg_launch *l, struct sg_plan *plan, struct sg_session
 	int rc;
 
 	sg_launch_init(l, plan, session);
-	if (session->then && !l->filter)
-		sg_launch_degrade(l, "then: %s: no seccomp filter is loaded, so the policy does not tighten",
-				  sg_policy_name(session->then));
 	if (plan->no_daemon[0])
 		sg_launch_degrade(l, "not through sgd: %s", plan->no_daemon);
 	rc = sg_signals_take(&l->signals, err);
 	if (!rc)
 		rc = choose_tier(l, err);
+	if (!rc && session->then && !l->filter)
+		sg_launch_degrade(l, "then: %s: no seccomp filter is loaded, so the policy does not tighten",
+				  sg_policy_name(session->then));
 	if (!rc && needs_guard(l)) {
 		marker = l->cg.dirfd < 0 ? choose_marker() : 0;
 		rc = sg_guard_start(&l->guard, &l->cg, marker, err);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <linux/audit.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -141,14 +142,20 @@ static void file_hints_say_what_to_change(void **state)
 	expect_hint(__NR_ioctl, 0, 0x5401, "mine: {allow: [{ioctl: \"request == TCGETS\"}]} # add to mine.yaml");
 	expect_hint(__NR_ioctl, 0, 0x5412, "mine: {allow: [{ioctl: \"request == TIOCSTI\"}]} # add to mine.yaml");
 	expect_hint(__NR_ioctl, 0, 0x541c,
-		    "remove \"ioctl: request == TIOCLINUX\" from \"kill\" in \"mine\" (mine.yaml:9)");
+		    "remove \"ioctl: request == TIOCLINUX\" from \"kill\" in \"mine\" (mine.yaml:9); then "
+		    "mine: {allow: [{ioctl: \"request == TIOCLINUX\"}]} # add to mine.yaml");
 	expect_hint(__NR_ptrace, 16, 0, "mine: {allow: [{ptrace: \"request == PTRACE_ATTACH\"}]} # add to mine.yaml");
 	expect_hint(__NR_getppid, 0, 0, "remove \"getppid\" from \"errno\" in \"mine\" (mine.yaml:14)");
 	expect_hint(__NR_getpid, 0, 0, "mine: {allow: [getpid]} # add to mine.yaml");
-	expect_hint(__NR_fcntl, 0, 8, "remove \"fcntl: cmd == F_SETOWN\" from \"errno\" in \"mine\" (mine.yaml:15)");
+	expect_hint(__NR_fcntl, 0, 8,
+		    "remove \"fcntl: cmd == F_SETOWN\" from \"errno\" in \"mine\" (mine.yaml:15); then mine: {allow: "
+		    "[{fcntl: \"cmd == F_SETOWN\"}]} # add to mine.yaml");
 	expect_hint(__NR_fcntl, 0, 9, "mine: {allow: [{fcntl: \"cmd == F_GETOWN\"}]} # add to mine.yaml");
 	expect_hint(__NR_swapon, 0, 0, "remove \"swapon\" from denied (mine.yaml:18)");
-	expect_hint(__NR_socket, 2, 1, "remove \"socket: domain == AF_INET\" from denied (mine.yaml:19)");
+	expect_hint(__NR_socket, 2, 1,
+		    "remove \"socket: domain == AF_INET\" from denied (mine.yaml:19); then mine: {allow: [{socket: "
+		    "\"domain "
+		    "== AF_INET and type & SOCK_TYPE_MASK == SOCK_STREAM\"}]} # add to mine.yaml");
 	expect_hint(__NR_socket, 1, 0x80001,
 		    "mine: {allow: [{socket: \"domain == AF_UNIX and type & SOCK_TYPE_MASK == SOCK_STREAM\"}]} # add "
 		    "to mine.yaml");
@@ -206,6 +213,24 @@ static void a_denied_call_of_a_file_over_a_built_in_language(void **state)
 	sg_policy_free(p);
 }
 
+/* A rule that says what the new one would is in its way, however it is written. */
+static void the_same_rule_in_other_words(void **state)
+{
+	static const char yaml[] = "mine: {errno: {EPERM: [{kill: \"sig==15\"}, {fcntl: \"cmd == 010\"}]}}\n";
+	const uint64_t term[SG_ARGS] = {1, SIGTERM}, setown[SG_ARGS] = {0, 8};
+	struct sg_policy *p = resolve("s.yaml", yaml, "mine");
+	char *h = hint(p, __NR_kill, term);
+
+	assert_string_equal(h, "remove \"kill: sig==15\" from \"errno\" in \"mine\" (s.yaml:1); then mine: {allow: "
+			       "[{kill: \"sig == SIGTERM\"}]} # add to s.yaml");
+	free(h);
+	h = hint(p, __NR_fcntl, setown);
+	assert_string_equal(h, "remove \"fcntl: cmd == 010\" from \"errno\" in \"mine\" (s.yaml:1); then mine: {allow: "
+			       "[{fcntl: \"cmd == F_SETOWN\"}]} # add to s.yaml");
+	free(h);
+	sg_policy_free(p);
+}
+
 static void foreign_calls_cannot_be_allowed(void **state)
 {
 	const uint64_t args[SG_ARGS] = {0};
@@ -231,6 +256,7 @@ int main(void)
 		cmocka_unit_test(file_hints_say_what_to_change),
 		cmocka_unit_test(file_hints_help_when_merged),
 		cmocka_unit_test(a_denied_call_of_a_file_over_a_built_in_language),
+		cmocka_unit_test(the_same_rule_in_other_words),
 		cmocka_unit_test(foreign_calls_cannot_be_allowed),
 	};
 

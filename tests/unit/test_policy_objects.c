@@ -7,7 +7,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -451,6 +453,63 @@ static void widening(void **state)
 	sg_doc_free(doc);
 }
 
+/* What is added for one launch takes nothing away, whatever the language says of the same calls. */
+static void widening_only_adds(void **state)
+{
+	static const char yaml[] = "threads: {inherit: \"builtin:lua\", allow: [clone]}\n"
+				   "open: {unlisted: allow}\n";
+	const uint64_t namespace[SG_ARGS] = {CLONE_NEWUSER | SIGCHLD},
+		       thread[SG_ARGS] = {CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_NEWNET},
+		       netlink[SG_ARGS] = {AF_NETLINK, SOCK_RAW, 0};
+	struct sg_policy *p = NULL;
+	struct sg_doc *doc = NULL;
+	struct sg_err err = {0};
+
+	assert_int_equal(sg_doc_parse("w.yaml", yaml, strlen(yaml), &doc, &err), 0);
+	assert_int_equal(sg_policy_resolve_widened(doc, "threads", SG_WIDEN_RUN, &p, &err), 0);
+	assert_int_equal(sg_policy_decide(p, sg_native_arch(), __NR_clone, namespace, NULL).action, SG_ACTION_ALLOW);
+	sg_policy_free(p);
+	assert_int_equal(sg_policy_resolve_widened(doc, "open", SG_WIDEN_INET | SG_WIDEN_RUN, &p, &err), 0);
+	assert_int_equal(sg_policy_decide(p, sg_native_arch(), __NR_socket, netlink, NULL).action, SG_ACTION_ALLOW);
+	assert_int_equal(sg_policy_decide(p, sg_native_arch(), __NR_clone, namespace, NULL).action, SG_ACTION_ALLOW);
+	sg_policy_free(p);
+	/* And it gives no more than it says: a thread in a namespace of its own stays what it was. */
+	for (const char *const *l = (const char *const[]){"lua", "compiled", "python", "compile", NULL}; *l; l++) {
+		assert_int_equal(sg_policy_resolve_widened(NULL, *l, SG_WIDEN_RUN, &p, &err), 0);
+		assert_int_equal(sg_policy_decide(p, sg_native_arch(), __NR_clone, thread, NULL).action,
+				 SG_ACTION_KILL);
+		assert_int_equal(sg_policy_decide(p, sg_native_arch(), __NR_clone, namespace, NULL).action,
+				 SG_ACTION_KILL);
+		sg_policy_free(p);
+	}
+	sg_doc_free(doc);
+}
+
+/* The name that a program is known by finds what the file has for it under another of its names. */
+static void synonyms(void **state)
+{
+	static const char one[] = "python3: {inherit: \"builtin:python\", kill: [uname]}\n",
+			  two[] = "rust: {allow: [read]}\ncpp: {allow: [write]}\n";
+	const uint64_t none[SG_ARGS] = {0};
+	struct sg_policy *p = NULL;
+	struct sg_doc *doc = NULL;
+	struct sg_err err = {0};
+
+	assert_int_equal(sg_doc_parse("s.yaml", one, strlen(one), &doc, &err), 0);
+	assert_int_equal(sg_policy_resolve(doc, "python", &p, &err), 0);
+	assert_string_equal(sg_policy_name(p), "python3");
+	assert_int_equal(sg_policy_decide(p, sg_native_arch(), __NR_uname, none, NULL).action, SG_ACTION_KILL);
+	sg_policy_free(p);
+	sg_doc_free(doc);
+	assert_int_equal(sg_doc_parse("s.yaml", two, strlen(two), &doc, &err), 0);
+	assert_int_equal(sg_policy_resolve(doc, "go", &p, &err), 0);
+	assert_string_equal(sg_policy_name(p), "compiled");
+	sg_policy_free(p);
+	assert_int_equal(sg_policy_resolve(doc, "compiled", &p, &err), -EINVAL);
+	assert_non_null(strstr(err.message, "say which with --lang"));
+	sg_doc_free(doc);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -465,6 +524,8 @@ int main(void)
 		cmocka_unit_test(hints_are_whole_files),
 		cmocka_unit_test(hints_say_what_to_change),
 		cmocka_unit_test(widening),
+		cmocka_unit_test(widening_only_adds),
+		cmocka_unit_test(synonyms),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

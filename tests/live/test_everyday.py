@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs of every day that ask for more than their work needs: what they do bare they do under a built-in policy."""
+import os
+
+from harness import LiveTest
+
+MAKEFILE = """all: out
+\t@echo made $$(./out)
+out: out.c
+\t$(CC) -o out out.c
+"""
+# What libraries try and can do without: none of it may end the program.
+PROBES = """
+import asyncio, os, signal
+for name, attempt in (("pidfd", lambda: os.pidfd_open(os.getpid())), ("rr", lambda: os.sched_rr_get_interval(0)),
+                      ("xattr", lambda: os.removexattr(".", "user.none"))):
+    try:
+        attempt()
+        print(name, "done")
+    except OSError as e:
+        print(name, type(e).__name__)
+async def answer():
+    return 42
+print(asyncio.run(answer()))
+"""
+ORPHAN = """
+defined(my $pid = fork) or print "no fork\n";
+wait;
+print "waited\n";
+"""
+
+
+class Everyday(LiveTest):
+    limit = 60
+
+    def setUp(self):
+        super().setUp()
+        self.cwd = os.path.join(self.work, "build")
+        os.mkdir(self.cwd)
+        self.put("out.c", '#include <stdio.h>\nint main(void) { return puts("it") < 0; }\n')
+        self.put("Makefile", MAKEFILE)
+        os.chown(self.cwd, self.tier.uid, self.tier.gid)
+
+    def put(self, name, text):
+        with open(os.path.join(self.cwd, name), "w") as f:
+            f.write(text)
+
+    def program(self, *argv, lang=None, **how):
+        return self.run_in(list(argv), lang, None, ["--env", f"TMPDIR={self.cwd}"], cwd=self.cwd, **how)
+
+    def assertSays(self, r, text):
+        self.assertEqual((r.status, r.text), (0, text), r.describe())
+        self.assertEqual(r.kills, [])
+
+    def test_make(self):
+        for jobs in ("-j1", "-j2"):
+            self.assertSays(self.program("/usr/bin/make", "-s", "-B", jobs), "made it\n")
+
+    def test_shell_with_jobs(self):
+        self.assertSays(self.program("/bin/bash", "-c", "set -m; sleep 0.05 & wait $!; echo $?", lang="compile"), "0\n")
+
+    def test_timeout(self):
+        self.assertSays(self.program("/usr/bin/timeout", "20", "/bin/echo", "in time", lang="compile"), "in time\n")
+
+    def test_compilers_by_name(self):
+        for compiler in ("/usr/bin/c++", "/usr/bin/g++", "/usr/bin/gcc"):
+            r = self.program(compiler, "-x", "c", "-o", "out", "out.c")
+            self.assertSays(r, "")
+            self.assertEqual(r.start["language"], "compile")
+
+    def test_waiting_for_a_child_that_was_refused(self):
+        self.assertSays(self.program("/usr/bin/perl", "-e", ORPHAN), "no fork\nwaited\n")
+
+    def test_probes(self):
+        r = self.program("/usr/bin/python3", "-c", PROBES)
+        self.assertSays(r, "pidfd OSError\nrr OSError\nxattr OSError\n42\n")
+
+    def test_sanitizer(self):
+        """With what docs/policy.md says it needs: its run-time library sets limits and traces itself for leaks."""
+        self.assertSays(self.program("/usr/bin/gcc", "-fsanitize=address", "-o", "out", "out.c"), "")
+        self.assertSays(self.program("/usr/bin/env", "ASAN_OPTIONS=disable_coredump=0:detect_leaks=0", "./out", lang="compile"),
+                        "it\n")
