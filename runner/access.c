@@ -230,6 +230,9 @@ static int add_standard_fds(struct sg_plan *plan, struct sg_err *err)
 		if (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3))
 			continue;
 		flags = fcntl(fd, F_GETFL);
+		/* Where output is counted it goes through a pipe, and by its name it would not. */
+		if (flags >= 0 && plan->limits.output)
+			flags = (flags & ~O_ACCMODE) | ((flags & O_ACCMODE) == O_WRONLY ? O_PATH : O_RDONLY);
 		path = flags >= 0 && !(flags & O_PATH) ? path_of_fd(plan, fd) : NULL;
 		if (path)
 			rc = add_extra(plan, path,
@@ -274,8 +277,6 @@ int sg_plan_places(struct sg_plan *plan, struct sg_err *err)
 		rc = add_venv(plan, err);
 	if (!rc)
 		rc = add_operand(plan, err);
-	if (!rc)
-		rc = add_standard_fds(plan, err);
 	for (int i = 0; i < o->n_access && !rc; i++) {
 		const struct sg_option_access *a = &o->access[i];
 
@@ -413,7 +414,7 @@ int sg_plan_access(struct sg_plan *plan, struct sg_err *err)
 	struct sg_tree_rights usr;
 	struct sg_tree *trees;
 	size_t n = 0;
-	int rc = 0;
+	int rc = add_standard_fds(plan, err);
 
 	for (int i = 0; i < o->n_access && !rc; i++) {
 		if (o->access[i].kind == 'n')

@@ -165,20 +165,22 @@ static int move_up(const struct sg_child *c, int fd, int above)
 }
 
 /*
- * The rest of the daemon's descriptors: closed now and not by exec, which may never come where a file system hangs.
- * Copies here would keep alive what the daemon closes.
+ * The rest of the supervisor's descriptors. A daemon's are closed now and not by exec, which may never come where a
+ * file system hangs: copies here would keep alive what the daemon closes.
  */
 static void close_others(const struct sg_child *c)
 {
-	int keep[SG_HEIR_FDS + 5], n = 0;
+	int keep[SG_HEIR_FDS + SG_MAX_PASSED_FDS + 5], n = 0;
 	unsigned from = 3;
 
 	keep[n++] = c->report;
 	keep[n++] = c->wait;
 	keep[n++] = c->landlock_fd;
 	keep[n++] = c->cwd;
-	for (int i = 0; i < c->heir->n_fds; i++)
+	for (int i = 0; c->heir && i < c->heir->n_fds; i++)
 		keep[n++] = c->heir->to[i];
+	for (int i = 0; !c->heir && i < c->plan->n_fds; i++)
+		keep[n++] = c->plan->fds[i];
 	for (int i = 1; i < n; i++) {
 		int fd = keep[i], at = i;
 
@@ -350,12 +352,14 @@ static void load_filter(const struct sg_child *c)
 	send_report(c, SG_STEP_READY, 0, c->listener ? (int)fd : -1);
 }
 
-static void restore_sigpipe(const struct sg_child *c)
+static void restore_kept(const struct sg_child *c)
 {
-	/* The kernel's: handler first. No handler of ours is ever there, so that is all that matters. */
-	unsigned long action[4] = {(unsigned long)c->sigpipe.sa_handler};
+	for (int i = 0; i < SG_KEPT_SIGNALS; i++) {
+		/* The kernel's: handler first. No handler of ours is ever there, so that is all that matters. */
+		unsigned long action[4] = {(unsigned long)c->kept[i].sa_handler};
 
-	(void)sys(SYS_rt_sigaction, SIGPIPE, (long)action, 0, 8);
+		(void)sys(SYS_rt_sigaction, sg_kept_signals[i], (long)action, 0, 8);
+	}
 }
 
 static void place_fds(const struct sg_child *c)
@@ -363,6 +367,9 @@ static void place_fds(const struct sg_child *c)
 	for (int fd = 0; fd <= 2; fd++)
 		if (c->std[fd] >= 0)
 			try(c, SG_STEP_OUTPUT, sys(SYS_dup3, c->std[fd], fd, 0, 0));
+	/* The supervisor's own would fill the table where the program may have few, and the filter needs a place. */
+	if (!c->heir)
+		close_others(c);
 	seal_fds(c);
 }
 
@@ -403,8 +410,8 @@ _Noreturn void sg_child_run(const struct sg_child *given)
 		take_fds(c);
 		take_signals(c);
 	} else {
-		/* Handlers end with exec; what our caller ignores (nohup) stays ignored; SIGPIPE was ignored by us. */
-		restore_sigpipe(c);
+		/* Handlers end with exec; what our caller ignores (nohup) stays ignored. */
+		restore_kept(c);
 	}
 	try(c, SG_STEP_SESSION, sys(SYS_setsid, 0, 0, 0, 0));
 	if (!c->gate)

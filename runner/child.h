@@ -76,6 +76,10 @@ struct sg_heir {
 	unsigned long cpus[1024 / (8 * sizeof(long))];
 };
 
+/* What sgrun takes for itself of the signals that a caller may ignore, and the program gets back. */
+#define SG_KEPT_SIGNALS 3
+static const int sg_kept_signals[SG_KEPT_SIGNALS] = {SIGPIPE, SIGCHLD, SIGTTOU};
+
 struct sg_child {
 	const struct sg_plan *plan;
 	struct sg_secret *secret;
@@ -95,7 +99,7 @@ struct sg_child {
 	int cwd;                    /* the child's own: where heir->cwd went */
 	int landlock_fd;            /* the same of landlock->fd */
 	sigset_t mask;              /* to restore */
-	struct sigaction sigpipe;
+	struct sigaction kept[SG_KEPT_SIGNALS]; /* what the caller had for sg_kept_signals */
 	uint64_t
 		marker; /* RLIMIT_MSGQUEUE value that marks the sandbox's processes where there is no cgroup; 0: none */
 };

@@ -55,7 +55,7 @@ static bool marked(const struct sg_guard_state *g, pid_t pid)
 {
 	struct rlimit have = {0};
 
-	return sys(SYS_prlimit64, pid, RLIMIT_MSGQUEUE, 0, (long)&have) == 0 && have.rlim_max == g->marker;
+	return g->marker && sys(SYS_prlimit64, pid, RLIMIT_MSGQUEUE, 0, (long)&have) == 0 && have.rlim_max == g->marker;
 }
 
 /* One pass over /proc; returns how many were killed. */

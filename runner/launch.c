@@ -48,13 +48,21 @@ int sg_signals_take(struct sg_signals *s, struct sg_err *err)
 {
 	static const int ours[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1,
 				   SIGUSR2, SIGALRM, SIGCONT, SIGTSTP, SIGWINCH};
+	/*
+	 * A verdict reader that goes away is noticed by the write, not by a signal; where the end of children is
+	 * ignored nobody learns how they ended; and a terminal must not stop who keeps the limits for writing to it.
+	 */
+	static const sighandler_t want[SG_KEPT_SIGNALS] = {SIG_IGN, SIG_DFL, SIG_IGN};
+	struct sigaction have;
 	sigset_t set;
 
 	sigemptyset(&set);
+	/* Held back it would be taken; ignored, as by nohup, it is not meant for us. */
 	for (size_t i = 0; i < SG_ARRAY_SIZE(ours); i++)
-		sigaddset(&set, ours[i]);
-	/* A verdict reader that goes away is noticed by the write, not by a signal. */
-	(void)sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, &s->sigpipe);
+		if (sigaction(ours[i], NULL, &have) < 0 || have.sa_handler != SIG_IGN)
+			sigaddset(&set, ours[i]);
+	for (size_t i = 0; i < SG_KEPT_SIGNALS; i++)
+		(void)sigaction(sg_kept_signals[i], &(struct sigaction){.sa_handler = want[i]}, &s->kept[i]);
 	if (sigprocmask(SIG_BLOCK, &set, &s->mask) < 0)
 		return sg_err_set(err, errno, "cannot block signals: %s", strerror(errno));
 	s->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -68,7 +76,8 @@ void sg_signals_give_back(struct sg_signals *s)
 	if (s->fd < 0)
 		return;
 	close(SG_TAKE_FD(s->fd));
-	(void)sigaction(SIGPIPE, &s->sigpipe, NULL);
+	for (size_t i = 0; i < SG_KEPT_SIGNALS; i++)
+		(void)sigaction(sg_kept_signals[i], &s->kept[i], NULL);
 	(void)sigprocmask(SIG_SETMASK, &s->mask, NULL);
 }
 
@@ -241,13 +250,16 @@ static int choose_tier(struct sg_launch *l, struct sg_err *err)
 /* A value no process has by chance: where there is no cgroup the guard knows the sandbox's processes by it. */
 static uint64_t choose_marker(void)
 {
+	const uint64_t most = 400000, least = 4096; /* of the usual 819,200; fewer values than that are no mark */
 	struct rlimit have;
 	uint32_t random;
+	uint64_t half;
 
-	if (getrlimit(RLIMIT_MSGQUEUE, &have) < 0 || have.rlim_max < 400000 ||
+	if (getrlimit(RLIMIT_MSGQUEUE, &have) < 0 || have.rlim_max < least ||
 	    getrandom(&random, sizeof(random), 0) != sizeof(random))
 		return 0;
-	return 200000 + random % 199999;
+	half = (have.rlim_max < most ? have.rlim_max : most) / 2;
+	return half + random % (half - 1);
 }
 
 /*
@@ -295,7 +307,11 @@ int sg_launch_limits(struct sg_launch *l, const int std[3], struct sg_err *err)
 				 l->mechanisms, l->degraded, err);
 
 	l->judge.max_tasks = l->limiter.count_pids ? want->pids : 0;
-	return rc || !want->output ? rc : sg_output_open(&l->output, std, want->output, err);
+	if (!rc && want->output)
+		rc = sg_output_open(&l->output, std, want->output, err);
+	if (l->output.around)
+		sg_launch_degrade(l, "output: what is written to standard input, a socket, is not counted");
+	return rc;
 }
 
 void sg_launch_init(struct sg_launch *l, struct sg_plan *plan, struct sg_session *session)
@@ -334,6 +350,10 @@ int sg_launch_start(struct sg_launch *l, struct sg_plan *plan, struct sg_session
 				  sg_policy_name(session->then));
 	if (!rc && needs_guard(l)) {
 		marker = l->cg.dirfd < 0 ? choose_marker() : 0;
+		if (l->cg.dirfd < 0 && !marker)
+			sg_launch_degrade(l,
+					  "its processes cannot be marked (RLIMIT_MSGQUEUE is below 4096): if sgrun is "
+					  "killed by SIGKILL, only the first of them ends with it");
 		rc = sg_guard_start(&l->guard, &l->cg, marker, err);
 		l->members.guard = l->guard.pid;
 	}

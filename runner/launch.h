@@ -2,6 +2,7 @@
 #ifndef SG_LAUNCH_H
 #define SG_LAUNCH_H
 
+#include "runner/child.h"
 #include "runner/guard.h"
 #include "runner/output.h"
 #include "runner/plan.h"
@@ -18,9 +19,9 @@
 
 /* The signals that are passed on to the program, as long as the caller holds them back from itself. */
 struct sg_signals {
-	int fd;                   /* signalfd; -1: not held */
-	sigset_t mask;            /* what the caller had, and the program gets */
-	struct sigaction sigpipe; /* the same */
+	int fd;                                 /* signalfd; -1: not held */
+	sigset_t mask;                          /* what the caller had, and the program gets */
+	struct sigaction kept[SG_KEPT_SIGNALS]; /* the same */
 };
 int sg_signals_take(struct sg_signals *s, struct sg_err *err);
 void sg_signals_give_back(struct sg_signals *s);

@@ -20,6 +20,7 @@
 
 /* How long a reader that is slow or stuck may delay sgrun's own end. */
 #define FLUSH_MS 2000
+#define TICK_NS 20000000ULL
 
 void sg_watch_stop(struct sg_watch *w)
 {
@@ -352,7 +353,8 @@ static const char *kernel_limit(const struct sg_watch *w, int sig, uint64_t cpu_
 		return "memory";
 	}
 	*value = have->cpu_time;
-	if (have->cpu_time && (sig == SIGXCPU || (sig == SIGKILL && cpu_ns >= have->cpu_time * 1000000ULL)))
+	/* Anybody can send these two; who has used up its time is known better. The kernel counts in ticks. */
+	if (have->cpu_time && (sig == SIGXCPU || sig == SIGKILL) && cpu_ns + TICK_NS >= have->cpu_time * 1000000ULL)
 		return "cpu_time";
 	*value = have->file_size;
 	return sig == SIGXFSZ && have->file_size ? "file_size" : NULL;
@@ -437,6 +439,8 @@ int sg_monitor(struct sg_launch *l)
 	if (l->leaving && l->empty)
 		sg_guard_leave(&l->guard);
 	drain(&w);
+	if (l->output.failed)
+		sg_session_degrade(l->session, "output was not delivered: %s", strerror(l->output.failed));
 	status = sg_watch_finish(&w);
 	(void)sg_stream_flush(&l->session->stream, FLUSH_MS);
 	return status;

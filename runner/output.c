@@ -34,6 +34,13 @@ static bool is_open(int fd)
 	return flags >= 0 && !(flags & O_PATH);
 }
 
+static bool writable(int fd)
+{
+	int flags = is_open(fd) ? fcntl(fd, F_GETFL) : 0;
+
+	return (flags & O_ACCMODE) != O_RDONLY;
+}
+
 /* One open file under two numbers (2>&1), or two openings of the same pipe, terminal or socket: one stream. */
 static bool one_stream(int a, int b)
 {
@@ -90,6 +97,7 @@ static int add_lane(struct sg_output *o, int number, int fd, struct sg_err *err)
 int sg_output_open(struct sg_output *o, const int std[3], uint64_t limit, struct sg_err *err)
 {
 	bool out = is_open(std[STDOUT_FILENO]), error = is_open(std[STDERR_FILENO]);
+	struct stat st;
 	char in[64];
 	int rc = 0;
 
@@ -103,12 +111,16 @@ int sg_output_open(struct sg_output *o, const int std[3], uint64_t limit, struct
 	} else if (!rc && error) {
 		rc = add_lane(o, STDERR_FILENO, std[STDERR_FILENO], err);
 	}
-	/* A terminal as standard input is open for writing too, and would be a way around. */
-	if (!rc && is_open(std[STDIN_FILENO]) && isatty(std[STDIN_FILENO])) {
+	/* A standard input that is open for writing too, as a terminal's is, would be a way around. */
+	if (!rc && writable(std[STDIN_FILENO])) {
+		if (fstat(std[STDIN_FILENO], &st) == 0 && S_ISSOCK(st.st_mode)) {
+			o->around = true; /* a socket cannot be opened anew */
+			return 0;
+		}
 		snprintf(in, sizeof(in), "/proc/self/fd/%d", std[STDIN_FILENO]);
 		o->child[STDIN_FILENO] = open(in, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 		if (o->child[STDIN_FILENO] < 0)
-			rc = sg_err_set(err, errno, "--output: cannot open the terminal for reading alone: %s",
+			rc = sg_err_set(err, errno, "--output: cannot open standard input for reading alone: %s",
 					strerror(errno));
 	}
 	return rc;
@@ -267,8 +279,12 @@ static void pump_lane(struct sg_output *o, struct sg_output_lane *l)
 			return;
 		if (n == -EINVAL && !l->copy)
 			l->copy = true; /* a file opened for appending, a file system without splice */
-		else if (n < 0 && n != -EINTR)
-			end_lane(l); /* the reader is gone */
+		else if (n < 0 && n != -EINTR) {
+			/* Gone is a reader that wants no more; a full disk is not. */
+			if (n != -EPIPE && n != -ECONNRESET)
+				o->failed = (int)-n;
+			end_lane(l);
+		}
 	}
 }
 

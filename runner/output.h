@@ -32,6 +32,8 @@ struct sg_output {
 	uint64_t limit; /* bytes; 0: there is no output limit, everything here does nothing */
 	uint64_t total; /* bytes that went on to the caller */
 	bool exceeded;  /* the program wrote more */
+	bool around;    /* its standard input is a socket, which can be written to and is not counted */
+	int failed;     /* errno of a write that did not reach the caller's descriptor; 0 */
 	struct sg_output_lane lane[SG_OUTPUT_LANES];
 	int n;
 	int child[3]; /* what the child puts in the place of its 0, 1 and 2; -1: nothing */

@@ -438,14 +438,20 @@ static int check_cancel_fd(int fd, struct sg_err *err)
 	return 0;
 }
 
-static int plan_fds(struct sg_plan *plan, struct sg_err *err)
+int sg_plan_check_fds(const struct sg_options *o, struct sg_err *err)
+{
+	for (int i = 0; i < o->n_fds; i++)
+		if (fcntl(o->fds[i], F_GETFD) < 0)
+			return sg_err_set(err, EBADF, "--fd %d: that descriptor is not open", o->fds[i]);
+	return o->cancel ? check_cancel_fd(o->cancel_fd, err) : 0;
+}
+
+static void plan_fds(struct sg_plan *plan)
 {
 	for (int i = 0; i < plan->options->n_fds; i++) {
 		int fd = plan->options->fds[i], at = plan->n_fds;
 		bool twice = false;
 
-		if (fcntl(fd, F_GETFD) < 0)
-			return sg_err_set(err, EBADF, "--fd %d: that descriptor is not open", fd);
 		for (int j = 0; j < plan->n_fds; j++)
 			twice |= plan->fds[j] == fd;
 		if (fd <= 2 || twice)
@@ -457,7 +463,6 @@ static int plan_fds(struct sg_plan *plan, struct sg_err *err)
 		plan->fds[at] = fd;
 		plan->n_fds++;
 	}
-	return 0;
 }
 
 int sg_plan_program(struct sg_plan *plan, const struct sg_options *o, int *exit_status, struct sg_err *err)
@@ -478,10 +483,8 @@ int sg_plan_program(struct sg_plan *plan, const struct sg_options *o, int *exit_
 			plan->base = AT_FDCWD;
 		}
 	}
-	if (!rc && o->cancel)
-		rc = check_cancel_fd(o->cancel_fd, err);
 	if (!rc)
-		rc = plan_fds(plan, err);
+		plan_fds(plan);
 	if (!rc)
 		rc = resolve_program(plan, exit_status, err);
 	if (!rc)
@@ -495,12 +498,12 @@ int sg_plan_policy(struct sg_plan *plan, struct sg_err *err)
 {
 	int rc = resolve_policy(plan, err);
 
-	if (!rc)
-		rc = sg_plan_access(plan, err);
 	if (!rc) {
 		sg_limits_merge(&plan->limits, &plan->options->limits);
-		sg_plan_rlimits(plan, NULL);
+		rc = sg_plan_access(plan, err);
 	}
+	if (!rc)
+		sg_plan_rlimits(plan, NULL);
 	return rc;
 }
 

@@ -71,6 +71,9 @@ struct sg_plan {
 	int n_owned;
 };
 
+/* Whether what --fd and --cancel-fd name is open: to be asked before anything else is. Errors: -EBADF, -EINVAL. */
+int sg_plan_check_fds(const struct sg_options *o, struct sg_err *err);
+
 /*
  * The two halves of a plan. What runs: user, environment, program, language (a name, not looked up yet); and by which
  * policy: the filter, the limits and the object rules. Errors: the message says what to change; err->code ENOENT/EACCES

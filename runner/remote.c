@@ -184,10 +184,10 @@ static int add_objects(struct request *r, const struct sg_launch *l, struct sg_e
 	return 0;
 }
 
-static uint64_t ignored_signals(void)
+static uint64_t ignored_signals(const struct sg_signals *sig)
 {
-	static const int usual[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM,
-				    SIGTERM, SIGCHLD, SIGTSTP, SIGTTIN, SIGTTOU, SIGXFSZ};
+	static const int usual[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGUSR1, SIGUSR2,
+				    SIGALRM, SIGTERM, SIGTSTP, SIGTTIN, SIGXFSZ};
 	uint64_t set = 0;
 
 	for (size_t i = 0; i < SG_ARRAY_SIZE(usual); i++) {
@@ -196,6 +196,9 @@ static uint64_t ignored_signals(void)
 		if (sigaction(usual[i], NULL, &now) == 0 && now.sa_handler == SIG_IGN)
 			set |= 1ULL << (usual[i] - 1);
 	}
+	for (size_t i = 0; i < SG_KEPT_SIGNALS; i++)
+		if (sig->kept[i].sa_handler == SIG_IGN)
+			set |= 1ULL << (sg_kept_signals[i] - 1);
 	return set;
 }
 
@@ -250,9 +253,7 @@ static int send_request(int fd, const struct sg_launch *l, uint32_t flags, const
 	h->uid = plan->uid;
 	h->gid = plan->gid;
 	memcpy(&h->mask, &sig->mask, sizeof(h->mask));
-	h->ignored = ignored_signals();
-	if (sig->sigpipe.sa_handler == SIG_IGN)
-		h->ignored |= 1ULL << (SIGPIPE - 1);
+	h->ignored = ignored_signals(sig);
 	iov[0] = (struct iovec){.iov_base = h, .iov_len = sizeof(*h)};
 	iov[1] = (struct iovec){.iov_base = r.numbers, .iov_len = h->n_fds * sizeof(int32_t)};
 	if (!(h->flags & SG_WIRE_STRINGS_FD))

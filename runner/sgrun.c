@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -72,6 +73,9 @@ static int run(const struct sg_options *o)
 	int status = SG_EXIT_FAILED, rc;
 	char id[64];
 
+	/* Before anything of our own is open, and could be taken for the caller's. */
+	if (sg_plan_check_fds(o, &err) < 0)
+		return fail(&err, SG_EXIT_FAILED);
 	snprintf(id, sizeof(id), "%d-%llx", (int)getpid(), (unsigned long long)sg_clock_ns(CLOCK_BOOTTIME));
 	if (sg_session_open(&session, id, o->verdicts, &err) < 0)
 		return fail(&err, SG_EXIT_FAILED);
@@ -95,13 +99,13 @@ static int run(const struct sg_options *o)
 		goto failed;
 	}
 	sg_launch_report(&launch);
-	/* What a crash left is removed while the program runs, not before. */
-	if (launch.cg.dirfd >= 0)
-		(void)sg_cgroup_sweep(launch.cg.base);
 	launch.leaving = true;
 	status = sg_monitor(&launch);
 	if (launch.exec_errno)
 		fprintf(stderr, "sgrun: cannot run %s: %s\n", plan.path, sg_plan_exec_error(&plan, launch.exec_errno));
+	/* What a crash left is removed when nobody waits for an answer of ours any more. */
+	if (launch.cg.dirfd >= 0)
+		(void)sg_cgroup_sweep(launch.cg.base);
 	sg_launch_end(&launch);
 	if (plan.learn && !launch.exec_errno &&
 	    sg_learn_finish(plan.learn, o->learn_file, plan.argv, session.lost_kernel, &err) < 0)
@@ -142,8 +146,11 @@ int main(int argc, char **argv)
 	struct sg_err err = {0};
 
 	hold_standard_fds();
-	if (argc > 1 && sg_verb_known(argv[1]))
+	if (argc > 1 && sg_verb_known(argv[1])) {
+		/* doctor waits for its children, whatever our caller does with its own. */
+		(void)sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
 		return sg_verb_run(argc - 1, argv + 1);
+	}
 	if (sg_options_parse(&o, argc, argv, &err) < 0)
 		return fail(&err, SG_EXIT_FAILED);
 	if (o.help) {

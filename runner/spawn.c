@@ -35,10 +35,18 @@ static int bind_filter(struct sg_launch *l, const struct sg_secret *secret, stru
 		.ret_fork = l->judge.max_tasks ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW,
 	};
 
+	int rc;
+
 	*insns = calloc(l->plan->filter.n_insns, sizeof(**insns));
 	if (!*insns)
 		return sg_err_set(err, ENOMEM, "out of memory");
-	return sg_filter_bind(&l->plan->filter, &b, *insns, err);
+	rc = sg_filter_bind(&l->plan->filter, &b, *insns, err);
+	/* In audit mode what the kernel would refuse by itself is recorded, and runs. */
+	for (unsigned i = 0; !rc && !bpf && l->judge.audit && i < l->plan->filter.n_insns; i++)
+		if ((*insns)[i].code == (BPF_RET | BPF_K) &&
+		    ((*insns)[i].k & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO)
+			(*insns)[i].k = SECCOMP_RET_USER_NOTIF;
+	return rc;
 }
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -171,6 +179,8 @@ static int await_ready(struct sg_launch *l, int timeout_ms, struct sg_err *err)
 				? "; another seccomp supervisor listens to this process already (a container "
 				  "manager's, another sandbox), and the kernel allows one: run sgrun outside of it, "
 				  "or as root in the bpf tier"
+			: report.step == SG_STEP_SECCOMP && report.err == EMFILE
+				? "; --open-files (open_files) leaves no descriptor for it: 5 is the least"
 				: "");
 	return 0;
 }
@@ -199,13 +209,13 @@ static int prepare(struct sg_launch *l, struct sg_spawn *s, const struct sg_heir
 		.wait = -1,
 		.supervisor = getpid(),
 		.mask = *mask,
-		.sigpipe = l->signals.sigpipe,
 		.marker = marker,
 		.std = {l->output.child[0], l->output.child[1], l->output.child[2]},
 		.heir = heir,
 		.bounded = l->bounded,
 		.outlives = l->outlives,
 	};
+	memcpy(s->child.kept, l->signals.kept, sizeof(s->child.kept));
 	return 0;
 }
 

@@ -88,6 +88,15 @@ static void answer_fork(struct sg_judge *j, int listener, uint64_t id, pid_t tid
 	}
 }
 
+/* Also a forbidden call that is only recorded counts as what it is. */
+static void let_go(struct sg_judge *j, int listener, const struct seccomp_notif *n)
+{
+	if (is_fork(&n->data))
+		answer_fork(j, listener, n->id, (pid_t)n->pid);
+	else
+		(void)sg_notify_continue(listener, n->id);
+}
+
 static void answer(struct sg_judge *j, int listener, const struct seccomp_notif *n)
 {
 	struct sg_oracle oracle = {.self = j->self, .in_sandbox = member, .ctx = (void *)j->members};
@@ -123,7 +132,7 @@ static void answer(struct sg_judge *j, int listener, const struct seccomp_notif 
 	}
 	if (j->audit && (d.action == SG_ACTION_KILL || d.action == SG_ACTION_ERRNO)) {
 		(void)record_waiting(j, listener, n, &d, SG_ACTION_AUDIT, true, false);
-		(void)sg_notify_continue(listener, n->id);
+		let_go(j, listener, n);
 		return;
 	}
 	if (j->learn && n->data.arch == sg_native_arch())
@@ -150,10 +159,7 @@ static void answer(struct sg_judge *j, int listener, const struct seccomp_notif 
 		j->kill = true;
 		return;
 	}
-	if (is_fork(&n->data))
-		answer_fork(j, listener, n->id, (pid_t)n->pid);
-	else
-		(void)sg_notify_continue(listener, n->id);
+	let_go(j, listener, n);
 }
 
 void sg_judge_held(struct sg_judge *j, int listener)
