@@ -2,6 +2,7 @@
 /* A launch, from the client's packet to the child. Every number and string in the packet is the client's word. */
 #include "daemon/sgd.h"
 
+#include "policy/net_filter.h"
 #include "supervisor/util.h"
 
 #include <errno.h>
@@ -233,6 +234,7 @@ static void take_options(struct request *r, struct sgd_box *b)
 	b->detached = w->flags & SG_WIRE_DETACH;
 	b->keep = w->flags & SG_WIRE_KEEP;
 	b->launch.outlives = b->keep;
+	b->launch.net_refused = w->flags >> SG_WIRE_NET_SHIFT & SG_NET_REFUSE_ALL;
 	b->launch.judge.audit = b->options.audit;
 }
 

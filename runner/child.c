@@ -389,6 +389,8 @@ static void pass_gate(struct sg_child *c, const struct sg_child *given)
 	c->landlock = given->landlock;
 	c->landlock_fd = c->landlock ? c->landlock->fd : -1;
 	c->insns = given->insns;
+	c->net = given->net;
+	c->n_net = given->n_net;
 	try(c, SG_STEP_FDS, own_table());
 	place_fds(c);
 }
@@ -454,6 +456,11 @@ _Noreturn void sg_child_run(const struct sg_child *given)
 			leave();
 	}
 	(void)sys(SYS_rt_sigprocmask, SIG_SETMASK, (long)&c->mask, 0, 8);
+	if (c->n_net) {
+		struct sock_fprog prog = {.len = c->n_net, .filter = (struct sock_filter *)c->net};
+
+		try(c, SG_STEP_SECCOMP, sys(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, (long)&prog, 0));
+	}
 	if (c->insns)
 		load_filter(c);
 	else

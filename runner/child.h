@@ -83,7 +83,9 @@ static const int sg_kept_signals[SG_KEPT_SIGNALS] = {SIGPIPE, SIGCHLD, SIGTTOU};
 struct sg_child {
 	const struct sg_plan *plan;
 	struct sg_secret *secret;
-	struct sock_filter *insns;          /* bound but for SELF, which the child fills in; NULL: no seccomp */
+	struct sock_filter *insns;     /* bound but for SELF, which the child fills in; NULL: no seccomp */
+	const struct sock_filter *net; /* a second filter, loaded first: sg_net_filter(); n_net 0: none */
+	unsigned short n_net;
 	bool listener;                      /* the filter needs one */
 	int report;                         /* socket to the supervisor, SOCK_SEQPACKET */
 	int wait;                           /* read end: go on when a byte comes, die at end of file; -1: do not wait */

@@ -2,6 +2,7 @@
 #include "runner/confine.h"
 
 #include "policy/access.h"
+#include "policy/net_filter.h"
 #include "supervisor/util.h"
 
 #include <linux/sched.h>
@@ -9,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #define OUTSIDE 0x7ffffff0 /* a pid that is nobody's */
@@ -78,6 +80,24 @@ static void list_missing(struct sg_launch *l)
 		miss(l, "fdpass: descriptors can come and go over unix sockets");
 	if (confined(l, SG_CLASS_NET) && may(l, SYS_socket, 16 /* AF_NETLINK */, 3, 0))
 		miss(l, "net: sockets of any family can be made");
+}
+
+/* Of a network that is open to some extent, what only registers tell. */
+static void refuse_net(struct sg_launch *l)
+{
+	bool unix_too = may(l, SYS_socket, AF_UNIX, SOCK_STREAM, 0);
+
+	if (!confined(l, SG_CLASS_NET) ||
+	    (!may(l, SYS_socket, AF_INET, SOCK_STREAM, 0) && !may(l, SYS_socket, AF_INET6, SOCK_STREAM, 0) &&
+	     !may(l, SYS_socket, AF_INET, SOCK_DGRAM, 0) && !may(l, SYS_socket, AF_INET6, SOCK_DGRAM, 0)))
+		return;
+	if (!l->filter) {
+		sg_launch_degrade(l, "net: without seccomp UDP, listen(2) and MSG_FASTOPEN reach every address");
+		return;
+	}
+	l->net_refused = sg_net_refused(&l->plan->objects, unix_too);
+	if (!(l->net_refused & SG_NET_REFUSE_LISTEN) && may(l, SYS_listen, 0, 0, 0))
+		sg_launch_degrade(l, "net: a socket that listens without bind(2) gets a port that nobody checks");
 }
 
 /* A class that is to be recorded is let through, and nobody sees it. */
@@ -162,6 +182,7 @@ int sg_launch_confine(struct sg_launch *l, struct sg_err *err)
 			miss(l, l->landlock.gaps[i].text);
 	}
 	if (ours) {
+		refuse_net(l);
 		list_missing(l);
 		list_unseen(l);
 	}

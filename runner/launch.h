@@ -38,6 +38,7 @@ struct sg_launch {
 	struct sg_guard guard;
 	struct sg_places places; /* open as long as the ruleset is to hold */
 	struct sg_landlock landlock;
+	uint32_t net_refused; /* SG_NET_REFUSE_*: what a second filter refuses of the network where no BPF LSM does */
 	int proc; /* the first process's directory in /proc, which a rule of the ruleset may be about; -1: none */
 	struct sg_judge judge;
 	struct sg_limiter limiter;

@@ -222,7 +222,7 @@ static int send_request(int fd, const struct sg_launch *l, uint32_t flags, const
 	for (int i = 0; i < plan->n_fds; i++)
 		add_fd(&r, plan->fds[i]);
 	rc = add_strings(&r, plan, l, err);
-	h->flags = flags | (plan->set_ids ? SG_WIRE_IDS : 0);
+	h->flags = flags | (plan->set_ids ? SG_WIRE_IDS : 0) | l->net_refused << SG_WIRE_NET_SHIFT;
 	if (!rc && r.strings_size > SG_PROTO_STRINGS_INLINE) {
 		struct iovec strings = {.iov_base = r.strings, .iov_len = r.strings_size};
 

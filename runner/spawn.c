@@ -224,6 +224,8 @@ static int give_rest(struct sg_launch *l, struct sg_spawn *s, struct sg_err *err
 	int rc = l->filter ? bind_filter(l, &s->secret, &s->insns, err) : 0;
 
 	s->child.insns = s->insns;
+	s->child.net = s->net;
+	s->child.n_net = sg_net_filter(l->net_refused, s->net);
 	s->child.landlock = l->landlock.fd >= 0 ? &l->landlock : NULL;
 	return rc;
 }

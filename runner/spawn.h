@@ -3,15 +3,17 @@
 #define SG_SPAWN_H
 
 #include "runner/child.h"
+#include "policy/net_filter.h"
 #include "runner/launch.h"
 
 /* One start of a sandbox's first process, from its clone to its word that it is ready. */
 struct sg_spawn {
 	struct sg_secret secret;
 	struct sock_filter *insns; /* the bound filter, NULL: none */
-	void *stack;               /* of a child that shares our memory */
-	int ends[2];               /* the child's ends of its pipes, while it shares our descriptors; -1 */
-	uint32_t gate;             /* futex: the child may go on */
+	struct sock_filter net[SG_NET_FILTER_MAX];
+	void *stack;   /* of a child that shares our memory */
+	int ends[2];   /* the child's ends of its pipes, while it shares our descriptors; -1 */
+	uint32_t gate; /* futex: the child may go on */
 	struct sg_child child;
 };
 

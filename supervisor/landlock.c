@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "supervisor/landlock.h"
 
+#include "policy/net_filter.h"
 #include "supervisor/util.h"
 
 #include <dirent.h>
@@ -442,15 +443,6 @@ static int add_files(struct build *b, uint32_t confine, uint32_t all)
 
 /* ---- rules about ports ---- */
 
-/* Whether an address range is all there is of the families whose sockets can be had. */
-static bool any_address(const struct sg_objects *o, const struct sg_net_rule *r)
-{
-	static const uint8_t v4[12] = {[10] = 0xff, [11] = 0xff};
-	bool has_v6 = o->families >> AF_INET6 & 1;
-
-	return r->prefix == 0 || (!has_v6 && r->prefix <= 96 && !memcmp(r->addr, v4, r->prefix / 8));
-}
-
 static uint64_t net_rights(const struct sg_net_rule *r)
 {
 	uint64_t rights = 0;
@@ -477,7 +469,7 @@ static uint64_t handled_net(const struct build *b)
 	for (uint32_t i = 0; i < o->n_net && i < SG_NET_MAX; i++) {
 		const struct sg_net_rule *r = &o->net[i];
 
-		if (any_address(o, r) && r->port_lo == 0 && r->port_hi == 65535)
+		if (sg_net_any_address(o, r) && r->port_lo == 0 && r->port_hi == 65535)
 			net &= ~net_rights(r);
 	}
 	return net;
@@ -495,7 +487,7 @@ static int add_ports(struct build *b)
 
 		if (!rule.allowed_access)
 			continue;
-		if (!any_address(o, r)) {
+		if (!sg_net_any_address(o, r)) {
 			addresses = true;
 			continue;
 		}

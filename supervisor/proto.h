@@ -55,7 +55,8 @@ struct sg_wire_hdr {
 #define SG_WIRE_REQUIRE_LIMITS (1U << 10) /* --require-limits */
 #define SG_WIRE_LANDLOCK_FD (1U << 11)    /* a Landlock ruleset for the program */
 #define SG_WIRE_OBJECTS_FD (1U << 12)     /* object rules for the lsm tier, and a socket with their places */
-#define SG_WIRE_FLAGS ((1U << 13) - 1)
+#define SG_WIRE_NET_SHIFT 13              /* from here on: SG_NET_REFUSE_*, the client's for its own program */
+#define SG_WIRE_FLAGS ((1U << 17) - 1)
 
 /*
  * Followed by n_fds numbers (int32_t) and, unless SG_WIRE_STRINGS_FD, strings_size bytes of strings, each terminated:

@@ -21,6 +21,18 @@ for port in map(int, sys.argv[1:]):
     except OSError as e:
         print(type(e).__name__)
 """
+WITHOUT_CONNECT = """
+import errno, socket, sys
+tcp, udp = (("127.0.0.1", int(p)) for p in sys.argv[1:])
+def attempt(f):
+    try:
+        f()
+        return "done"
+    except OSError as e:
+        return errno.errorcode[e.errno]
+print(attempt(lambda: socket.socket().sendto(b"x", socket.MSG_FASTOPEN, tcp)), attempt(lambda: socket.socket().listen()),
+      attempt(lambda: socket.socket(type=socket.SOCK_DGRAM).sendto(b"x", udp)))
+"""
 
 
 class Widen(LiveTest):
@@ -163,6 +175,21 @@ class Widen(LiveTest):
             self.assertEqual(r.text, "connected\nconnected\n", r.describe())
             r = self.python(SOCKETS, *ports, options=["--net", "tcp *:" + ports[0]])
             self.assertEqual(r.text, "connected\nPermissionError\n", r.describe())
+
+    def test_what_ports_do_not_tell(self):
+        """Without connect(2) and bind(2), and over UDP: refused where no rule allows it to every address."""
+        with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            udp.bind(("127.0.0.1", 0))
+            ports = [str(s.getsockname()[1]) for s in (server, udp)]
+            everything = ["--net", "tcp *", "--net", "udp *", "--net", "listen tcp *"]
+            for options, wanted in ((["--net", "loopback"], "ENOTSUP EACCES EACCES"),
+                                    (["--net", "tcp *:" + ports[0]], "ENOTSUP EACCES EACCES"),
+                                    (["--net", "tcp *", "--net", "udp *"], "ENOTSUP EACCES done"),
+                                    (everything, "ENOTSUP done done")):
+                r = self.python(WITHOUT_CONNECT, *ports, options=options)
+                self.assertEqual(r.text, wanted + "\n", (options, r.describe()))
+            r = self.bare([PYTHON, "-c", WITHOUT_CONNECT, *ports], cwd=self.cwd)
+            self.assertEqual(r.text, "done done done\n", r.describe())
 
     def test_addresses_where_only_ports_can_be_judged(self):
         with socket.create_server(("127.0.0.1", 0)) as a:

@@ -20,7 +20,6 @@ class Attack:
 
 
 METADATA = "Landlock knows no right for metadata"
-UDP = "Landlock knows no UDP before ABI 10"
 UNIX = "Landlock knows no socket files before ABI 9"
 FAMILY = "Landlock does not judge socket families; the built-in policies' seccomp rules refuse them"
 MAPPING = "Landlock does not judge mappings"
@@ -160,18 +159,18 @@ NET = [
     Attack("net-tcp4", "net", landlock=4),
     Attack("net-tcp6", "net", landlock=4),
     Attack("net-tcp-mapped", "net", landlock=4),
-    effect("net-tcp-fastopen", "net", "Landlock judges connect(2), and before 7.2 not a sendto(2) that connects", landlock=10),
-    effect("net-mptcp", "net", "Landlock judges TCP alone", lacks="MPTCP"),
+    Attack("net-tcp-fastopen", "net"),
+    Attack("net-mptcp", "net", lacks="MPTCP"),
     Attack("net-given-socket", "net", landlock=4, fd="tcp"),
     Attack("net-listen4", "net", landlock=4),
     Attack("net-listen6", "net", landlock=4),
-    effect("net-listen-unbound", "net", "Landlock judges bind(2), not a listen(2) that binds"),
-    effect("net-udp4", "net", UDP, landlock=10),
-    effect("net-udp6", "net", UDP, landlock=10),
-    effect("net-udp-connect", "net", UDP, landlock=10),
-    effect("net-udp-sendmsg", "net", UDP, landlock=10),
-    effect("net-udp-sendmmsg", "net", UDP, landlock=10),
-    effect("net-udp-bind", "net", UDP, landlock=10),
+    Attack("net-listen-unbound", "net"),
+    Attack("net-udp4", "net"),
+    Attack("net-udp6", "net"),
+    Attack("net-udp-connect", "net"),
+    Attack("net-udp-sendmsg", "net"),
+    Attack("net-udp-sendmmsg", "net"),
+    Attack("net-udp-bind", "net"),
     effect("unix-path", "unix", UNIX, landlock=9),
     effect("unix-dgram", "unix", UNIX, landlock=9),
     effect("unix-symlink", "unix", UNIX, landlock=9),
@@ -185,8 +184,8 @@ NET = [
     Attack("net-packet", "net", root=True, lacks="packet sockets"),
     effect("net-vsock", "net", FAMILY, lacks="vsock"),
     effect("net-alg", "net", FAMILY, lacks="AF_ALG"),
-    effect("net-socket4", "net", FAMILY),
-    effect("net-socket6", "net", FAMILY),
+    Attack("net-socket4", "net"),
+    Attack("net-socket6", "net"),
     Attack("net-uring-connect", "net", landlock=4, policy="uring", fd="tcp", lacks="io_uring"),
     effect("net-uring-socket", "net", FAMILY, policy="uring", lacks="io_uring sockets (5.19)"),
     effect("fd-receive", "fdpass|read", PASSED, fd="socket"),
