@@ -412,6 +412,11 @@ int sg_watch_finish(struct sg_watch *w)
 	if (n)
 		sg_session_limits(l->session, "pids", l->plan->limits.pids, n);
 	status = conclude(w, &r);
+	/* What comes last must get through, and tells what did not. */
+	if (!l->shared && !sg_stream_flush(&l->session->stream, FLUSH_MS)) {
+		w->behind = true;
+		sg_stream_make_room(&l->session->stream);
+	}
 	sg_session_exit(l->session, &r);
 	json_decref(r.stats);
 	return status;
@@ -442,6 +447,6 @@ int sg_monitor(struct sg_launch *l)
 	if (l->output.failed)
 		sg_session_degrade(l->session, "output was not delivered: %s", strerror(l->output.failed));
 	status = sg_watch_finish(&w);
-	(void)sg_stream_flush(&l->session->stream, FLUSH_MS);
+	(void)sg_stream_flush(&l->session->stream, w.behind ? 0 : FLUSH_MS);
 	return status;
 }

@@ -30,6 +30,7 @@ struct sg_watch {
 	int epoll;            /* a daemon's, with shared launches */
 	unsigned terms;       /* how often we were asked to end */
 	bool cancelled;       /* by our caller */
+	bool behind;          /* who reads the records is slower than we may wait for */
 	bool gave_up;         /* cancelled after the end: nobody waits for the rest of the output */
 };
 

@@ -461,7 +461,8 @@ int sg_remote_run(int fd, struct sg_plan *plan, struct sg_stream *stream, int *s
 		rc = send_request(fd, &l, flags, &r.signals, err);
 	if (!rc)
 		rc = loop(&r, err);
-	(void)sg_stream_flush(stream, FLUSH_MS);
+	if (!sg_stream_flush(stream, FLUSH_MS))
+		sg_stream_make_room(stream);
 	if (!rc && r.alone)
 		rc = 1;
 	if (rc)

@@ -535,7 +535,7 @@ static void list_gaps(struct build *b, uint32_t confine)
 	if (confined(o, SG_CLASS_NET) && (o->families & (1ULL << AF_INET | 1ULL << AF_INET6))) {
 		if (b->l->abi < ABI_TCP)
 			gap(b, true, "net: no address or port is checked");
-		else if (b->l->abi < ABI_UDP)
+		else if (b->l->abi < ABI_UDP && !(sg_net_refused(o, false) & SG_NET_REFUSE_UDP))
 			gap(b, true, "net: of UDP, no address or port is checked");
 	}
 }

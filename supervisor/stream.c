@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -16,6 +17,8 @@
 #define QUEUE_MAX (1U << 20)       /* bytes of ordinary lines that may wait for a slow reader */
 #define QUEUE_RESERVE (256U << 10) /* on top, for the records that must not be lost: the kill and the exit */
 
+#define PIPE_MOST (1 << 20)  /* bytes; what every user may have (pipe-max-size) */
+#define PIPE_LAST (64 << 10) /* of them, for the last records */
 #define HELD_MAX (64U << 10) /* bytes that wait for more to be written at once */
 
 /*
@@ -32,6 +35,7 @@ static void make_private(struct sg_stream *s)
 		return;
 	s->terminal = isatty(s->fd);
 	s->socket = S_ISSOCK(st.st_mode);
+	s->fifo = S_ISFIFO(st.st_mode);
 	if (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode))
 		return;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", s->fd);
@@ -104,6 +108,11 @@ bool sg_stream_line(struct sg_stream *s, const char *line, size_t len, bool esse
 		s->dropped++;
 		return false;
 	}
+	if (essential) {
+		if (s->n_essential == SG_STREAM_ESSENTIAL)
+			memmove(s->essential, s->essential + 1, --s->n_essential * sizeof(s->essential[0]));
+		s->essential[s->n_essential++] = s->len;
+	}
 	memcpy(s->queue + s->len, line, len);
 	s->queue[s->len + len] = '\n';
 	s->len += len + 1;
@@ -137,6 +146,16 @@ static ssize_t write_some(struct sg_stream *s, const char *data, size_t len)
 	return write(s->fd, data, len);
 }
 
+static void forget(struct sg_stream *s, size_t done)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < s->n_essential; i++)
+		if (s->essential[i] >= done)
+			s->essential[n++] = s->essential[i] - done;
+	s->n_essential = n;
+}
+
 void sg_stream_pump(struct sg_stream *s)
 {
 	size_t done = 0;
@@ -158,8 +177,61 @@ void sg_stream_pump(struct sg_stream *s)
 			s->dropped += s->queue[i] == '\n';
 		done = s->len;
 	}
+	if (done)
+		s->midway = s->queue[done - 1] != '\n';
 	memmove(s->queue, s->queue + done, s->len - done);
 	s->len -= done;
+	forget(s, done);
+}
+
+static bool is_essential(const struct sg_stream *s, size_t at)
+{
+	for (unsigned i = 0; i < s->n_essential; i++)
+		if (s->essential[i] == at)
+			return true;
+	return false;
+}
+
+/* Bytes that the pipe still takes; its buffers are whole pages, and we are not the only one who knows how full. */
+static size_t pipe_room(const struct sg_stream *s)
+{
+	int size = fcntl(s->fd, F_GETPIPE_SZ), used = 0;
+
+	if (size < 0 || ioctl(s->fd, FIONREAD, &used) < 0 || used > size)
+		return 0;
+	return (size_t)(size - used);
+}
+
+void sg_stream_make_room(struct sg_stream *s)
+{
+	size_t room, kept = 0, at = 0;
+	bool first = s->midway;
+
+	if (!s->fifo || !s->len || s->broken)
+		return;
+	for (int size = PIPE_MOST; size >= PIPE_LAST * 2 && fcntl(s->fd, F_SETPIPE_SZ, size) < 0; size /= 2)
+		;
+	room = pipe_room(s);
+	room = room > (size_t)PIPE_LAST ? room - (size_t)PIPE_LAST : 0;
+	while (at < s->len) {
+		const char *end = memchr(s->queue + at, '\n', s->len - at);
+		size_t len = (size_t)(end - (s->queue + at)) + 1;
+		bool essential = is_essential(s, at);
+
+		if (first || essential || kept + len <= room) {
+			memmove(s->queue + kept, s->queue + at, len);
+			for (unsigned i = 0; i < s->n_essential; i++)
+				if (s->essential[i] == at)
+					s->essential[i] = kept;
+			kept += len;
+		} else {
+			s->dropped++;
+		}
+		first = false;
+		at += len;
+	}
+	s->len = kept;
+	sg_stream_pump(s);
 }
 
 int sg_stream_wait_fd(const struct sg_stream *s)

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define SG_STREAM_ESSENTIAL 16
+
 /*
  * Where verdicts go: whole lines to a descriptor that may be slow, stuck or gone. Nothing here ever blocks the
  * supervisor for longer than the bounded flush at the end; what finds no room is dropped and counted.
@@ -18,7 +20,11 @@ struct sg_stream {
 	bool may_block; /* a descriptor that could not be made non-blocking without touching another's: poll, small
 			   writes */
 	bool socket;
+	bool fifo;
 	bool terminal;
+	bool midway;                           /* the first line of the queue is written in part */
+	size_t essential[SG_STREAM_ESSENTIAL]; /* where the last of those lines begin in the queue */
+	unsigned n_essential;
 	bool held;        /* lines wait until there are many */
 	bool broken;      /* the reader is gone */
 	char *queue;      /* lines that wait */
@@ -37,6 +43,11 @@ void sg_stream_pump(struct sg_stream *s);
 void sg_stream_hold(struct sg_stream *s, bool hold);
 /* Descriptor to wait on for writability while lines are queued, else -1. */
 int sg_stream_wait_fd(const struct sg_stream *s);
+/*
+ * Where the reader of a pipe is far behind: makes the pipe larger, and drops of what waits the lines that leave no room
+ * there for the last ones, which must not be lost. Never leaves part of a line.
+ */
+void sg_stream_make_room(struct sg_stream *s);
 /* Tries for at most timeout_ms to write the rest. Returns true when all is written. */
 bool sg_stream_flush(struct sg_stream *s, int timeout_ms);
 void sg_stream_close(struct sg_stream *s);

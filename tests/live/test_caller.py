@@ -105,6 +105,32 @@ class Output(LiveTest):
         self.assertIn("No space left on device", json.dumps(r.exit["reasons"]))
 
 
+class Stream(LiveTest):
+    POLICY = 'noisy: {inherit: "builtin:python", audit: [getppid]}\n'
+
+    def test_a_reader_that_is_far_behind(self):
+        """It gets whole lines, the one that killed and the exit among them, and is told how many it did not get."""
+        code = "import os\nfor _ in range(20000): os.getppid()\nos.execv('/bin/ls', ['ls'])"
+        read, write = os.pipe()
+        r = self.launch(["/usr/bin/python3", "-c", code], "noisy", self.write("noisy.yaml", self.POLICY), fds=[write],
+                        verdicts=f"fd:{write}")
+        os.close(write)
+        self.assertEqual(r.process.wait(30), 159)
+        with os.fdopen(read, "rb") as f:
+            data = f.read()
+        records = [json.loads(line) for line in data.splitlines()]
+        self.assertTrue(data.endswith(b"\n"))
+        self.assertEqual(records[0]["type"], "start")
+        self.assertEqual(records[-1]["type"], "exit")
+        self.assertEqual(records[-1]["violation"]["syscall"], "execve")
+        self.assertEqual([x["syscall"] for x in records if x.get("action") == "kill"], ["execve"])
+        there = sum(x["type"] == "audit" for x in records)
+        lost = sum(x["count"] for x in records if x["type"] == "lost")
+        self.assertEqual(there + lost, 20000)
+        self.assertGreater(lost, 0)
+        self.assertEqual(records[-1]["integrity"], "degraded")
+
+
 class Audit(LiveTest):
     POLICY = 'nf: {inherit: "builtin:python", kill: [fork, {clone: "flags & CLONE_VM == 0"}], errno: {EACCES: [getppid]}}\n'
 
