@@ -325,10 +325,14 @@ int main(int argc, char **argv)
 	struct sgctl s = {0};
 	struct sg_err err = {0};
 	const char *command = NULL;
-	int rc;
+	int rc, first = 1;
 
-	if (argc > 1 && (!strcmp(argv[1], "policy") || !strcmp(argv[1], "doctor"))) {
-		(void)offline(argv, &err);
+	/* What asks no daemon takes no socket; its own options stand behind it. */
+	while (first < argc && !strncmp(argv[first], "--socket", 8))
+		first += strchr(argv[first], '=') ? 1 : 2;
+	if (first < argc && (!strcmp(argv[first], "policy") || !strcmp(argv[first], "doctor"))) {
+		argv[first - 1] = argv[0];
+		(void)offline(argv + first - 1, &err);
 		return fail(&err);
 	}
 	if (parse(&s, argc, argv, &command, &err) < 0)

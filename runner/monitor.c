@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runner/monitor.h"
 
+#include "runner/access.h"
 #include "runner/child.h"
 #include "runner/learn.h"
 #include "supervisor/util.h"
@@ -267,8 +268,11 @@ static void account(struct sg_watch *w, struct sg_result *r)
 		.peak_memory = (uint64_t)w->usage.ru_maxrss * 1024,
 		.peak_pids = !l->judge.peak_tasks && l->judge.max_tasks ? 1 : l->judge.peak_tasks,
 	};
-	struct rusage all;
+	struct rusage all, own;
 
+	/* Until it executed it had the memory of the daemon, which the kernel counts as its own. */
+	if (l->shared && getrusage(RUSAGE_SELF, &own) == 0 && w->usage.ru_maxrss <= own.ru_maxrss)
+		used.peak_memory = 0;
 	/* By descent: whoever was not waited for inside came back to us. */
 	if (l->cg.dirfd < 0 && getrusage(RUSAGE_CHILDREN, &all) == 0) {
 		used.user = timeval_ns(&all.ru_utime);
@@ -371,7 +375,7 @@ static int conclude(struct sg_watch *w, struct sg_result *r)
 	r->signal = sig;
 	if (w->l->exec_errno) {
 		r->verdict = "error";
-		r->error = strerror(w->l->exec_errno);
+		r->error = sg_plan_exec_error(w->l->plan, w->l->exec_errno);
 		r->signal = 0;
 		r->exit_code = w->l->exec_errno == ENOENT ? SG_EXIT_NOT_FOUND : SG_EXIT_NOT_EXECUTABLE;
 		return r->exit_code;
