@@ -113,7 +113,8 @@ static void on_batch(void *ctx)
 	sgd_vlog_hold(&d->log, true);
 }
 
-void sgd_drain(struct sgd *d)
+/* Up to a place in the ring buffer, and at least one pass: whoever writes faster than we read holds nobody up. */
+static void drain_to(struct sgd *d, uint64_t end)
 {
 	struct sg_err err = {0};
 	int rc;
@@ -121,10 +122,20 @@ void sgd_drain(struct sgd *d)
 	sgd_vlog_hold(&d->log, true);
 	do
 		rc = sg_bpf_consume(d->bpf, on_record, on_batch, d, &err);
-	while (rc >= SG_BPF_CONSUME_MAX);
+	while (rc >= SG_BPF_CONSUME_MAX && sg_bpf_ring_position(d->bpf) < end);
 	sgd_vlog_hold(&d->log, false);
 	if (rc < 0)
 		fprintf(stderr, "sgd: %s\n", err.message);
+}
+
+void sgd_drain(struct sgd *d)
+{
+	drain_to(d, sg_bpf_ring_end(d->bpf));
+}
+
+void sgd_drain_some(struct sgd *d)
+{
+	drain_to(d, 0);
 }
 
 static void drain(void *ctx)
@@ -363,13 +374,13 @@ static void answer(struct sgd_box *b, int status)
 
 static void finish(struct sgd_box *b)
 {
+	uint64_t empty = sg_clock_ns(CLOCK_REALTIME);
 	int status;
 
 	unwatch(b);
 	sgd_box_need_policy(b);
-	sgd_drain(b->d); /* what killed it may still wait there */
-	sgd_stats_empty(b);
-	status = sg_watch_finish(&b->watch);
+	status = sg_watch_finish(&b->watch); /* reads what killed it, which may still wait in the ring buffer */
+	sgd_stats_empty(b, empty);
 	answer(b, status);
 	unregister(b);
 	drop_job(b);

@@ -73,7 +73,7 @@ static void on_signal(struct sgd_source *s, uint32_t events)
 static void on_ring(struct sgd_source *s, uint32_t events)
 {
 	(void)events;
-	sgd_drain(s->owner);
+	sgd_drain_some(s->owner);
 }
 
 static int watch_signals(struct sgd *d, struct sg_err *err)

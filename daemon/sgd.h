@@ -149,8 +149,9 @@ void sgd_box_detach(struct sgd_box *b, const char *why);
 void sgd_box_deadline(struct sgd_box *b, uint64_t at);
 /* Its policy, parsed, for explaining. */
 void sgd_box_need_policy(struct sgd_box *b);
-/* Readies all that waits in the ring buffer. */
+/* Reads all that is in the ring buffer by now; one pass of it, for a caller that comes again while more is there. */
 void sgd_drain(struct sgd *d);
+void sgd_drain_some(struct sgd *d);
 /* The sys_enter programs are attached while somebody needs them. */
 int sgd_sys_enter_get(struct sgd *d, struct sg_err *err);
 void sgd_sys_enter_put(struct sgd *d);

@@ -64,12 +64,10 @@ void sgd_stats_call(void *box, const struct sg_call *call, const char *name)
 		sg_metrics_violation(b->d->stats.metrics, b->session.language, name);
 }
 
-void sgd_stats_empty(struct sgd_box *b)
+void sgd_stats_empty(struct sgd_box *b, uint64_t empty)
 {
-	uint64_t now = sg_clock_ns(CLOCK_REALTIME);
-
-	if (b->violation_ns && now > b->violation_ns)
-		sg_metrics_kill_latency(b->d->stats.metrics, now - b->violation_ns);
+	if (b->violation_ns && empty > b->violation_ns)
+		sg_metrics_kill_latency(b->d->stats.metrics, empty - b->violation_ns);
 }
 
 static char *text(void *ctx, size_t *len)

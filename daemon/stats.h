@@ -30,7 +30,7 @@ void sgd_stats_call(void *box, const struct sg_call *call, const char *name);
 void sgd_stats_record(void *box, const json_t *record);
 /* Adds what the BPF side has counted for a sandbox since it was last asked. */
 void sgd_stats_collect(struct sgd_box *b);
-/* A launched sandbox is empty. */
-void sgd_stats_empty(struct sgd_box *b);
+/* A launched sandbox was found empty then (CLOCK_REALTIME); what killed it is known. */
+void sgd_stats_empty(struct sgd_box *b, uint64_t empty);
 
 #endif

@@ -92,6 +92,8 @@ int sg_bpf_adopt(struct sg_bpf *b, struct sg_bpf_known *known, size_t n, struct 
 /* Where the next record stands in the ring buffer: grows for ever, also from one supervisor to the next. Within the
  * function that sg_bpf_consume() calls: the place of the record at hand. */
 uint64_t sg_bpf_ring_position(const struct sg_bpf *b);
+/* Where the next record will be written: everything up to now stands before it. */
+uint64_t sg_bpf_ring_end(const struct sg_bpf *b);
 /* Removes everything that is pinned: nothing of it outlives sg_bpf_close() then. */
 void sg_bpf_unpin(struct sg_bpf *b);
 /* Detaches and frees; nothing stays in the kernel but what is pinned. NULL is fine. */

@@ -93,6 +93,11 @@ uint64_t sg_bpf_ring_position(const struct sg_bpf *b)
 	return b->position;
 }
 
+uint64_t sg_bpf_ring_end(const struct sg_bpf *b)
+{
+	return __atomic_load_n(b->ring_written, __ATOMIC_ACQUIRE);
+}
+
 int sg_bpf_event_fd(const struct sg_bpf *b)
 {
 	return bpf_map__fd(b->skel->maps.sg_events);

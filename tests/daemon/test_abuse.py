@@ -256,6 +256,30 @@ def test_wrong_user(daemon):
     healthy(daemon)
 
 
+def test_a_flood_of_records_holds_nobody_up(daemon):
+    """One user's sandbox writes records faster than they can be read, for as long as it likes."""
+    policy = os.path.join(daemon.work, "flood.yaml")
+    with open(policy, "w", encoding="utf-8") as f:
+        f.write("flood: {unlisted: allow, audit: [getppid]}\n")
+    flood = "import os\nfor _ in range(3): os.fork()\nask = os.getppid\nwhile True:\n" + "    ask()\n" * 20
+    name = daemon.detach("--policy", policy, "--lang", "flood", "--", "/usr/bin/python3", "-c", flood, user=NOBODY)
+    try:
+        time.sleep(1)
+        before = daemon.request({"op": "show", "id": name})["sandbox"]["counts"]["audit"]
+        for _ in range(5):
+            begin = time.monotonic()
+            assert daemon.run("--lang", "c", "--", "/bin/true").returncode == 0
+            assert daemon.request({"op": "status"})["ok"]
+            assert time.monotonic() - begin < 8, time.monotonic() - begin
+            time.sleep(0.3)
+        # The control: it was a flood.
+        assert daemon.request({"op": "show", "id": name})["sandbox"]["counts"]["audit"] - before > 20000
+    finally:
+        daemon.ctl("kill", name)
+    assert until(lambda: not daemon.sandboxes(), 30), daemon.sandboxes()
+    healthy(daemon)
+
+
 def test_it_was_the_launch_message(daemon):
     """The number that these tests take for a launch is the protocol's."""
     packet, fds = real_launch(daemon)
