@@ -185,6 +185,7 @@ static struct sgd_box *adopt_one(struct sgd *d, const struct sgd_entry *e, uint3
 	l->registered = index != UINT32_MAX;
 	l->sandbox = index;
 	l->pid = e->pid;
+	b->pid_start = e->pid_start;
 	l->judge.self = (uint32_t)e->pid;
 	l->started_at = e->started_at;
 	l->started_ns = sg_clock_ns(CLOCK_MONOTONIC);
@@ -318,13 +319,13 @@ static void sweep(struct sgd *d)
 }
 
 /* Watches an adopted program, which is not our child. */
-static void watch_on(struct sgd_box *b, const struct sgd_entry *e)
+static void watch_on(struct sgd_box *b)
 {
 	struct sg_launch *l = &b->launch;
 
-	if (e->pid > 0)
-		l->pidfd = (int)syscall(SYS_pidfd_open, e->pid, 0);
-	if (l->pidfd >= 0 && sg_proc_start_time(e->pid) != e->pid_start)
+	if (l->pid > 0)
+		l->pidfd = (int)syscall(SYS_pidfd_open, l->pid, 0);
+	if (l->pidfd >= 0 && sg_proc_start_time(l->pid) != b->pid_start)
 		close(SG_TAKE_FD(l->pidfd));
 	sg_watch_start(&b->watch, l);
 	b->watch.epoll = b->d->loop.epoll;
@@ -374,7 +375,7 @@ void sgd_adopt_finish(struct sgd *d)
 			sgd_box_adopted(b);
 			continue;
 		}
-		watch_on(b, &d->state.entries[b->launch.sandbox]);
+		watch_on(b);
 	}
 	sweep(d);
 }

@@ -2,6 +2,7 @@
 #include "daemon/sgd.h"
 
 #include "runner/access.h"
+#include "supervisor/proc.h"
 #include "supervisor/util.h"
 
 #include <errno.h>
@@ -461,6 +462,9 @@ static void ready(struct sgd_box *b)
 	b->phase = SGD_RUNNING;
 	b->deadline = 0;
 	b->d->count.launches++;
+	/* While it is surely ours: it has not been waited for. */
+	if (b->keep)
+		b->pid_start = sg_proc_start_time(l->pid);
 	for (int sig = 1; b->pending && sig < 32; sig++)
 		if (b->pending & 1U << sig)
 			sg_watch_signal(&b->watch, sig);

@@ -98,9 +98,10 @@ struct sgd_box {
 	bool attached;   /* an existing cgroup; else launched */
 	bool discovered; /* attached by a rule of --discover */
 	bool human, quiet, keep, detached, ready;
-	bool killed;  /* its last record is written */
-	bool adopted; /* from a daemon before this one */
-	uid_t uid;    /* whose it is */
+	bool killed;        /* its last record is written */
+	bool adopted;       /* from a daemon before this one */
+	uid_t uid;          /* whose it is */
+	uint64_t pid_start; /* of the first process, where the next daemon may have to know it again; 0: it need not */
 	char container[128];
 	char language[64], digest[80]; /* of an adopted one whose policy is not known any more */
 	struct sg_options options;

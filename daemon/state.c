@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/sgd.h"
 
-#include "supervisor/proc.h"
 #include "supervisor/util.h"
 
 #include <errno.h>
@@ -116,7 +115,7 @@ void sgd_state_put(struct sgd_box *b)
 	e->limits = b->plan.limits;
 	e->policy = b->slot < 0 ? 0 : (uint32_t)b->slot;
 	e->pid = b->launch.pid;
-	e->pid_start = b->launch.pid > 0 && b->keep && !b->attached ? sg_proc_start_time(b->launch.pid) : 0;
+	e->pid_start = b->pid_start;
 	e->started_at = b->launch.started_at;
 	COPY(e->id, s->id);
 	COPY(e->language, s->language);

@@ -2,7 +2,9 @@
 """sgd killed and started again: what is to go on goes on, what happened meanwhile is in the log, once."""
 import json
 import os
+import shutil
 import signal
+import struct
 import subprocess
 import time
 
@@ -72,6 +74,40 @@ def test_one_that_is_kept_goes_on(daemon):
     assert until(lambda: daemon.records(sandbox=name, type="exit"))
     assert len(daemon.records(sandbox=name, type="start")) == 1
     assert until(lambda: not daemon.sandboxes())
+
+
+HEAD, POLICY, PID, LIMITS = 4096, 76, 80, 96  # the state table: size of its head, offsets in an entry
+
+
+def entry_of(table, name):
+    """Where the entry of a sandbox begins."""
+    _, _, size, n = struct.unpack_from("=IIII", table)
+    for at in range(HEAD, HEAD + size * n, size):
+        if struct.unpack_from("=I", table, at)[0] and name.encode() + b"\0" in table[at + LIMITS:at + size]:
+            return at
+    raise AssertionError(f"{name} is not in the state table")
+
+
+def test_a_pid_that_is_a_strangers_by_now(daemon):
+    """Neither the daemon after the end nor the next one takes whoever has the pid for the program."""
+    name = daemon.detach("--lang", "c", "--", "/bin/sleep", "300")
+    assert until(lambda: [b for b in daemon.listed() if b["state"] == "running"])
+    time.sleep(0.05)  # so that the stranger started in another clock tick
+    with subprocess.Popen(["/bin/sleep", "300"]) as stranger:
+        try:
+            daemon.crash()
+            with open(os.path.join(daemon.work, "state", "table"), "r+b") as f:
+                f.seek(entry_of(f.read(), name) + PID)
+                f.write(struct.pack("=i", stranger.pid))
+            # Without what was pinned it is registered, and written down, anew.
+            shutil.rmtree(os.path.join(daemon.bpf, "sandgate"))
+            daemon.start()
+            daemon.ctl("kill", "--signal", "TERM", name)
+            assert until(lambda: daemon.records(sandbox=name, type="exit"))
+            assert until(lambda: not daemon.sandboxes()), daemon.sandboxes()
+            assert stranger.poll() is None
+        finally:
+            stranger.kill()
 
 
 def test_a_second_daemon_changes_nothing(daemon):
