@@ -150,12 +150,36 @@ static int same_root(const struct sgd_peer *p, struct sg_err *err)
 	return 0;
 }
 
-static int no_filter(const struct sgd_peer *p, struct sg_err *err)
+/* Real, effective, saved and file system id in a line of /proc/PID/status. */
+static bool all_four(const char *status, const char *name, unsigned long id)
+{
+	const char *at = strstr(status, name);
+
+	at = at ? at + strlen(name) : "";
+	for (int i = 0; i < 4; i++) {
+		char *end;
+
+		if (strtoul(at, &end, 10) != id || end == at)
+			return false;
+		at = end;
+	}
+	return true;
+}
+
+/*
+ * A set-user-id program that it executed since has limits and a niceness that are not the user's to give. To be asked
+ * after those were read.
+ */
+static int as_it_connected(const struct sgd_peer *p, struct sg_err *err)
 {
 	char buf[4096], *line;
 
 	if (sg_read_file(p->proc, "status", buf, sizeof(buf)) < 0)
 		return sg_err_set(err, ESRCH, "the client process is gone");
+	if (!all_four(buf, "\nUid:", p->uid) || !all_four(buf, "\nGid:", p->gid))
+		return sg_err_set(err, EXDEV,
+				  "the client's user and group ids are not all those it connected with, as in a "
+				  "set-user-id program");
 	line = strstr(buf, "\nSeccomp:");
 	if (line && strtoul(line + 9, NULL, 10) == 0)
 		return 0;
@@ -251,8 +275,6 @@ int sgd_peer_inherit(struct sgd_peer *p, int socket, struct sgd_heritage *h, str
 	if (!rc)
 		rc = same_root(p, err);
 	if (!rc)
-		rc = no_filter(p, err);
-	if (!rc)
 		rc = read_limits(p, h->rlimits, err);
 	if (!rc)
 		rc = read_groups(socket, h, err);
@@ -264,6 +286,9 @@ int sgd_peer_inherit(struct sgd_peer *p, int socket, struct sgd_heritage *h, str
 		return sg_err_set(err, ESRCH, "the client process is gone");
 	n = syscall(SYS_sched_getaffinity, p->pid, sizeof(h->cpus), h->cpus);
 	h->cpus_size = n > 0 ? (size_t)n : 0;
+	rc = as_it_connected(p, err);
+	if (rc)
+		return rc;
 	close(SG_TAKE_FD(p->proc));
 	return same(p, err);
 }

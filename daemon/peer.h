@@ -41,7 +41,8 @@ int sgd_peer_cgroup(struct sgd_peer *p, char *out, size_t size, struct sg_err *e
 
 /*
  * Whether a program started by this daemon would be as confined as a child of its own: same namespaces, same root
- * directory, no seccomp filter. Errors: -EXDEV with what differs; -ESRCH. Fills h, owned by the caller.
+ * directory, no seccomp filter, and the user it connected as. Errors: -EXDEV with what differs; -ESRCH. Fills h, owned
+ * by the caller.
  */
 int sgd_peer_inherit(struct sgd_peer *p, int socket, struct sgd_heritage *h, struct sg_err *err);
 

@@ -8,7 +8,7 @@ import struct
 import subprocess
 import time
 
-from harness import (ENV, LAUNCH, MAGIC, NOBODY, PACKET_MAX, RESULT, SIGNAL, TIER, cgroup_mount, header, until)
+from harness import (ENV, FAILED, LAUNCH, MAGIC, NOBODY, PACKET_MAX, RESULT, SIGNAL, TIER, cgroup_mount, header, until)
 
 OPTIONS = ("--group", str(NOBODY))
 SEED = 20240607
@@ -277,6 +277,38 @@ def test_a_flood_of_records_holds_nobody_up(daemon):
     finally:
         daemon.ctl("kill", name)
     assert until(lambda: not daemon.sandboxes(), 30), daemon.sandboxes()
+    healthy(daemon)
+
+
+CONNECT = """
+import os, socket, struct, sys
+os.setgroups([int(sys.argv[2])])
+os.setresgid(*map(int, sys.argv[4].split(",")))
+os.setresuid(*map(int, sys.argv[3].split(",")))
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.connect(sys.argv[1])
+socket.send_fds(s, [bytes.fromhex(sys.stdin.read())], list(map(int, sys.argv[5].split(","))))
+while data := s.recv(65536):
+    print(struct.unpack_from("=IHH", data)[2], data[24:])
+"""
+
+
+def test_a_client_that_became_somebody_else(daemon):
+    """As after a set-user-id program: what the kernel says of the process is not about the user who connected."""
+    packet, fds = real_launch(daemon)
+    try:
+        for uids, gids, refusal in (("1234,1234,1234", "1234,1234,1234", ""), ("0,1234,0", "1234,1234,1234", "user and group ids"),
+                                    ("1234,1234,0", "1234,1234,1234", "user and group ids"),
+                                    ("1234,1234,1234", "1234,1234,0", "user and group ids")):
+            r = subprocess.run(["/usr/bin/python3", "-c", CONNECT, daemon.socket, str(NOBODY), uids, gids,
+                                ",".join(map(str, fds))], input=packet.hex(), capture_output=True, text=True, timeout=30,
+                               pass_fds=fds)
+            assert r.returncode == 0, r
+            kind = int(r.stdout.splitlines()[-1].split()[0])
+            assert kind == (FAILED if refusal else RESULT) and refusal in r.stdout, (uids, gids, r)
+    finally:
+        for fd in fds:
+            os.close(fd)
     healthy(daemon)
 
 
