@@ -69,6 +69,24 @@ static json_t *describe(struct sgd_box *b, bool all)
 	return o;
 }
 
+/* Small enough for a packet: what is too long in it is left out by name. Every number stays. */
+static json_t *within_packet(json_t *sandbox)
+{
+	static const char *const long_ones[] = {"violation", "degraded", "reasons", "policy", "cgroup"};
+
+	for (size_t i = 0; i < SG_ARRAY_SIZE(long_ones); i++) {
+		const char *key = long_ones[i];
+
+		if (json_dumpb(sandbox, NULL, 0, JSON_COMPACT) < SG_PROTO_PACKET_MAX - 256)
+			break;
+		if (!json_object_get(sandbox, "left_out"))
+			json_object_set_new(sandbox, "left_out", json_array());
+		json_array_append_new(json_object_get(sandbox, "left_out"), json_string(key));
+		json_object_del(sandbox, key);
+	}
+	return sandbox;
+}
+
 static int find(struct sgd_conn *c, const json_t *request, struct sgd_box **out, struct sg_err *err)
 {
 	const char *id = text_of(request, "id"), *container = text_of(request, "container_id");
@@ -107,16 +125,21 @@ struct call {
 static int op_list(struct call *k, json_t **answer, struct sg_err *err)
 {
 	bool all = json_is_true(json_object_get(k->request, "all"));
-	json_int_t n = 0;
+	json_int_t n = 0, left_out = 0;
 
+	(void)err;
 	for (struct sgd_box *b = k->c->d->boxes; b; b = b->next) {
 		if (b->phase == SGD_GONE || b->removals || !may(k->c, b))
 			continue;
-		if (!sgd_send_json(k->c, json_pack("{s:o}", "sandbox", describe(b, all))))
-			return sg_err_set(err, EPIPE, "the client does not read");
-		n++;
+		/* When one found no room the others are not even described. */
+		if (!left_out && sgd_send_part(k->c, json_pack("{s:o}", "sandbox", within_packet(describe(b, all)))))
+			n++;
+		else
+			left_out++;
 	}
 	*answer = json_pack("{s:b, s:I}", "ok", 1, "count", n);
+	if (left_out)
+		json_object_set_new(*answer, "left_out", json_integer(left_out));
 	return 0;
 }
 
@@ -160,7 +183,7 @@ static int op_show(struct call *k, json_t **answer, struct sg_err *err)
 	int rc = find(k->c, k->request, &b, err);
 
 	if (!rc)
-		*answer = json_pack("{s:b, s:o}", "ok", 1, "sandbox", describe(b, true));
+		*answer = json_pack("{s:b, s:o}", "ok", 1, "sandbox", within_packet(describe(b, true)));
 	return rc;
 }
 
@@ -194,7 +217,7 @@ static int op_attach(struct call *k, json_t **answer, struct sg_err *err)
 	if (!rc)
 		rc = sgd_attach(k->c, k->request, k->fds, k->n_fds, &b, &later, err);
 	if (!rc && !later)
-		*answer = json_pack("{s:b, s:o}", "ok", 1, "sandbox", describe(b, true));
+		*answer = json_pack("{s:b, s:o}", "ok", 1, "sandbox", within_packet(describe(b, true)));
 	return rc;
 }
 
@@ -277,7 +300,7 @@ static json_t *refusal(struct sgd *d, int rc, const struct sg_err *err)
 void sgd_answer_attach(struct sgd_conn *c, struct sgd_box *b, int rc, const struct sg_err *err)
 {
 	(void)sgd_send_json(c, rc ? refusal(c->d, rc, err)
-				  : json_pack("{s:b, s:o}", "ok", 1, "sandbox", describe(b, true)));
+				  : json_pack("{s:b, s:o}", "ok", 1, "sandbox", within_packet(describe(b, true))));
 	sgd_conn_resume(c);
 }
 

@@ -126,21 +126,29 @@ bool sgd_send_text(struct sgd_conn *c, uint16_t type, uint32_t number, const cha
 	return sgd_send(c, &m, sizeof(m), text, size, essential);
 }
 
-bool sgd_send_json(struct sgd_conn *c, json_t *o)
+static bool send_json(struct sgd_conn *c, json_t *o, bool essential)
 {
 	SG_FREE char *line = NULL;
-	bool sent;
 
 	json_object_set_new(o, "v", json_integer(SG_PROTO_VERSION));
 	line = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(9));
 	json_decref(o);
-	if (!line)
-		return false;
-	sent = strlen(line) <= SG_PROTO_PACKET_MAX && sgd_send(c, line, strlen(line), "", 0, true);
+	return line && strlen(line) <= SG_PROTO_PACKET_MAX && sgd_send(c, line, strlen(line), "", 0, essential);
+}
+
+bool sgd_send_json(struct sgd_conn *c, json_t *o)
+{
+	bool sent = send_json(c, o, true);
+
 	/* An answer with a hole in it is none. */
 	if (!sent)
 		hang_up(c);
 	return sent;
+}
+
+bool sgd_send_part(struct sgd_conn *c, json_t *o)
+{
+	return send_json(c, o, false);
 }
 
 void sgd_conn_finish(struct sgd_conn *c)

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,6 +16,8 @@
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 #define MEMORY_MIN (16ULL << 20)
+#define SENTENCE_MAX 1024     /* as sg_launch_degrade() makes them */
+#define TEXTS_MAX (12U << 10) /* in a record, which must fit into a packet beside the arguments */
 
 struct request {
 	struct sgd *d;
@@ -23,7 +26,8 @@ struct request {
 	const int32_t *numbers;
 	const char *inline_strings;
 	int cwd, *given, strings_fd, policy_fd, landlock_fd, objects_fd, places_fd;
-	bool alone; /* the client may do it by itself */
+	bool alone;   /* the client may do it by itself */
+	size_t texts; /* bytes in records */
 };
 
 static int parse(struct request *r, const void *packet, size_t size, int *fds, int n_fds, struct sg_err *err)
@@ -93,6 +97,42 @@ static int map_sealed(int fd, size_t size, void **out, const char *what, struct 
 	return *out == MAP_FAILED ? sg_err_set(err, ENOMEM, "cannot map %s: %s", what, strerror(errno)) : 0;
 }
 
+/* Bytes that a text takes in a record at most. */
+static size_t in_json(const char *text)
+{
+	size_t n = 0;
+
+	for (const unsigned char *c = (const unsigned char *)text; *c; c++)
+		n += *c < 0x20 ? 6 : *c >= 0x80 ? 3 : *c == '"' || *c == '\\' ? 2 : 1;
+	return n;
+}
+
+/* A text for records, of max bytes. What is too long for them sgrun may still do by itself. */
+static int take_text(struct request *r, const char *text, size_t max, const char *what, struct sg_err *err)
+{
+	if (strlen(text) > max) {
+		r->alone = true;
+		return sg_err_set(err, E2BIG, "%s is longer than %zu bytes", what, max);
+	}
+	r->texts += in_json(text);
+	if (r->texts <= TEXTS_MAX)
+		return 0;
+	r->alone = true;
+	return sg_err_set(err, E2BIG,
+			  "the name of the policy, the options that add to it and the sentences for the record take "
+			  "more than %u bytes there",
+			  TEXTS_MAX);
+}
+
+static int take_sentence(struct request *r, struct sgd_box *b, const char *text, bool missing, struct sg_err *err)
+{
+	int rc = take_text(r, text, SENTENCE_MAX, "a sentence for the record", err);
+
+	if (!rc)
+		json_array_append_new(missing ? b->launch.not_enforced : b->launch.degraded, sg_json_text(text));
+	return rc;
+}
+
 /* Splits the strings up: path, policy name, arguments, environment. *policy_name points into them. */
 static int take_strings(struct request *r, struct sgd_box *b, const char **policy_name, struct sg_err *err)
 {
@@ -101,7 +141,7 @@ static int take_strings(struct request *r, struct sgd_box *b, const char **polic
 	size_t first = 2 + (size_t)w->n_argv + w->n_env, last = first + w->n_missing + w->n_degraded;
 	size_t total = last + w->n_widened, at = 0;
 	void *map;
-	int rc;
+	int rc = 0;
 
 	if (r->strings_fd >= 0) {
 		rc = map_sealed(r->strings_fd, w->strings_size, &map, "the strings", err);
@@ -129,16 +169,18 @@ static int take_strings(struct request *r, struct sgd_box *b, const char **polic
 		if (i == 0)
 			b->plan.path = text;
 		else if (i == 1)
-			*policy_name = text;
+			rc = take_text(r, *policy_name = text, PATH_MAX - 1, "the name of the policy file", err);
 		else if (i < 2 + (size_t)w->n_argv)
 			j->argv[i - 2] = text;
 		else if (i < first)
 			j->env[i - 2 - w->n_argv] = text;
 		else if (i >= last)
-			b->plan.widened[i - last] = text;
+			rc = take_text(r, b->plan.widened[i - last] = text, PATH_MAX + 16,
+				       "an option that adds to the policy", err);
 		else
-			json_array_append_new(i - first < w->n_missing ? b->launch.not_enforced : b->launch.degraded,
-					      sg_json_text(text));
+			rc = take_sentence(r, b, text, i - first < w->n_missing, err);
+		if (rc)
+			return rc;
 	}
 	if (at != w->strings_size || !*b->plan.path)
 		return sg_err_set(err, EPROTO, "there are more strings than the request says, or no program");

@@ -163,6 +163,9 @@ static int list(const struct sgctl *s, struct sg_err *err)
 		       "KILLS", "AGE/s");
 	if (ask(s, json_pack("{s:s}", "op", "list"), NULL, 0, &answer, err) < 0)
 		return -err->code;
+	if (sgctl_number(answer, "left_out"))
+		fprintf(stderr, "sgctl: %lld more sandboxes are not shown: sgd had no room for them in its answer\n",
+			sgctl_number(answer, "left_out"));
 	json_decref(answer);
 	return 0;
 }

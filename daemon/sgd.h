@@ -251,6 +251,8 @@ int sgd_listen(struct sgd *d, struct sg_err *err);
 bool sgd_send(struct sgd_conn *c, const void *head, size_t head_size, const void *text, size_t text_size,
 	      bool essential);
 bool sgd_send_json(struct sgd_conn *c, json_t *o); /* takes o over */
+/* One of many that an answer can do without. False: there was no room for it. Takes o over. */
+bool sgd_send_part(struct sgd_conn *c, json_t *o);
 /* Reads on, after the answer that it waited for. */
 void sgd_conn_resume(struct sgd_conn *c);
 /* Sends a text message of the launch protocol. */

@@ -63,14 +63,14 @@ def test_lengths(daemon):
     healthy(daemon)
 
 
-def real_launch(daemon):
+def real_launch(daemon, program="/bin/true", stdin=subprocess.DEVNULL):
     """The packet that sgrun sends, caught by a socket in sgd's place."""
     path = os.path.join(daemon.work, "catch.sock")
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(path)
         listener.listen(1)
-        p = subprocess.Popen([daemon.sgrun, "--daemon", path, "--lang", "c", "--verdicts", "/dev/null", "--", "/bin/true"],
-                             env=ENV, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        p = subprocess.Popen([daemon.sgrun, "--daemon", path, "--lang", "c", "--verdicts", "/dev/null", "--", program],
+                             env=ENV, stdin=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         listener.settimeout(20)
         s, _ = listener.accept()
         with s:
@@ -309,6 +309,85 @@ def test_a_client_that_became_somebody_else(daemon):
     finally:
         for fd in fds:
             os.close(fd)
+    healthy(daemon)
+
+
+LAUNCH_HEAD, COUNTS, STRINGS, WIDENED = 240, 40, 64, 76  # of struct sg_wire_launch: size, offsets
+
+
+def with_texts(packet, name=b"", missing=(), degraded=(), widened=()):
+    """A launch with other texts for the records. n_argv, n_env, n_fds, n_missing, n_degraded come in a row."""
+    head, fds = LAUNCH_HEAD, struct.unpack_from("=I", packet, COUNTS + 8)[0]
+    changed = bytearray(packet)
+    strings = bytes(packet[head + 4 * fds:]).split(b"\0")[:-1]
+    n = 2 + sum(struct.unpack_from("=II", packet, COUNTS))
+    strings = [strings[0], name, *strings[2:n], *missing, *degraded, *widened]
+    text = b"".join(s + b"\0" for s in strings)
+    struct.pack_into("=II", changed, COUNTS + 12, len(missing), len(degraded))
+    struct.pack_into("=I", changed, WIDENED, len(widened))
+    struct.pack_into("=I", changed, STRINGS, len(text))
+    struct.pack_into("=I", changed, 8, head + 4 * fds + len(text))
+    return bytes(changed[:head + 4 * fds]) + text
+
+
+def launched(daemon, packet, fds):
+    """The kind of the last message, and all of them as text."""
+    with daemon.connect() as s:
+        socket.send_fds(s, [packet], list(fds))
+        kind, text = 0, ""
+        while data := s.recv(PACKET_MAX):
+            kind = struct.unpack_from("=IHH", data)[2]
+            text += data[24:].decode("utf-8", "replace") + "\n"
+    return kind, text
+
+
+def test_texts_that_are_too_long_for_a_record(daemon):
+    packet, fds = real_launch(daemon)
+    try:
+        for texts in ({"name": b"n" * 4096}, {"missing": [b"m" * 1025]}, {"degraded": [b"d" * 1025]}, {"widened": [b"w" * 5000]},
+                      {"missing": [b"\x01" * 1000] * 3}, {"degraded": [b"d" * 1000] * 13}, {"widened": [b"w" * 4000] * 4},
+                      {"name": b"\x01" * 3000}):
+            kind, text = launched(daemon, with_texts(packet, **texts), fds)
+            assert kind == FAILED and ("longer than" in text or "more than" in text), (texts, kind, text[:2000])
+        # The control: what is within the bounds is in the record.
+        kind, text = launched(daemon, with_texts(packet, missing=[b"m" * 1024], degraded=[b"d" * 1024] * 4, widened=[b"w" * 4000]), fds)
+        assert kind == RESULT and all(c * 1024 in text for c in "mdw"), (kind, text)
+        assert daemon.request({"op": "status"})["log_lost"] == 0
+    finally:
+        for fd in fds:
+            os.close(fd)
+    healthy(daemon)
+
+
+def test_long_texts_break_no_list(daemon):
+    """As much of them as there may be, in as many sandboxes as it takes to fill any queue."""
+    r, w = os.pipe()
+    packet, fds = real_launch(daemon, "/bin/cat", stdin=r)
+    os.close(r)
+    held = []
+    try:
+        for _ in range(100):
+            s = daemon.connect()
+            socket.send_fds(s, [with_texts(packet, degraded=[b"\x01" * 1000, b"\x02" * 1000])], fds)
+            held.append(s)
+        assert until(lambda: daemon.request({"op": "status"})["launched"] == 100)
+        with daemon.connect() as s:
+            s.send(b'{"v":1,"op":"list","all":true}')
+            time.sleep(1)  # nobody reads while sgd answers
+            parts = []
+            while "ok" not in (answer := json.loads(s.recv(PACKET_MAX))):
+                parts.append(answer)
+            assert answer["count"] == len(parts) > 10 and answer["count"] + answer["left_out"] == 100, answer
+            name = parts[0]["sandbox"]["id"]
+            assert len(daemon.ask(s, {"op": "show", "id": name})["sandbox"]["degraded"]) == 2
+        assert len(daemon.listed()) == 100
+    finally:
+        os.close(w)
+        for s in held:
+            s.close()
+        for fd in fds:
+            os.close(fd)
+    assert until(lambda: not daemon.sandboxes(), 30), daemon.sandboxes()
     healthy(daemon)
 
 
