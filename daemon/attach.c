@@ -407,7 +407,7 @@ int sgd_attach_found(struct sgd *d, int fd, bool audit, struct sg_err *err)
 
 	if (!b)
 		return sg_err_set(err, ENOMEM, "out of memory");
-	b->attached = b->keep = b->discovered = b->launch.attached = b->launch.discover = true;
+	b->attached = b->keep = b->discovered = b->launch.attached = b->launch.discover = b->own_policy = true;
 	b->options.audit = audit;
 	rc = locate(&b->launch.cg, fd, err);
 	if (!rc)
@@ -454,10 +454,10 @@ int sgd_reload(struct sgd *d, const char *text, size_t size, const char *name, j
 	rc = sgd_policies_load(ps, name, text, size, err);
 	for (struct sgd_box *b = d->boxes; !rc && b; b = b->next) {
 		/* A policy that a client brought along stays what the client said. */
-		if (b->slot < 0 || b->phase == SGD_GONE || !b->launch.registered || b->policy->text)
+		if ((b->slot < 0 && b->slot_raw < 0) || b->phase == SGD_GONE || !b->launch.registered || b->own_policy)
 			continue;
 		list[n].box = b;
-		rc = sgd_policy_get(ps, b->policy->language, b->policy->widen, NULL, 0, "", &list[n].policy, err);
+		rc = sgd_policy_get(ps, b->session.language, b->session.widen, NULL, 0, "", &list[n].policy, err);
 		if (rc)
 			break;
 		n++;
@@ -486,19 +486,20 @@ int sgd_reload(struct sgd *d, const char *text, size_t size, const char *name, j
 	for (size_t i = 0; i < n; i++) {
 		struct sgd_box *b = list[i].box;
 		struct sgd_policy *before = b->policy;
-		bool other;
+		bool other = strcmp(b->session.policy_digest, list[i].policy->digest) != 0;
 
 		(void)sg_bpf_switch_policy(d->bpf, b->launch.sandbox, (uint32_t)list[i].policy->slot, err);
-		other = strcmp(before->digest, list[i].policy->digest) != 0;
 		if (other)
 			json_array_append_new(*changed, json_string(b->session.id));
+		if (b->slot >= 0)
+			sgd_policy_slot_put(ps, before);
+		sgd_box_raw_slot_put(b);
 		b->policy = list[i].policy;
 		b->slot = b->policy->slot;
 		b->session.policy = NULL;
 		b->session.language = b->policy->language;
 		b->session.policy_source = b->policy->source;
 		b->session.policy_digest = b->policy->digest;
-		sgd_policy_slot_put(ps, before);
 		sgd_policy_put(ps, before);
 		sgd_state_put(b);
 		/* Its system calls are judged by the new ones from here on, its objects as soon as those are open. */

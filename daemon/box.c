@@ -268,12 +268,16 @@ static void unwatch(struct sgd_box *b)
 	(void)sgd_loop_set(&b->d->loop, &b->events, -1, 0);
 }
 
-static void release_raw_slot(struct sgd *d, struct sgd_box *b)
+void sgd_box_raw_slot_put(struct sgd_box *b)
 {
-	for (const struct sgd_box *o = d->boxes; o; o = o->next)
-		if (o != b && o->slot_raw == b->slot_raw)
+	int slot = b->slot_raw;
+
+	b->slot_raw = -1;
+	for (const struct sgd_box *o = slot < 0 ? NULL : b->d->boxes; o; o = o->next)
+		if (o->slot_raw == slot)
 			return;
-	d->policies.slots[b->slot_raw % SG_MAX_POLICIES] = false;
+	if (slot >= 0)
+		b->d->policies.slots[slot % SG_MAX_POLICIES] = false;
 }
 
 /* What the BPF side holds for it. */
@@ -294,9 +298,8 @@ static void unregister(struct sgd_box *b)
 		close(SG_TAKE_FD(b->places));
 	if (b->slot >= 0)
 		sgd_policy_slot_put(&d->policies, b->policy);
-	if (b->slot_raw >= 0)
-		release_raw_slot(d, b);
-	b->slot = b->slot_raw = -1;
+	sgd_box_raw_slot_put(b);
+	b->slot = -1;
 	if (b->launch.sys_enter)
 		sgd_sys_enter_put(d);
 	b->launch.sys_enter = false;

@@ -198,6 +198,7 @@ static int take_policy(struct request *r, struct sgd_box *b, const char *name, s
 
 	if (r->policy_fd < 0)
 		return sgd_policy_get(ps, r->w->language, r->w->widen, NULL, 0, "", &b->policy, err);
+	b->own_policy = true;
 	rc = map_sealed(r->policy_fd, r->w->policy_size, &text, "the policy", err);
 	if (rc)
 		return rc;

@@ -100,6 +100,7 @@ struct sgd_box {
 	bool human, quiet, keep, detached, ready;
 	bool killed;        /* its last record is written */
 	bool adopted;       /* from a daemon before this one */
+	bool own_policy;    /* a text of its own, not the daemon's policies: a reload does not replace it */
 	uid_t uid;          /* whose it is */
 	uint64_t pid_start; /* of the first process, where the next daemon may have to know it again; 0: it need not */
 	char container[128];
@@ -110,7 +111,7 @@ struct sgd_box {
 	struct sg_launch launch;
 	struct sg_watch watch;
 	struct sgd_policy *policy;
-	int slot_raw; /* the same, where the policy is not known any more; -1: not */
+	int slot_raw; /* the same of an adopted one, as it was found and until a reload; -1: none */
 	int slot;     /* of the policy in the BPF tables, -1: none */
 	struct sgd_job *job;
 	struct sgd_conn *conn;
@@ -148,6 +149,8 @@ void sgd_box_adopted(struct sgd_box *b);
 /* Ends an attached sandbox: the record, the BPF side. */
 void sgd_box_detach(struct sgd_box *b, const char *why);
 void sgd_box_deadline(struct sgd_box *b, uint64_t at);
+/* Gives up the place in the BPF tables that came with an adopted one: it has another now, or needs none. */
+void sgd_box_raw_slot_put(struct sgd_box *b);
 /* Its policy, parsed, for explaining. */
 void sgd_box_need_policy(struct sgd_box *b);
 /* Reads all that is in the ring buffer by now; one pass of it, for a caller that comes again while more is there. */

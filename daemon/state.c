@@ -106,14 +106,14 @@ void sgd_state_put(struct sgd_box *b)
 		   (b->options.stats ? SGD_ENTRY_STATS : 0) | (b->launch.filter ? SGD_ENTRY_FILTER : 0) |
 		   (b->launch.sys_enter ? SGD_ENTRY_SYS_ENTER : 0) | (b->discovered ? SGD_ENTRY_DISCOVERED : 0) |
 		   (b->launch.listener >= 0 ? SGD_ENTRY_LISTENER : 0) |
-		   (b->launch.tier == SG_TIER_LSM ? SGD_ENTRY_LSM : 0);
+		   (b->launch.tier == SG_TIER_LSM ? SGD_ENTRY_LSM : 0) | (b->own_policy ? 0 : SGD_ENTRY_RELOADS);
 	e->places[b->d->state.column] = b->places;
 	e->cgroup_id = b->launch.cg.id;
 	e->level = b->launch.cg.level;
 	e->uid = b->uid;
 	e->widen = s->widen;
 	e->limits = b->plan.limits;
-	e->policy = b->slot < 0 ? 0 : (uint32_t)b->slot;
+	e->policy = b->slot >= 0 ? (uint32_t)b->slot : b->slot_raw >= 0 ? (uint32_t)b->slot_raw : 0;
 	e->pid = b->launch.pid;
 	e->pid_start = b->pid_start;
 	e->started_at = b->launch.started_at;

@@ -40,6 +40,7 @@ struct sgd_entry {
 #define SGD_ENTRY_SYS_ENTER (1U << 6)
 #define SGD_ENTRY_LSM (1U << 8) /* judged by the LSM programs */
 #define SGD_ENTRY_DISCOVERED (1U << 9)
+#define SGD_ENTRY_RELOADS (1U << 10) /* judged by the daemon's policies; one of an older daemon may be, too */
 #define SGD_ENTRY_LISTENER (1U << 7) /* some of its calls wait for the supervisor's answer */
 
 /* Who keeps those descriptors open: the process whose table the numbers in one of two columns are of. */

@@ -11,7 +11,20 @@ import time
 from harness import Cgroup, until
 
 PYTHON = "/usr/bin/python3"
+ASKS = "import os,time\nwhile True:\n    os.getppid()\n    time.sleep(0.05)\n"
 LATER = "import os,time\nwhile not os.path.exists('%s'): time.sleep(0.02)\nos.execv('/bin/true', ['true'])\n"
+
+
+HEAD, POLICY, PID, LIMITS = 4096, 76, 80, 96  # the state table: size of its head, offsets in an entry
+
+
+def entry_of(table, name):
+    """Where the entry of a sandbox begins."""
+    _, _, size, n = struct.unpack_from("=IIII", table)
+    for at in range(HEAD, HEAD + size * n, size):
+        if struct.unpack_from("=I", table, at)[0] and name.encode() + b"\0" in table[at + LIMITS:at + size]:
+            return at
+    raise AssertionError(f"{name} is not in the state table")
 
 
 def attached(daemon, cgroup):
@@ -49,6 +62,67 @@ def test_violations_between_two_daemons(daemon):
     assert daemon.ctl("detach", name).returncode == 0
 
 
+def place_of_policy(daemon, name):
+    with open(os.path.join(daemon.work, "state", "table"), "rb") as f:
+        table = f.read()
+    return struct.unpack_from("=I", table, entry_of(table, name) + POLICY)[0]
+
+
+def test_a_reload_reaches_what_a_daemon_before_attached(daemon):
+    text = "%s: {inherit: \"builtin:%s\"}\n"
+    files = {}
+    for word, denied in (("as before", ""), ("tighter", "denied: [getppid]\n")):
+        files[word] = os.path.join(daemon.work, word.replace(" ", "-") + ".yaml")
+        with open(files[word], "w", encoding="utf-8") as f:
+            f.write(text % ("python", "python") + text % ("compiled", "compiled") + denied)
+    own = os.path.join(daemon.work, "own.yaml")
+    with open(own, "w", encoding="utf-8") as f:
+        f.write("python: {unlisted: allow}\n")
+    first, second = Cgroup(daemon, "reload-first"), Cgroup(daemon, "reload-second")
+    other = json.loads(daemon.ctl("--json", "attach", "--cgroup", first.path, "--lang", "c").stdout)["sandbox"]["id"]
+    name = attached(daemon, second)
+    # Launched, and judged by sys_enter: one by the daemon's policies, one by a text that came with it.
+    ours = daemon.detach("--lang", "python", "--seccomp", "off", "--", PYTHON, "-c", "import time; time.sleep(300)")
+    theirs = daemon.detach("--policy", own, "--lang", "python", "--seccomp", "off", "--", PYTHON, "-c", ASKS)
+    p = second.start(ASKS)
+    second.go(p)
+    try:
+        places = [place_of_policy(daemon, n) for n in (other, name, ours, theirs)]
+        assert places[1] == places[2] and len(set(places)) == 3, places  # the control: one place for each policy
+        daemon.crash()
+        daemon.start()
+        daemon.stop()  # an orderly end writes everything down anew
+        daemon.start()
+        assert [place_of_policy(daemon, n) for n in (other, name, ours, theirs)] == places
+        r = daemon.ctl("--json", "reload", files["as before"])
+        assert r.returncode == 0, r
+        assert p.poll() is None
+        r = daemon.ctl("--json", "reload", files["tighter"])
+        assert r.returncode == 0 and set(json.loads(r.stdout)["changed"]) == {other, name, ours}, (r, other, name, ours, theirs)
+        assert until(lambda: p.poll() is not None) and p.returncode == -9, p.returncode
+        assert until(lambda: daemon.records(sandbox=name, type="syscall_violation"))
+        r, = daemon.records(sandbox=name, type="syscall_violation")
+        assert r["syscall"] == "getppid" and r["rule"]["file"] == files["tighter"], r
+        shown = daemon.request({"op": "show", "id": name})["sandbox"]["policy"]
+        assert shown["source"].startswith(files["tighter"]), shown
+        # What the places of before held is free again, and theirs was never touched.
+        time.sleep(0.2)
+        assert {b["id"] for b in daemon.listed()} == {other, name, ours, theirs}
+        assert place_of_policy(daemon, theirs) == places[3]
+        assert len({place_of_policy(daemon, n) for n in (other, name, ours)} - set(places)) == 0, places
+    finally:
+        p.kill()
+        p.communicate()
+        for n in (ours, theirs):
+            daemon.ctl("kill", n)
+        for n in (other, name):
+            daemon.ctl("detach", n)
+        # The next test finds the built-in policies.
+        daemon.crash()
+        daemon.start()
+    assert until(lambda: not daemon.sandboxes()), daemon.sandboxes()
+
+
 def test_a_launched_sandbox_ends_with_its_daemon(daemon):
     p = daemon.popen("--lang", "c", "--", "/bin/sleep", "300")
     assert until(lambda: [b for b in daemon.listed() if b["state"] == "running"])
@@ -74,18 +148,6 @@ def test_one_that_is_kept_goes_on(daemon):
     assert until(lambda: daemon.records(sandbox=name, type="exit"))
     assert len(daemon.records(sandbox=name, type="start")) == 1
     assert until(lambda: not daemon.sandboxes())
-
-
-HEAD, POLICY, PID, LIMITS = 4096, 76, 80, 96  # the state table: size of its head, offsets in an entry
-
-
-def entry_of(table, name):
-    """Where the entry of a sandbox begins."""
-    _, _, size, n = struct.unpack_from("=IIII", table)
-    for at in range(HEAD, HEAD + size * n, size):
-        if struct.unpack_from("=I", table, at)[0] and name.encode() + b"\0" in table[at + LIMITS:at + size]:
-            return at
-    raise AssertionError(f"{name} is not in the state table")
 
 
 def test_a_pid_that_is_a_strangers_by_now(daemon):
