@@ -167,6 +167,8 @@ static struct sgd_box *adopt_one(struct sgd *d, const struct sgd_entry *e, uint3
 	b->attached = l->attached = e->flags & SGD_ENTRY_ATTACHED;
 	b->discovered = l->discover = e->flags & SGD_ENTRY_DISCOVERED;
 	b->keep = e->flags & SGD_ENTRY_KEEP;
+	/* Only a launch brings a text along. */
+	b->own_policy = b->discovered || !(e->flags & (SGD_ENTRY_RELOADS | SGD_ENTRY_ATTACHED));
 	b->detached = true; /* no client of before is connected to us */
 	b->options.audit = e->flags & SGD_ENTRY_AUDIT;
 	b->options.stats = e->flags & SGD_ENTRY_STATS;
@@ -332,7 +334,7 @@ static void watch_on(struct sgd_box *b)
 	if (l->pidfd < 0) {
 		b->watch.ended = true;
 		b->watch.ended_ns = sg_clock_ns(CLOCK_MONOTONIC);
-		sg_session_degrade(&b->session, "its exit status is not known: it ended without a supervisor");
+		sg_watch_unknown(&b->watch, "it ended without a supervisor");
 	}
 	if (l->filter && !b->killed)
 		sg_session_degrade(&b->session,
@@ -368,8 +370,12 @@ void sgd_adopt_finish(struct sgd *d)
 			b->watch.epoll = d->loop.epoll;
 			b->watch.ended = true;
 			b->watch.ended_ns = sg_clock_ns(CLOCK_MONOTONIC);
-			b->watch.status = SIGKILL;
-			sg_session_degrade(&b->session, "its supervisor died");
+			if (b->keep) {
+				sg_watch_unknown(&b->watch, "it ended without a supervisor");
+			} else {
+				b->watch.status = SIGKILL;
+				sg_session_degrade(&b->session, "its supervisor died");
+			}
 			if (b->launch.cg.dirfd >= 0)
 				(void)sg_cgroup_kill(&b->launch.cg);
 			sgd_box_adopted(b);

@@ -135,6 +135,12 @@ void sg_watch_deadline(struct sg_watch *w)
 	w->deadline_ns = w->ended || w->l->judge.stopping ? 0 : sg_limiter_next(&w->l->limiter);
 }
 
+void sg_watch_unknown(struct sg_watch *w, const char *why)
+{
+	snprintf(w->unknown, sizeof(w->unknown), "its exit status is not known: %s", why);
+	sg_session_degrade(w->l->session, "%s", w->unknown);
+}
+
 static void reap(struct sg_watch *w)
 {
 	pid_t pid = wait4(w->l->pid, &w->status, WNOHANG, &w->usage);
@@ -142,10 +148,10 @@ static void reap(struct sg_watch *w)
 	if (pid == w->l->pid) {
 		w->ended = true;
 	} else if (pid < 0 && errno == ECHILD) {
-		/* Another supervisor started it, and died: the status went to whoever took its children over. */
+		/* The status went to whoever took the children of another supervisor over, or to nobody. */
 		w->ended = true;
-		sg_session_degrade(w->l->session,
-				   "its exit status is not known: the supervisor that started it is gone");
+		sg_watch_unknown(w, w->l->shared ? "the supervisor that started it is gone"
+						 : "somebody else waited for it, or SIGCHLD is ignored");
 	}
 	if (w->ended)
 		w->ended_ns = sg_clock_ns(CLOCK_MONOTONIC);
@@ -371,7 +377,7 @@ static int conclude(struct sg_watch *w, struct sg_result *r)
 	int sig = WIFSIGNALED(w->status) ? WTERMSIG(w->status) : 0;
 	uint64_t value;
 
-	r->exit_code = sig ? -1 : WEXITSTATUS(w->status);
+	r->exit_code = sig || *w->unknown ? -1 : WEXITSTATUS(w->status);
 	r->signal = sig;
 	if (w->l->exec_errno) {
 		r->verdict = "error";
@@ -394,6 +400,11 @@ static int conclude(struct sg_watch *w, struct sg_result *r)
 			continue;
 		r->verdict = over[i].verdict;
 		return over[i].status;
+	}
+	if (*w->unknown) {
+		r->verdict = "error";
+		r->error = w->unknown;
+		return SG_EXIT_FAILED;
 	}
 	r->verdict = sig ? "signal" : "ok";
 	return sig ? 128 + sig : r->exit_code;

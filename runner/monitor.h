@@ -24,6 +24,7 @@ struct sg_watch {
 	struct sg_launch *l;
 	bool ended; /* the first process was reaped */
 	int status;
+	char unknown[128]; /* why nobody can tell how it ended; "": status says it */
 	struct rusage usage;
 	uint64_t ended_ns;    /* CLOCK_MONOTONIC */
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
@@ -60,6 +61,8 @@ void sg_watch_deadline(struct sg_watch *w);
 void sg_watch_signal(struct sg_watch *w, int sig);
 /* The caller wants no more of it: kills it, and `exit` says so unless the program had ended by itself before. */
 void sg_watch_cancel(struct sg_watch *w);
+/* How the first process ended cannot be told, for that reason. */
+void sg_watch_unknown(struct sg_watch *w, const char *why);
 /* Kills every process of the sandbox. */
 void sg_watch_stop(struct sg_watch *w);
 /* When it has ended and no process is left: the last records, the exit record. Returns the exit status for sgrun. */

@@ -8,7 +8,7 @@ import struct
 import subprocess
 import time
 
-from harness import Cgroup, until
+from harness import Cgroup, cgroup_mount, until
 
 PYTHON = "/usr/bin/python3"
 ASKS = "import os,time\nwhile True:\n    os.getppid()\n    time.sleep(0.05)\n"
@@ -150,6 +150,31 @@ def test_one_that_is_kept_goes_on(daemon):
     assert until(lambda: not daemon.sandboxes())
 
 
+def assert_unknown(daemon, name):
+    r, = daemon.records(sandbox=name, type="exit")
+    assert r["verdict"] == "error" and "exit_code" not in r and "signal" not in r, r
+    assert "exit status is not known" in r["error"] and r["error"] in r["reasons"] and r["integrity"] == "degraded", r
+
+
+def test_an_end_that_nobody_saw(daemon):
+    """While there is no daemon; the same with its cgroup removed; and after another daemon took over, whose child it is not."""
+    for seen in ("process", "cgroup", "adopted"):
+        name = daemon.detach("--lang", "c", "--", "/bin/sleep", "300")
+        pid = until(lambda: [b["pid"] for b in daemon.listed() if b["state"] == "running"])[0]
+        daemon.crash()
+        if seen == "adopted":
+            daemon.start()
+        os.kill(pid, signal.SIGKILL)
+        if seen == "cgroup":
+            path = os.path.join(cgroup_mount(), daemon.cgroup, name)
+            assert until(lambda p=path: daemon.gone(p))
+        if seen != "adopted":
+            daemon.start()
+        assert until(lambda n=name: daemon.records(sandbox=n, type="exit")), seen
+        assert_unknown(daemon, name)
+    assert until(lambda: not daemon.sandboxes())
+
+
 def test_a_pid_that_is_a_strangers_by_now(daemon):
     """Neither the daemon after the end nor the next one takes whoever has the pid for the program."""
     name = daemon.detach("--lang", "c", "--", "/bin/sleep", "300")
@@ -168,6 +193,7 @@ def test_a_pid_that_is_a_strangers_by_now(daemon):
             assert until(lambda: daemon.records(sandbox=name, type="exit"))
             assert until(lambda: not daemon.sandboxes()), daemon.sandboxes()
             assert stranger.poll() is None
+            assert_unknown(daemon, name)
         finally:
             stranger.kill()
 
