@@ -369,6 +369,41 @@ static unsigned of_user(const struct sgd *d, uid_t uid)
 	return n;
 }
 
+/* NULL with *err: whoever it is, this one is not served. */
+static struct sgd_conn *open_conn(const struct sgd *d, int fd, struct sg_err *err)
+{
+	struct sgd_conn *c = NULL;
+	int rc = 0;
+
+	if (d->n_conns >= CONNS_MAX)
+		rc = sg_err_set(err, EAGAIN, "too many connections: %d", CONNS_MAX);
+	else if (!(c = calloc(1, sizeof(*c))))
+		rc = sg_err_set(err, ENOMEM, "out of memory");
+	else
+		rc = sgd_peer_open(&c->peer, fd, err);
+	if (!rc && c->peer.uid != 0 && of_user(d, c->peer.uid) >= CONNS_PER_USER) {
+		rc = sg_err_set(err, EAGAIN, "too many connections of user %u: %d", c->peer.uid, CONNS_PER_USER);
+		sgd_peer_close(&c->peer);
+	}
+	if (!rc)
+		return c;
+	free(c);
+	return NULL;
+}
+
+/* There is no connection yet that could wait for a client: the socket's own room has to do. */
+static void turn_away(struct sgd *d, int fd, const struct sg_err *err)
+{
+	json_t *o = json_pack("{s:i, s:b, s:s, s:i}", "v", SG_PROTO_VERSION, "ok", 0, "error", err->message, "errno",
+			      err->code);
+	SG_FREE char *line = o ? json_dumps(o, JSON_COMPACT) : NULL;
+
+	d->count.refused++;
+	json_decref(o);
+	if (line)
+		(void)send(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 static void on_listener(struct sgd_source *s, uint32_t events)
 {
 	struct sgd *d = s->owner;
@@ -380,17 +415,10 @@ static void on_listener(struct sgd_source *s, uint32_t events)
 
 		if (fd < 0)
 			return;
-		c = d->n_conns < CONNS_MAX ? calloc(1, sizeof(*c)) : NULL;
-		if (!c || sgd_peer_open(&c->peer, fd, &err) < 0 ||
-		    (c->peer.uid != 0 && of_user(d, c->peer.uid) >= CONNS_PER_USER)) {
-			static const char busy[] =
-				"{\"v\":1,\"ok\":false,\"error\":\"too many connections\",\"errno\":11}";
-
-			d->count.refused++;
-			(void)send(fd, busy, sizeof(busy) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-			if (c)
-				sgd_peer_close(&c->peer);
-			free(c);
+		sg_err_reset(&err);
+		c = open_conn(d, fd, &err);
+		if (!c) {
+			turn_away(d, fd, &err);
 			close(fd);
 			continue;
 		}

@@ -20,6 +20,13 @@
 #define SO_PEERPIDFD 77 /* Linux 6.5 */
 #endif
 
+static int no_pidfd(struct sg_err *err)
+{
+	if (errno == ESRCH || errno == EINVAL)
+		return sg_err_set(err, ESRCH, "the client process is gone");
+	return sg_err_set(err, errno, "cannot get a descriptor of the client process: %s", strerror(errno));
+}
+
 int sgd_peer_open(struct sgd_peer *p, int socket, struct sg_err *err)
 {
 	struct ucred cred;
@@ -38,13 +45,11 @@ int sgd_peer_open(struct sgd_peer *p, int socket, struct sg_err *err)
 		return 0;
 	p->pidfd = -1;
 	if (errno != ENOPROTOOPT)
-		return sg_err_set(err, ESRCH, "the client process is gone");
+		return no_pidfd(err);
 	/* Before 6.5: the pid may have gone to somebody else between connect and here, which takes a whole turn of the
 	 * pid space in the time a connection waits to be accepted. */
 	p->pidfd = (int)syscall(SYS_pidfd_open, cred.pid, 0);
-	if (p->pidfd < 0)
-		return sg_err_set(err, ESRCH, "the client process is gone");
-	return 0;
+	return p->pidfd < 0 ? no_pidfd(err) : 0;
 }
 
 void sgd_peer_close(struct sgd_peer *p)

@@ -3,6 +3,8 @@
 import json
 import os
 import random
+import resource
+import signal
 import socket
 import struct
 import subprocess
@@ -388,6 +390,37 @@ def test_long_texts_break_no_list(daemon):
         for fd in fds:
             os.close(fd)
     assert until(lambda: not daemon.sandboxes(), 30), daemon.sandboxes()
+    healthy(daemon)
+
+
+def test_no_descriptor_for_a_client(daemon):
+    """Room for the connection and not for its process: what is said is that, and not that there are many connections."""
+    used = {int(fd) for fd in os.listdir(f"/proc/{daemon.process.pid}/fd")}
+    free = next(n for n in range(1 << 16) if n not in used)
+    usual = resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (free + 1, usual[1]))
+    try:
+        with daemon.connect() as s:
+            answer = json.loads(s.recv(PACKET_MAX))
+    finally:
+        resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, usual)
+    assert not answer["ok"] and "Too many open files" in answer["error"], answer
+    healthy(daemon)
+
+
+def test_a_client_that_is_gone_is_told_so(daemon):
+    """The process that connected, that is; a child of its reads the answer."""
+    code = ("import os, socket, sys\ns = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)\ns.connect(sys.argv[1])\n"
+            "if os.fork(): os._exit(0)\ns.send(b'{\"v\":1,\"op\":\"status\"}')\nprint(s.recv(65536).decode())")
+    daemon.process.send_signal(signal.SIGSTOP)
+    try:
+        with subprocess.Popen(["/usr/bin/python3", "-c", code, daemon.socket], stdout=subprocess.PIPE, text=True) as p:
+            p.wait(20)
+            daemon.process.send_signal(signal.SIGCONT)
+            answer = json.loads(p.stdout.read())
+    finally:
+        daemon.process.send_signal(signal.SIGCONT)
+    assert not answer["ok"] and "gone" in answer["error"], answer
     healthy(daemon)
 
 
