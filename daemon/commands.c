@@ -42,7 +42,7 @@ static json_t *describe(struct sgd_box *b, bool all)
 	json_object_set_new(
 		o, "age_ms",
 		json_integer((json_int_t)((sg_clock_ns(CLOCK_MONOTONIC) - b->launch.started_ns) / 1000000)));
-	tasks = sg_cgroup_tasks(&b->launch.cg);
+	tasks = sg_cgroup_processes(&b->launch.cg);
 	json_object_set_new(o, "tasks", tasks < 0 ? json_null() : json_integer(tasks));
 	json_object_set_new(o, "counts",
 			    json_pack("{s:I, s:I, s:I, s:I}", "kill", (json_int_t)s->n_kill, "errno",

@@ -159,7 +159,7 @@ static int list(const struct sgctl *s, struct sg_err *err)
 	json_t *answer;
 
 	if (!s->json)
-		printf("%-18s %-9s %-11s %-8s %6s %5s %5s %9s\n", "ID", "STATE", "LANGUAGE", "MODE", "UID", "TASKS",
+		printf("%-18s %-9s %-11s %-8s %6s %5s %5s %9s\n", "ID", "STATE", "LANGUAGE", "MODE", "UID", "PROCS",
 		       "KILLS", "AGE/s");
 	if (ask(s, json_pack("{s:s}", "op", "list"), NULL, 0, &answer, err) < 0)
 		return -err->code;

@@ -192,9 +192,9 @@ static void draw(const struct table *t, unsigned lines)
 		rate += t->rows[i].rate;
 		attached += json_is_true(json_object_get(t->rows[i].sandbox, "attached"));
 	}
-	printf("%zu sandboxes (%lld attached)  %lld tasks  %s calls/s  %lld kills\n\n", t->n, attached, tasks,
+	printf("%zu sandboxes (%lld attached)  %lld processes  %s calls/s  %lld kills\n\n", t->n, attached, tasks,
 	       short_number(rate, total, sizeof(total)), kills);
-	printf("%-18s %-9s %-11s %-7s %5s %7s %5s %5s %5s\n", "ID", "STATE", "LANGUAGE", "MODE", "TASKS", "CALLS/s",
+	printf("%-18s %-9s %-11s %-7s %5s %7s %5s %5s %5s\n", "ID", "STATE", "LANGUAGE", "MODE", "PROCS", "CALLS/s",
 	       "KILLS", "AUDIT", "AGE");
 	for (size_t i = 0; i < t->n && i + 4 < lines; i++) {
 		const struct row *r = &t->rows[i];

@@ -80,18 +80,15 @@ static char *text(void *ctx, size_t *len)
 	sgd_drain(d);
 	sg_metrics_processes_reset(m);
 	for (struct sgd_box *b = d->boxes; b; b = b->next) {
-		int tasks;
+		int n;
 
 		if (b->phase == SGD_GONE || b->removals)
 			continue;
 		sgd_stats_collect(b);
 		launched += !b->attached;
 		attached += b->attached;
-		tasks = sg_cgroup_tasks(&b->launch.cg);
-		if (tasks > 0)
-			sg_metrics_processes(m, b->session.language, (uint64_t)tasks);
-		else
-			sg_metrics_processes(m, b->session.language, 0);
+		n = sg_cgroup_processes(&b->launch.cg);
+		sg_metrics_processes(m, b->session.language, n > 0 ? (uint64_t)n : 0);
 	}
 	(void)sg_bpf_misses(d->bpf, &misses, &malformed, &err);
 	sg_metrics_set(m, SG_METRIC_SKIPPED, misses);

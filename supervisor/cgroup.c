@@ -335,6 +335,8 @@ void sg_cgroup_each(const struct sg_cgroup *cg, void (*fn)(void *ctx, pid_t pid)
 		close(fd);
 }
 
+#define BELOW_MAX 32 /* of cgroups below one */
+
 struct until {
 	bool (*fn)(void *ctx, pid_t pid);
 	void *ctx;
@@ -370,6 +372,23 @@ bool sg_cgroup_each_below(const struct sg_cgroup *cg, unsigned depth, bool (*fn)
 	if (dir)
 		closedir(dir);
 	return u.on;
+}
+
+static bool count_one(void *ctx, pid_t pid)
+{
+	(void)pid;
+	++*(int *)ctx;
+	return true;
+}
+
+int sg_cgroup_processes(const struct sg_cgroup *cg)
+{
+	int n = 0;
+
+	if (sg_cgroup_populated(cg) < 0)
+		return -ENODEV;
+	(void)sg_cgroup_each_below(cg, BELOW_MAX, count_one, &n);
+	return n;
 }
 
 bool sg_cgroup_contains(const struct sg_cgroup *cg, pid_t pid)

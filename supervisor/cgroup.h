@@ -47,6 +47,8 @@ int sg_cgroup_kill(const struct sg_cgroup *cg);
 int sg_cgroup_populated(const struct sg_cgroup *cg);
 /* Number of tasks (threads) in it. Negative errno. */
 int sg_cgroup_tasks(const struct sg_cgroup *cg);
+/* Number of processes in it and in the cgroups below it. Negative errno. */
+int sg_cgroup_processes(const struct sg_cgroup *cg);
 /* Calls fn for each process in it. */
 void sg_cgroup_each(const struct sg_cgroup *cg, void (*fn)(void *ctx, pid_t pid), void *ctx);
 /* The same for it and for the cgroups down to depth below it, until fn answers false. Returns whether it never did. */

@@ -67,6 +67,29 @@ def test_by_pid(daemon):
     assert daemon.ctl("detach", sandbox["id"]).returncode == 0
 
 
+def test_processes_are_counted_in_the_whole_tree(daemon):
+    cgroup = Cgroup(daemon, "tree")
+    inner = Cgroup.__new__(Cgroup)
+    inner.path = os.path.join(cgroup.path, "inner")
+    os.mkdir(inner.path)
+    daemon.attached.insert(0, inner.path)
+    threads = "import threading,time\nfor _ in range(4): threading.Thread(target=time.sleep, args=(300,), daemon=True).start()\n" \
+              "print(1, flush=True)\ntime.sleep(300)\n"
+    running = [where.start(threads) for where in (cgroup, inner, inner)]
+    try:
+        for p in running:
+            Cgroup.go(p)
+            assert p.stdout.readline() == "1\n"
+        name = attach(daemon, cgroup)
+        assert [b["tasks"] for b in daemon.listed() if b["id"] == name] == [3], daemon.listed()
+        assert daemon.ctl("detach", name).returncode == 0
+    finally:
+        for p in running:
+            p.kill()
+            p.communicate()
+    assert until(lambda: daemon.gone(inner.path))
+
+
 def test_twice_and_inside_one_another(daemon):
     outer = Cgroup(daemon, "outer")
     inner = os.path.join(outer.path, "inner")
