@@ -281,6 +281,47 @@ static void take_options(struct request *r, struct sgd_box *b)
 	b->launch.judge.audit = b->options.audit;
 }
 
+/* Half of the places, and of those for policies that sys_enter judges by, is what one user gets who is not root. */
+static int share_of_places(const struct sgd *d, uid_t uid, struct sg_err *err)
+{
+	unsigned n = 0, most = (d->o->max_sandboxes + 1) / 2;
+
+	/* Whose they are need not be asked while there are no more of them. */
+	if (uid == 0 || d->n_boxes <= most)
+		return 0;
+	for (const struct sgd_box *o = d->boxes; o; o = o->next)
+		n += o->uid == uid && !o->attached && o->launch.registered;
+	if (n < most)
+		return 0;
+	return sg_err_set(err, ENOSPC, "user %u has %u sandboxes: one user gets at most half of sgd's %u places", uid,
+			  n, d->o->max_sandboxes);
+}
+
+static int share_of_policies(const struct sgd *d, uid_t uid, const struct sgd_policy *wanted, struct sg_err *err)
+{
+	bool theirs[SG_MAX_POLICIES] = {false};
+	unsigned n = 0;
+
+	if (uid == 0)
+		return 0;
+	for (const struct sgd_box *o = d->boxes; o; o = o->next) {
+		int slot = o->slot >= 0 ? o->slot : o->slot_raw;
+
+		if (o->uid != uid || o->attached || slot < 0 || theirs[slot % SG_MAX_POLICIES])
+			continue;
+		if (slot == wanted->slot)
+			return 0;
+		theirs[slot % SG_MAX_POLICIES] = true;
+		n++;
+	}
+	if (n < SG_MAX_POLICIES / 2)
+		return 0;
+	return sg_err_set(err, ENOSPC,
+			  "sandboxes of user %u that sys_enter judges have %u policies: one user gets at most half of "
+			  "the %d places for them",
+			  uid, n, SG_MAX_POLICIES);
+}
+
 static int set_up(struct request *r, struct sgd_box *b, struct sg_err *err)
 {
 	struct sg_launch *l = &b->launch;
@@ -315,13 +356,17 @@ static int set_up(struct request *r, struct sgd_box *b, struct sg_err *err)
 		return sg_err_set(err, ENOTSUP, "a memory limit below 16 MiB is kept by sgrun itself");
 	}
 	sg_plan_rlimits(&b->plan, b->job->heir.rlimits);
-	rc = sg_cgroup_create_below(&l->cg, &d->parent, b->session.id, err);
+	rc = share_of_places(d, b->uid, err);
+	if (!rc)
+		rc = sg_cgroup_create_below(&l->cg, &d->parent, b->session.id, err);
 	if (rc)
 		return rc;
 	sgd_high(&l->cg.dirfd);
 	b->session.cgroup_id = l->cg.id;
 	if (sg_launch_wants_sys_enter(l)) {
-		rc = sgd_policy_slot_get(&d->policies, d->bpf, b->policy, err);
+		rc = share_of_policies(d, b->uid, b->policy, err);
+		if (!rc)
+			rc = sgd_policy_slot_get(&d->policies, d->bpf, b->policy, err);
 		if (rc)
 			return rc;
 		b->slot = b->policy->slot;

@@ -10,7 +10,7 @@ import struct
 import subprocess
 import time
 
-from harness import (ENV, FAILED, LAUNCH, MAGIC, NOBODY, PACKET_MAX, RESULT, SIGNAL, TIER, cgroup_mount, header, until)
+from harness import (Daemon, ENV, FAILED, LAUNCH, MAGIC, NOBODY, PACKET_MAX, RESULT, SIGNAL, TIER, cgroup_mount, header, until)
 
 OPTIONS = ("--group", str(NOBODY))
 SEED = 20240607
@@ -421,6 +421,48 @@ def test_a_client_that_is_gone_is_told_so(daemon):
     finally:
         daemon.process.send_signal(signal.SIGCONT)
     assert not answer["ok"] and "gone" in answer["error"], answer
+    healthy(daemon)
+
+
+def test_one_user_gets_half_of_the_places(daemon):
+    build = os.path.dirname(os.path.dirname(daemon.sgd))
+    small = Daemon(build, "--group", str(NOBODY), "--max-sandboxes", "8")
+    try:
+        sleep = ("--lang", "c", "--", "/bin/sleep", "300")
+        held = [small.detach(*sleep, user=NOBODY) for _ in range(4)]
+        r = small.run(*sleep, user=NOBODY)
+        assert r.returncode == 125 and "at most half of sgd's 8 places" in r.stderr, r
+        held.append(small.detach(*sleep, user=1234, groups=[NOBODY]))  # another user's half
+        held.append(small.detach(*sleep))
+        assert small.ctl("kill", held[0]).returncode == 0
+        assert until(lambda: len(small.listed()) == 5)
+        held.append(small.detach(*sleep, user=NOBODY))
+        for name in held[1:]:
+            assert small.ctl("kill", name).returncode == 0
+        assert until(lambda: not small.sandboxes())
+    finally:
+        small.close()
+
+
+def test_one_user_gets_half_of_the_policies(daemon):
+    def launch(n, **who):
+        path = os.path.join(daemon.work, f"share-{n}.yaml")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(f"p{n}: {{unlisted: allow, audit: [getppid]}}\n")
+        # Its standard output and error go on with it: no pipe of ours.
+        return daemon.run("--policy", path, "--lang", f"p{n}", "--detach", "--", "/bin/sh", "-c", "exec sleep 300 >&- 2>&-", **who)
+
+    try:
+        for n in range(32):
+            assert launch(n, user=NOBODY).returncode == 0
+        r = launch(32, user=NOBODY)
+        assert r.returncode == 125 and "half of the 64 places" in r.stderr, r
+        assert launch(31, user=NOBODY).returncode == 0  # one that they have
+        assert launch(32, user=1234, groups=[NOBODY]).returncode == 0 and launch(33).returncode == 0
+    finally:
+        for b in daemon.listed():
+            daemon.ctl("kill", b["id"])
+    assert until(lambda: not daemon.sandboxes(), 30), daemon.sandboxes()
     healthy(daemon)
 
 
