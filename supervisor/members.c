@@ -6,14 +6,17 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 
-#define MAX_DEPTH 4096 /* longer chains of ancestors than any sandbox can build under its process limit */
+#define MAX_DEPTH 4096      /* longer chains of ancestors than any sandbox can build under its process limit */
+#define MAX_PIDS (1U << 22) /* the kernel's own bound: whoever finds more is being led in circles */
 
 static bool by_cgroup(const struct sg_members *m)
 {
@@ -69,80 +72,163 @@ bool sg_members_contains(const struct sg_members *m, pid_t pid)
 	return pid != -1 && pid != INT_MIN && contains_group(m, -pid);
 }
 
+/* ---- by descent ---- */
+
+/*
+ * A walk over all descendants: those found and not yet looked at wait in a list, so that neither their number nor their
+ * depth costs more than that.
+ */
 struct walk {
 	const struct sg_members *m;
-	int count;
-	int sig;
-	int depth;
+	void (*fn)(void *ctx, pid_t pid);
+	void *ctx;
+	bool kill;
+	pid_t *pids, few[256];
+	size_t n, room;
 };
 
-static int visit(void *ctx, pid_t child)
+static int grow(struct walk *w)
+{
+	pid_t *more;
+
+	if (w->n >= MAX_PIDS)
+		return -E2BIG;
+	more = realloc(w->pids == w->few ? NULL : w->pids, 2 * w->room * sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	if (w->pids == w->few)
+		memcpy(more, w->few, sizeof(w->few));
+	w->pids = more;
+	w->room *= 2;
+	return 0;
+}
+
+static int found(void *ctx, pid_t pid)
 {
 	struct walk *w = ctx;
+	int rc;
 
-	if (child == w->m->guard || w->depth > 64)
+	/* What is found may be killed. */
+	if (pid <= 1 || pid == w->m->supervisor || pid == w->m->guard)
 		return 0;
-	w->count += (int)sg_proc_threads(child);
-	/* Stop before descending, so that the children seen are all there will be. */
-	if (w->sig)
-		kill(child, SIGSTOP);
-	w->depth++;
-	(void)sg_proc_children(child, visit, w);
-	w->depth--;
-	if (w->sig)
-		kill(child, w->sig);
+	rc = w->n == w->room ? grow(w) : 0;
+	if (!rc)
+		w->pids[w->n++] = pid;
+	return rc;
+}
+
+/* 0, or negative errno when some may have been missed; those that were found have been treated all the same. */
+static int walk(struct walk *w)
+{
+	int failed;
+
+	w->pids = w->few;
+	w->room = SG_ARRAY_SIZE(w->few);
+	w->n = 0;
+	failed = sg_proc_children(w->m->supervisor, found, w);
+	for (size_t i = 0; i < w->n; i++) {
+		pid_t pid = w->pids[i];
+		int rc;
+
+		if (w->fn)
+			w->fn(w->ctx, pid);
+		/* Stop before descending, so that the children seen are all there will be. */
+		if (w->kill)
+			kill(pid, SIGSTOP);
+		rc = sg_proc_children(pid, found, w);
+		if (rc < 0 && rc != -ENOENT && rc != -ESRCH)
+			failed = rc;
+		if (w->kill)
+			kill(pid, SIGKILL);
+	}
+	if (w->pids != w->few)
+		free(w->pids);
+	return failed;
+}
+
+int sg_members_check_proc(struct sg_err *err)
+{
+	char text[32] = "", file[64];
+	uint64_t self = 0;
+	SG_CLOSE int fd = -1;
+
+	if (readlink("/proc/self", text, sizeof(text) - 1) < 0)
+		return sg_err_set(
+			err, errno,
+			"without a cgroup of its own a sandbox's processes are found in /proc, and /proc/self "
+			"cannot be read: %s; mount /proc here (mount -t proc proc /proc)",
+			strerror(errno));
+	if (sg_parse_u64(text, INT_MAX, &self) < 0 || (pid_t)self != getpid())
+		return sg_err_set(err, ESRCH,
+				  "without a cgroup of its own a sandbox's processes are found in /proc, and the one "
+				  "here is of another pid namespace; mount this one's (mount -t proc proc /proc)");
+	snprintf(file, sizeof(file), "/proc/self/task/%d/children", (int)self);
+	fd = open(file, O_RDONLY | O_CLOEXEC);
+	/* One byte: that it can be read is what counts. */
+	if (fd < 0 || read(fd, text, 1) < 0)
+		return sg_err_set(err, errno,
+				  "without a cgroup of its own a sandbox's processes are found in /proc, and %s cannot "
+				  "be read: %s (does the kernel have CONFIG_PROC_CHILDREN?)",
+				  file, strerror(errno));
 	return 0;
+}
+
+static void count_threads(void *ctx, pid_t pid)
+{
+	*(int *)ctx += (int)sg_proc_threads(pid);
+}
+
+/* Our own to wait for, and not waited for: then it is among the descendants, dead or alive. */
+static bool first_is_there(const struct sg_members *m)
+{
+	siginfo_t info;
+
+	return m->first > 0 && waitid(P_PID, (id_t)m->first, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
 int sg_members_count(const struct sg_members *m)
 {
-	struct walk w = {.m = m};
+	int count = 0, rc;
+	struct walk w = {.m = m, .fn = count_threads, .ctx = &count};
 
 	if (by_cgroup(m))
 		return sg_cgroup_tasks(m->cg);
-	(void)sg_proc_children(m->supervisor, visit, &w);
-	return w.count;
+	rc = walk(&w);
+	if (rc < 0)
+		return rc;
+	return count || !first_is_there(m) ? count : -ENODATA;
 }
 
-struct each {
-	const struct sg_members *m;
-	void (*fn)(void *ctx, pid_t pid);
-	void *ctx;
-	int depth;
-};
-
-static int each_child(void *ctx, pid_t child)
+int sg_members_each(const struct sg_members *m, void (*fn)(void *ctx, pid_t pid), void *ctx)
 {
-	struct each *e = ctx;
+	struct walk w = {.m = m, .fn = fn, .ctx = ctx};
 
-	if (child == e->m->guard || e->depth > 64)
-		return 0;
-	e->fn(e->ctx, child);
-	e->depth++;
-	(void)sg_proc_children(child, each_child, e);
-	e->depth--;
+	if (!by_cgroup(m))
+		return walk(&w);
+	sg_cgroup_each(m->cg, fn, ctx);
 	return 0;
 }
 
-void sg_members_each(const struct sg_members *m, void (*fn)(void *ctx, pid_t pid), void *ctx)
-{
-	struct each e = {.m = m, .fn = fn, .ctx = ctx};
-
-	if (by_cgroup(m))
-		sg_cgroup_each(m->cg, fn, ctx);
-	else
-		(void)sg_proc_children(m->supervisor, each_child, &e);
-}
+struct zombies {
+	int count;
+	int failed;
+};
 
 static int count_zombie(void *ctx, pid_t child)
 {
-	*(int *)ctx += sg_proc_zombie(child);
+	struct zombies *z = ctx;
+
+	z->count += sg_proc_zombie(child);
 	return 0;
 }
 
 static void count_zombies(void *ctx, pid_t pid)
 {
-	(void)sg_proc_children(pid, count_zombie, ctx);
+	struct zombies *z = ctx;
+	int rc = sg_proc_children(pid, count_zombie, z);
+
+	if (rc < 0 && rc != -ENOENT && rc != -ESRCH)
+		z->failed = rc;
 }
 
 /* Orphans come back to the supervisor where there is no cgroup. The first process is its launcher's to wait for. */
@@ -158,7 +244,8 @@ static void reap_orphans(const struct sg_members *m)
 
 int sg_members_count_all(const struct sg_members *m)
 {
-	int zombies = 0, tasks;
+	struct zombies z = {0};
+	int tasks;
 
 	if (!by_cgroup(m)) {
 		reap_orphans(m);
@@ -166,23 +253,21 @@ int sg_members_count_all(const struct sg_members *m)
 	}
 	tasks = sg_cgroup_tasks(m->cg);
 	if (tasks >= 0)
-		sg_cgroup_each(m->cg, count_zombies, &zombies);
-	return tasks < 0 ? tasks : tasks + zombies;
+		sg_cgroup_each(m->cg, count_zombies, &z);
+	if (tasks < 0 || z.failed)
+		return tasks < 0 ? tasks : z.failed;
+	return tasks + z.count;
 }
 
 int sg_members_kill(const struct sg_members *m)
 {
-	struct walk w = {.m = m, .sig = SIGKILL};
+	struct walk w = {.m = m, .kill = true};
 
-	if (by_cgroup(m))
-		return sg_cgroup_kill(m->cg);
-	(void)sg_proc_children(m->supervisor, visit, &w);
-	return 0;
+	return by_cgroup(m) ? sg_cgroup_kill(m->cg) : walk(&w);
 }
 
 bool sg_members_any(const struct sg_members *m)
 {
-	struct walk w = {.m = m};
 	siginfo_t si;
 
 	if (by_cgroup(m))
@@ -190,8 +275,7 @@ bool sg_members_any(const struct sg_members *m)
 	/* Orphans become children of the supervisor; the guard is of the kind of child that is not asked for here. */
 	if (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD)
 		return false;
-	(void)sg_proc_children(m->supervisor, visit, &w);
-	return w.count > 0;
+	return sg_members_count(m) != 0;
 }
 
 int sg_members_wait_empty(const struct sg_members *m, int timeout_ms)

@@ -18,15 +18,20 @@ struct sg_members {
 	pid_t guard; /* the supervisor's own helper: never a member */
 };
 
+/* By descent: whether /proc shows the supervisor's children. 0, or negative errno and *err. */
+int sg_members_check_proc(struct sg_err *err);
 /* pid > 0: that task; 0: the caller's own group (a member's group holds only members: each sandbox is a session of its
  * own); < -1: that process group; -1 (everyone): never. */
 bool sg_members_contains(const struct sg_members *m, pid_t pid);
 /* Whether any process is left, dead ones that nobody has reaped yet included. */
 bool sg_members_any(const struct sg_members *m);
-/* Number of tasks; negative errno. */
+/* Number of tasks; negative errno when not all can be seen. */
 int sg_members_count(const struct sg_members *m);
-/* Calls fn for each process that is a member, those that wait for their parent excepted where there is a cgroup. */
-void sg_members_each(const struct sg_members *m, void (*fn)(void *ctx, pid_t pid), void *ctx);
+/*
+ * Calls fn for each process that is a member, those that wait for their parent excepted where there is a cgroup. 0, or
+ * negative errno when there may be more.
+ */
+int sg_members_each(const struct sg_members *m, void (*fn)(void *ctx, pid_t pid), void *ctx);
 /* Number of tasks, with those that have ended and whose parent, a member, has not waited for them: they keep a pid.
  * Dear. */
 int sg_members_count_all(const struct sg_members *m);

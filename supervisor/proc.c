@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,27 +158,71 @@ uint64_t sg_proc_waited_cpu(pid_t pid)
 	return (stat_field(pid, 16) + stat_field(pid, 17)) * (1000000000ULL / (uint64_t)(hz > 0 ? hz : 100));
 }
 
+static bool is_gone(int rc)
+{
+	return rc == -ENOENT || rc == -ESRCH;
+}
+
+/*
+ * Calls fn for each pid in a file of children. However many there are: the kernel gives a page at a time, and what has
+ * no blank behind it yet is not a whole pid.
+ */
+static int each_listed(int dir, const char *file, int (*fn)(void *ctx, pid_t child), void *ctx)
+{
+	SG_CLOSE int fd = openat(dir, file, O_RDONLY | O_CLOEXEC);
+	char buf[4096];
+	pid_t pid = 0;
+	ssize_t n;
+	int rc;
+
+	if (fd < 0)
+		return -errno;
+	while ((n = read(fd, buf, sizeof(buf))) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		for (ssize_t i = 0; i < n; i++) {
+			if (buf[i] >= '0' && buf[i] <= '9') {
+				pid = pid * 10 + (buf[i] - '0');
+				continue;
+			}
+			rc = pid ? fn(ctx, pid) : 0;
+			if (rc)
+				return rc;
+			pid = 0;
+		}
+	}
+	return 0;
+}
+
 int sg_proc_children(pid_t pid, int (*fn)(void *ctx, pid_t child), void *ctx)
 {
-	char dir[64];
+	char file[300];
 	struct dirent *e;
 	int rc = 0;
 	DIR *d;
 
-	snprintf(dir, sizeof(dir), "/proc/%d/task", (int)pid);
-	d = opendir(dir);
-	if (!d)
-		return -errno;
-	while (!rc && (e = readdir(d))) {
-		char file[300], buf[8192], *save = NULL;
-
+	snprintf(file, sizeof(file), "/proc/%d/task", (int)pid);
+	d = opendir(file);
+	if (!d) {
+		rc = -errno;
+		/* Mounted with hidepid, /proc denies that there is a process which does not let itself be looked at. */
+		return is_gone(rc) && (kill(pid, 0) == 0 || errno == EPERM) ? -EACCES : rc;
+	}
+	while (!rc) {
+		errno = 0;
+		e = readdir(d);
+		if (!e) {
+			rc = -errno;
+			break;
+		}
 		if (e->d_name[0] == '.')
 			continue;
 		snprintf(file, sizeof(file), "%s/children", e->d_name);
-		if (sg_read_file(dirfd(d), file, buf, sizeof(buf)) <= 0)
-			continue;
-		for (char *p = strtok_r(buf, " \n", &save); p && !rc; p = strtok_r(NULL, " \n", &save))
-			rc = fn(ctx, (pid_t)strtol(p, NULL, 10));
+		rc = each_listed(dirfd(d), file, fn, ctx);
+		if (is_gone(rc))
+			rc = 0;
 	}
 	closedir(d);
 	return rc;

@@ -22,7 +22,10 @@ int sg_proc_info(pid_t pid, struct sg_proc_info *info);
 uint64_t sg_proc_start_time(pid_t pid);
 /* Process group and session ids, 0 when gone. */
 pid_t sg_proc_pgrp(pid_t pid);
-/* Calls fn for every child of a process, until fn returns non-zero. Returns that, 0, or negative errno. */
+/*
+ * Calls fn for every child of a process, until fn returns non-zero. Returns that, 0, or negative errno: -ESRCH or
+ * -ENOENT only where the process is gone.
+ */
 int sg_proc_children(pid_t pid, int (*fn)(void *ctx, pid_t child), void *ctx);
 /*
  * Whether a task may be inside a call that makes a task. False: it is gone, or waits in another call, so that whatever

@@ -317,6 +317,23 @@ static void forks(char **argv)
 	say("%ld %d\n", made, made < n ? errno : 0);
 }
 
+/* deep-forks D N: how many children the last of a chain of D can have */
+static void deep_forks(char **argv)
+{
+	for (long i = number(argv, 0, 80); i > 0; i--) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			_exit(3);
+		if (pid > 0) {
+			waitpid(pid, NULL, 0);
+			_exit(0);
+		}
+		live();
+	}
+	forks(argv + 1);
+}
+
 static void spin_for(char **argv)
 {
 	spin_ms(number(argv, 0, 0));
@@ -356,6 +373,7 @@ const struct bomb task_bombs[] = {
 	{"signal-storm", signal_storm},
 	{"pushy", pushy},
 	{"forks", forks},
+	{"deep-forks", deep_forks},
 	{"spin", spin_for},
 	{"raise", raise_signal},
 	{"exit", exit_with},

@@ -50,6 +50,9 @@ class Tasks(LimitsTest):
         self.assertRan(self.bomb("forks", 20, options=["--pids", 8]), f"7 {errno.EAGAIN}\n")
         self.assertRan(self.bomb("forks", 7, options=["--pids", 8]), "7 0\n")
 
+    def test_deep_down(self):
+        self.assertRan(self.bomb("deep-forks", 80, 40, options=["--pids", 100]), f"19 {errno.EAGAIN}\n")
+
     def test_audited_forks_count(self):
         """A fork that is to be recorded is one that is counted, and recorded once, by whichever layer saw it."""
         policy = self.write("audit.yaml", "a: {unlisted: allow, audit: [clone, clone3, fork, vfork, {kill: pid in sandbox}]}\n")
@@ -74,6 +77,29 @@ class Tasks(LimitsTest):
     def test_mechanism(self):
         by = self.bomb("exit", 0, options=["--pids", 20]).start["limit_mechanisms"]["pids"]
         self.assertEqual(by.startswith("cgroup"), "pids" in self.controllers, by)
+
+
+class Descent(LimitsTest):
+    """Without a cgroup a sandbox's processes are found in /proc: where that cannot be, nothing runs."""
+
+    tiers = ("user",)
+
+    def refused_in(self, *prefix):
+        if os.geteuid() != 0:
+            self.skipTest("needs root")
+        marker = os.path.join(self.work, "ran")
+        line = self.command(["/usr/bin/touch", marker], options=["--pids", 20])
+        user = ["/usr/bin/setpriv", f"--reuid={self.tier.uid}", f"--regid={self.tier.gid}", "--clear-groups"]
+        self.last = harness.start([*prefix, *user, *line]).wait(20)
+        self.assertEqual(self.last.status, 125)
+        self.assertFalse(os.path.exists(marker), "the program ran")
+        self.assertIn("mount -t proc", self.last.errors)
+
+    def test_proc_of_another_pid_namespace(self):
+        self.refused_in("/usr/bin/unshare", "--pid", "--fork")
+
+    def test_no_proc(self):
+        self.refused_in("/usr/bin/unshare", "--mount", "/bin/sh", "-c", 'umount -l /proc && exec "$@"', "sh")
 
 
 class Files(LimitsTest):

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A sandbox's processes by descent: however many, however deep, and never one that is not of them. */
+#include "supervisor/members.h"
+#include "supervisor/proc.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define MANY 1500 /* more than fit into two pages of their numbers */
+#define DEEP 150
+
+static pid_t children[MANY];
+
+static void wait_forever(void) __attribute__((noreturn));
+static void wait_forever(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;)
+		pause();
+}
+
+static pid_t child(void (*fn)(void))
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		fn();
+	return pid;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	return *(const pid_t *)a < *(const pid_t *)b ? -1 : *(const pid_t *)a > *(const pid_t *)b;
+}
+
+static int seen, strangers;
+
+static int see(void *ctx, pid_t pid)
+{
+	const int *n = ctx;
+
+	if (bsearch(&pid, children, (size_t)*n, sizeof(pid), by_number))
+		seen++;
+	else
+		strangers++;
+	return 0;
+}
+
+static void no_more(void *ctx, pid_t pid)
+{
+	(void)ctx;
+	(void)pid;
+	seen++;
+}
+
+static struct sg_members ours(void)
+{
+	return (struct sg_members){.supervisor = getpid()};
+}
+
+static void test_many(void **state)
+{
+	struct sg_members m = ours();
+	int n = 0, status;
+
+	(void)state;
+	while (n < MANY && (children[n] = child(wait_forever)) > 0)
+		n++;
+	qsort(children, (size_t)n, sizeof(children[0]), by_number);
+	seen = strangers = 0;
+	assert_int_equal(sg_proc_children(getpid(), see, &n), 0);
+	assert_int_equal(strangers, 0);
+	assert_int_equal(seen, n);
+	assert_int_equal(sg_members_count(&m), n);
+	m.guard = children[0];
+	assert_int_equal(sg_members_kill(&m), 0);
+	for (int i = 1; i < n; i++) {
+		assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	}
+	assert_int_equal(waitpid(children[0], &status, WNOHANG), 0);
+	kill(children[0], SIGKILL);
+	waitpid(children[0], NULL, 0);
+	assert_int_equal(n, MANY);
+}
+
+static int *depth;
+
+static void chain(void)
+{
+	if (++*depth < DEEP && child(chain) < 0)
+		_exit(1);
+	wait_forever();
+}
+
+/* Room for no descriptor but those that are needed at a time. */
+static void allow_descriptors(rlim_t n)
+{
+	struct rlimit most;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &most), 0);
+	most.rlim_cur = n;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &most), 0);
+}
+
+static void test_deep(void **state)
+{
+	struct sg_members m = ours();
+	struct timespec soon = {.tv_nsec = 10000000};
+	int count = 0, few, none, rc, each;
+
+	(void)state;
+	depth = mmap(NULL, sizeof(*depth), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(child(chain) > 0);
+	for (int i = 0; i < 1500 && count < DEEP; i++) {
+		nanosleep(&soon, NULL);
+		count = sg_members_count(&m);
+	}
+	allow_descriptors(32);
+	few = sg_members_count(&m);
+	allow_descriptors(3);
+	none = sg_members_count(&m);
+	rc = sg_members_kill(&m);
+	each = sg_members_each(&m, no_more, NULL);
+	allow_descriptors(1024);
+	assert_int_equal(sg_members_kill(&m), 0);
+	assert_int_equal(sg_members_wait_empty(&m, 10000), 0);
+	assert_int_equal(count, DEEP);
+	assert_int_equal(few, DEEP);
+	/* What cannot be looked at is not nobody. */
+	assert_int_equal(none, -EMFILE);
+	assert_int_equal(rc, -EMFILE);
+	assert_int_equal(each, -EMFILE);
+	munmap(depth, sizeof(*depth));
+}
+
+/* The first process is there, and /proc does not say so. */
+static void test_unseen(void **state)
+{
+	pid_t first = child(wait_forever);
+	struct sg_members m = {.supervisor = first, .first = first};
+
+	(void)state;
+	assert_true(sg_members_count(&m) < 0);
+	assert_true(sg_members_any(&m));
+	kill(first, SIGKILL);
+	waitpid(first, NULL, 0);
+	assert_true(sg_members_count(&m) < 0);
+}
+
+static void test_proc_is_ours(void **state)
+{
+	struct sg_err err = {0};
+
+	(void)state;
+	assert_int_equal(sg_members_check_proc(&err), 0);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	alarm(120);
+	return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_deep),
+		cmocka_unit_test(test_unseen),
+		cmocka_unit_test(test_proc_is_ours),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, NULL);
+}
