@@ -4,12 +4,17 @@
 #include "supervisor/proc.h"
 #include "supervisor/util.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 uint64_t sg_key_value(const char *text, const char *key)
 {
@@ -26,46 +31,119 @@ struct sum {
 	uint64_t cpu;
 	int processes;
 	bool proportional; /* count shared pages once */
+	bool failed;       /* something could not be looked at */
+	const struct sg_members *m;
 };
 
-static uint64_t resident(pid_t pid)
+/*
+ * The sum of two fields of a file, KiB, the second one behind the first, however far down: a user may be in thousands
+ * of groups. 1: found, 0: the file has not both, or negative errno.
+ */
+static int two_fields(const char *file, const char *a, const char *b, uint64_t *kib)
 {
-	char file[64], buf[4096];
+	FILE *f = fopen(file, "re");
+	bool found = false;
+	char line[128], page[4096];
+	int rc;
 
-	snprintf(file, sizeof(file), "/proc/%d/status", (int)pid);
-	if (sg_read_file(AT_FDCWD, file, buf, sizeof(buf)) <= 0)
-		return 0;
-	return (sg_key_value(buf, "RssAnon:") + sg_key_value(buf, "RssShmem:")) << 10;
+	if (!f)
+		return -errno;
+	(void)setvbuf(f, page, _IOFBF, sizeof(page));
+	*kib = 0;
+	errno = 0;
+	/* A piece of a longer line is none of these: there the names stand behind numbers and blanks. */
+	while (!found && fgets(line, sizeof(line), f)) {
+		found = !strncmp(line, b, strlen(b));
+		if (found || !strncmp(line, a, strlen(a)))
+			*kib += strtoull(line + strcspn(line, ":") + 1, NULL, 10);
+	}
+	rc = found || feof(f) ? found : errno ? -errno : -EIO;
+	(void)fclose(f);
+	return rc;
 }
 
-static uint64_t proportional(pid_t pid)
+/* Of a process, by its first thread, or, where that has ended while others go on, by any that still has the memory. */
+static int of_process(pid_t pid, const char *name, const char *a, const char *b, uint64_t *kib)
 {
-	char file[64], buf[2048];
+	struct dirent *e;
+	char path[320];
+	int rc, last;
+	DIR *d;
 
-	snprintf(file, sizeof(file), "/proc/%d/smaps_rollup", (int)pid);
-	if (sg_read_file(AT_FDCWD, file, buf, sizeof(buf)) <= 0)
-		return resident(pid);
-	return (sg_key_value(buf, "Pss_Anon:") + sg_key_value(buf, "Pss_Shmem:")) << 10;
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	rc = two_fields(path, a, b, kib);
+	if (rc && rc != -ESRCH)
+		return rc;
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	d = opendir(path);
+	if (!d)
+		return -errno;
+	while (rc <= 0 && (e = readdir(d))) {
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/%s", (int)pid, e->d_name, name);
+		last = two_fields(path, a, b, kib);
+		rc = last == -ENOENT || last == -ESRCH ? rc : last;
+	}
+	closedir(d);
+	return rc;
+}
+
+static int resident(pid_t pid, uint64_t *kib)
+{
+	return of_process(pid, "status", "RssAnon:", "RssShmem:", kib);
+}
+
+static int proportional(pid_t pid, uint64_t *kib)
+{
+	int rc = of_process(pid, "smaps_rollup", "Pss_Anon:", "Pss_Shmem:", kib);
+
+	return rc > 0 ? rc : resident(pid, kib);
+}
+
+/*
+ * A child of vfork has all its parent's memory until it executes, and the pages do not tell. Two first threads that
+ * have ended compare as equal, too, so its own must still have memory afterwards.
+ */
+static bool borrows(const struct sum *s, pid_t pid)
+{
+	struct sg_proc_info info;
+	char file[64];
+	uint64_t kib;
+
+	if (sg_proc_info(pid, &info) < 0 || syscall(SYS_kcmp, pid, info.ppid, KCMP_VM, 0, 0) != 0)
+		return false;
+	snprintf(file, sizeof(file), "/proc/%d/status", (int)pid);
+	return two_fields(file, "RssAnon:", "RssShmem:", &kib) > 0 && sg_members_contains(s->m, info.ppid);
 }
 
 static void add_memory(void *ctx, pid_t pid)
 {
 	struct sum *s = ctx;
+	uint64_t kib = 0;
+	int rc;
 
 	s->processes++;
-	s->memory += s->proportional ? proportional(pid) : resident(pid);
+	if (s->proportional && borrows(s, pid))
+		return;
+	rc = s->proportional ? proportional(pid, &kib) : resident(pid, &kib);
+	if (rc > 0)
+		s->memory += kib << 10;
+	else if (rc != 0 && rc != -ENOENT && rc != -ESRCH)
+		s->failed = true;
 }
 
 uint64_t sg_usage_memory(const struct sg_members *m, uint64_t limit)
 {
-	struct sum s = {0};
+	struct sum s = {.m = m};
 
-	sg_members_each(m, add_memory, &s);
-	if (s.memory <= limit || s.processes < 2)
-		return s.memory;
-	s = (struct sum){.proportional = true};
-	sg_members_each(m, add_memory, &s);
-	return s.memory;
+	s.failed |= sg_members_each(m, add_memory, &s) < 0;
+	if (!s.failed && s.memory > limit && s.processes > 1) {
+		s = (struct sum){.m = m, .proportional = true};
+		s.failed |= sg_members_each(m, add_memory, &s) < 0;
+	}
+	/* What cannot be seen might be any size. */
+	return s.failed && s.memory <= limit && limit < UINT64_MAX ? limit + 1 : s.memory;
 }
 
 static uint64_t rusage_ns(const struct timeval *t)
@@ -93,7 +171,8 @@ uint64_t sg_usage_cpu(const struct sg_members *m)
 			return 0;
 		return sg_key_value(buf, "usage_usec ") * 1000;
 	}
-	sg_members_each(m, add_cpu, &s);
+	if (sg_members_each(m, add_cpu, &s) < 0)
+		return UINT64_MAX;
 	if (getrusage(RUSAGE_CHILDREN, &waited) == 0)
 		s.cpu += rusage_ns(&waited.ru_utime) + rusage_ns(&waited.ru_stime);
 	return s.cpu;

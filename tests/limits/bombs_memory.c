@@ -3,9 +3,11 @@
 #include "bombs.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -181,9 +183,82 @@ static void tide(char **argv)
 	say("ebb\n");
 }
 
+static void *fill_in_thread(void *arg)
+{
+	size_t size = (size_t)arg * MB;
+	struct timespec ts = {.tv_nsec = 50000000};
+
+	/* not before the first thread has ended */
+	nanosleep(&ts, NULL);
+	fill(malloc(size), size);
+	say("filled\n");
+	sleep_on();
+}
+
+/* leader-memory N: a thread uses N megabytes when the first one is gone */
+static void leader_memory(char **argv)
+{
+	pthread_t t;
+
+	take((size_t)number(argv, 0, 200) * MB);
+	if (pthread_create(&t, NULL, fill_in_thread, (void *)number(argv, 0, 200)))
+		_exit(3);
+	syscall(SYS_exit, 0);
+}
+
+/* deep-memory D N: the last of a chain of D children uses N megabytes */
+static void deep_memory(char **argv)
+{
+	size_t size = (size_t)number(argv, 1, 200) * MB;
+
+	take(size);
+	for (long i = number(argv, 0, 80); i > 0; i--) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			_exit(3);
+		if (pid > 0)
+			sleep_on();
+		live();
+	}
+	fill(malloc(size), size);
+	say("filled\n");
+	sleep_on();
+}
+
+/* lend N: N megabytes, lent to a child of vfork that takes its time */
+static void lend(char **argv)
+{
+	unsigned long size = (unsigned long)number(argv, 0, 40) * MB;
+	struct timespec ts = {.tv_nsec = 300000000};
+	char *p = malloc(size);
+
+	fill(p, size);
+	for (int i = 0; i < 3; i++) {
+		pid_t pid = vfork();
+
+		if (pid == 0) {
+			nanosleep(&ts, NULL);
+			_exit(0);
+		}
+		waitpid(pid, NULL, 0);
+	}
+	say("lent\n");
+}
+
 const struct bomb memory_bombs[] = {
-	{"touch", touch_bomb}, {"map", map_bomb},    {"shared", shared_bomb},
-	{"huge", huge},        {"reserve", reserve}, {"children", children},
-	{"copies", copies},    {"stack", stack},     {"memfd", memfd_bomb},
-	{"tide", tide},        {NULL, NULL},
+	{"touch", touch_bomb},
+	{"map", map_bomb},
+	{"shared", shared_bomb},
+	{"huge", huge},
+	{"reserve", reserve},
+	{"children", children},
+	{"copies", copies},
+	{"stack", stack},
+	{"memfd", memfd_bomb},
+	{"tide", tide},
+	{"leader-memory", leader_memory},
+	{"deep-memory", deep_memory},
+	{"lend", lend},
+	{NULL, NULL},
 };

@@ -37,6 +37,25 @@ class Memory(LimitsTest):
         r = self.bomb("children", 4, 40, options=["--memory", "100M", "--wall-time", "20s"])
         self.assertOver(r, "memory", 100 * M)
 
+    def test_of_a_process_without_its_first_thread(self):
+        r = self.bomb("leader-memory", 200, options=["--memory", "64M", "--wall-time", "20s"])
+        self.assertOver(r, "memory", 64 * M)
+
+    def test_deep_down(self):
+        r = self.bomb("deep-memory", 80, 200, options=["--memory", "64M", "--wall-time", "20s"])
+        self.assertOver(r, "memory", 64 * M)
+
+    def test_lent_to_a_child(self):
+        """A child of vfork has no memory of its own."""
+        self.assertRan(self.bomb("lend", 40, options=["--memory", "64M"]), "lent\n")
+
+    def test_of_a_member_of_many_groups(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root")
+        identity = {"user": self.tier.uid, "group": self.tier.gid, "extra_groups": list(range(200000, 201000))}
+        r = self.bomb("huge", 200, options=["--memory", "64M", "--wall-time", "20s"], identity=identity)
+        self.assertOver(r, "memory", 64 * M)
+
     def test_what_is_given_back(self):
         self.assertRan(self.bomb("tide", 40, options=["--memory", "64M"]), "ebb\n")
 
