@@ -9,11 +9,14 @@
 #include <time.h>
 
 /*
- * After this long a fork counts as over even when its caller neither asks again nor waits in another call. It bounds
- * how long an answer may be held; a caller that was let through and got no processor for that long can exceed the limit
- * by its one task.
+ * After this long a fork counts as over even when its caller neither asks again nor waits in another call: it bounds
+ * how long an answer may be held. A caller that would run and got less than STARVED_NS of a processor since then has
+ * not been there yet, and has up to STARVED_MOST_NS. Beyond that, one that was let through can exceed the limit by its
+ * one task.
  */
 #define SETTLE_NS 200000000ULL
+#define STARVED_NS 10000000ULL
+#define STARVED_MOST_NS 30000000000ULL
 #define RETRY_NS 1000000
 
 void sg_forks_back(struct sg_forks *f, pid_t tid)
@@ -25,15 +28,27 @@ void sg_forks_back(struct sg_forks *f, pid_t tid)
 			i++;
 }
 
+static bool starved(pid_t tid, uint64_t ran_before)
+{
+	uint64_t ran = sg_proc_ran(tid);
+
+	return ran != UINT64_MAX && ran - ran_before < STARVED_NS && sg_proc_waits_for_cpu(tid);
+}
+
 static void settle(struct sg_forks *f)
 {
 	uint64_t now = sg_clock_ns(CLOCK_MONOTONIC);
 
-	for (unsigned i = 0; i < f->n_out;)
-		if (now - f->out[i].since_ns > SETTLE_NS || !sg_proc_may_fork(f->out[i].tid))
+	for (unsigned i = 0; i < f->n_out;) {
+		pid_t tid = f->out[i].tid;
+		uint64_t age = now - f->out[i].since_ns;
+
+		if (!sg_proc_may_fork(tid) ||
+		    (age > SETTLE_NS && (age > STARVED_MOST_NS || !starved(tid, f->out[i].ran_ns))))
 			f->out[i] = f->out[--f->n_out];
 		else
 			i++;
+	}
 }
 
 /*
@@ -80,6 +95,7 @@ void sg_forks_granted(struct sg_forks *f, pid_t tid)
 	if (f->n_out == SG_FORKS_MAX)
 		return;
 	f->out[f->n_out].tid = tid;
+	f->out[f->n_out].ran_ns = sg_proc_ran(tid);
 	f->out[f->n_out++].since_ns = sg_clock_ns(CLOCK_MONOTONIC);
 }
 

@@ -19,6 +19,7 @@ struct sg_forks {
 	struct {
 		pid_t tid; /* who was let through */
 		uint64_t since_ns;
+		uint64_t ran_ns; /* its CPU time by then */
 	} out[SG_FORKS_MAX];
 	unsigned n_out;
 	struct {

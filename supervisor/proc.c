@@ -121,7 +121,10 @@ static bool lends_its_memory(pid_t tid)
 	return sg_read_file(AT_FDCWD, file, buf, sizeof(buf)) > 0;
 }
 
-/* Whether a call for a new task lets its caller wait until that one has executed or ended. arguments: as in /proc. */
+/*
+ * Whether a call for a new task lets its caller wait until that one has executed or ended, and for nothing else: a copy
+ * of the memory waits for its lock, too. arguments: as in /proc.
+ */
 static bool waits_for_child(uint32_t nr, const char *arguments)
 {
 #ifdef SYS_vfork
@@ -129,8 +132,21 @@ static bool waits_for_child(uint32_t nr, const char *arguments)
 		return true;
 #endif
 	if (nr == SYS_clone)
-		return strtoull(arguments, NULL, 16) & CLONE_VFORK;
-	return nr == SYS_clone3; /* its flags are in the caller's memory */
+		return (~strtoull(arguments, NULL, 16) & (CLONE_VM | CLONE_VFORK)) == 0;
+	return false; /* clone3: its flags are in the caller's memory, where they may change */
+}
+
+uint64_t sg_proc_ran(pid_t tid)
+{
+	char file[64], buf[128];
+
+	snprintf(file, sizeof(file), "/proc/%d/schedstat", (int)tid);
+	return sg_read_file(AT_FDCWD, file, buf, sizeof(buf)) > 0 ? strtoull(buf, NULL, 10) : UINT64_MAX;
+}
+
+bool sg_proc_waits_for_cpu(pid_t tid)
+{
+	return state(tid) == 'R';
 }
 
 bool sg_proc_may_fork(pid_t tid)

@@ -32,6 +32,10 @@ int sg_proc_children(pid_t pid, int (*fn)(void *ctx, pid_t child), void *ctx);
  * fork it was in is over. Where the kernel does not say, true.
  */
 bool sg_proc_may_fork(pid_t tid);
+/* CPU time of one task, ns; UINT64_MAX where the kernel does not say. */
+uint64_t sg_proc_ran(pid_t tid);
+/* It runs, or would if it got a processor. */
+bool sg_proc_waits_for_cpu(pid_t tid);
 /* CPU time, ns, of the children that a process has waited for, theirs included; 0 when gone. */
 uint64_t sg_proc_waited_cpu(pid_t pid);
 /* It has ended and waits for its parent. */

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -334,6 +335,37 @@ static void deep_forks(char **argv)
 	forks(argv + 1);
 }
 
+static long go, made;
+
+static void *fork_idly(void *arg)
+{
+	struct sched_param none = {0};
+
+	sched_setscheduler(0, SCHED_IDLE, &none);
+	while (!__atomic_load_n(&go, __ATOMIC_RELAXED))
+		nap(1);
+	if (child(sleep_on) > 0)
+		__atomic_add_fetch(&made, 1, __ATOMIC_RELAXED);
+	sleep_on();
+}
+
+/* starved N: N threads fork that hardly get a processor; how many did within some seconds */
+static void starved(char **argv)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET((size_t)sched_getcpu(), &one);
+	sched_setaffinity(0, sizeof(one), &one);
+	threads(fork_idly, number(argv, 0, 20));
+	nap(100);
+	threads(spinning_thread, 4);
+	__atomic_store_n(&go, 1, __ATOMIC_RELAXED);
+	nap(4000);
+	say("%ld\n", __atomic_load_n(&made, __ATOMIC_RELAXED));
+	_exit(0);
+}
+
 static void spin_for(char **argv)
 {
 	spin_ms(number(argv, 0, 0));
@@ -374,6 +406,7 @@ const struct bomb task_bombs[] = {
 	{"pushy", pushy},
 	{"forks", forks},
 	{"deep-forks", deep_forks},
+	{"starved", starved},
 	{"spin", spin_for},
 	{"raise", raise_signal},
 	{"exit", exit_with},

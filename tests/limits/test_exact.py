@@ -72,6 +72,12 @@ class Tasks(LimitsTest):
     def test_deep_down(self):
         self.assertRan(self.bomb("deep-forks", 80, 40, options=["--pids", 100]), f"19 {errno.EAGAIN}\n")
 
+    def test_callers_without_a_processor(self):
+        """One that was let through and did not get there yet counts. There are 25 tasks and room for 5."""
+        r = self.bomb("starved", 20, options=["--pids", 30])
+        self.assertEqual(r.status, 0)
+        self.assertLessEqual(int(r.out), 5)
+
     def test_audited_forks_count(self):
         """A fork that is to be recorded is one that is counted, and recorded once, by whichever layer saw it."""
         policy = self.write("audit.yaml", "a: {unlisted: allow, audit: [clone, clone3, fork, vfork, {kill: pid in sandbox}]}\n")

@@ -4,6 +4,7 @@
 #include "supervisor/proc.h"
 
 #include <errno.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -14,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -170,6 +172,79 @@ static void test_proc_is_ours(void **state)
 	assert_int_equal(sg_members_check_proc(&err), 0);
 }
 
+/* ---- whether a fork is under way ---- */
+
+static int ready[2], go[2];
+
+static int new_child(void *arg)
+{
+	char byte;
+
+	(void)arg;
+	(void)!write(ready[1], "", 1);
+	(void)!read(go[0], &byte, 1);
+	_exit(0);
+}
+
+static void make_one(const char *how)
+{
+	static char stack[64 << 10] __attribute__((aligned(16)));
+	struct clone_args args = {.flags = CLONE_VFORK, .exit_signal = SIGCHLD};
+
+	if (!strcmp(how, "vfork")) {
+		if (vfork() == 0)
+			new_child(NULL);
+	} else if (!strcmp(how, "clone3")) {
+		if (syscall(SYS_clone3, &args, sizeof(args)) == 0)
+			new_child(NULL);
+	} else {
+		(void)clone(new_child, stack + sizeof(stack),
+			    SIGCHLD | CLONE_VFORK | (!strcmp(how, "copy") ? 0 : CLONE_VM), NULL);
+	}
+}
+
+/* A caller that has an older child and waits for the one it makes now. */
+static bool may_fork_in(const char *how)
+{
+	struct timespec soon = {.tv_nsec = 5000000};
+	bool answer;
+	pid_t caller;
+	char byte;
+
+	assert_int_equal(pipe(ready), 0);
+	assert_int_equal(pipe(go), 0);
+	caller = fork();
+	if (caller == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		child(wait_forever);
+		alarm(20);
+		make_one(how);
+		_exit(0);
+	}
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	nanosleep(&soon, NULL);
+	answer = sg_proc_may_fork(caller);
+	assert_int_equal(write(go[1], "", 1), 1);
+	assert_int_equal(waitpid(caller, NULL, 0), caller);
+	for (int i = 0; i < 2; i++) {
+		close(ready[i]);
+		close(go[i]);
+	}
+	return answer;
+}
+
+static void test_who_waits_for_its_child(void **state)
+{
+	(void)state;
+#ifdef SYS_vfork
+	assert_false(may_fork_in("vfork"));
+#endif
+	assert_false(may_fork_in("clone"));
+	/* These may as well wait for a lock of their memory, or nobody can tell. */
+	assert_true(may_fork_in("copy"));
+	assert_true(may_fork_in("clone3"));
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -184,6 +259,7 @@ int main(void)
 		cmocka_unit_test(test_deep),
 		cmocka_unit_test(test_unseen),
 		cmocka_unit_test(test_proc_is_ours),
+		cmocka_unit_test(test_who_waits_for_its_child),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);
