@@ -126,7 +126,8 @@ class Stream(LiveTest):
         self.assertEqual([x["syscall"] for x in records if x.get("action") == "kill"], ["execve"])
         there = sum(x["type"] == "audit" for x in records)
         lost = sum(x["count"] for x in records if x["type"] == "lost")
-        self.assertEqual(there + lost, 20000)
+        # The one that killed may have found no room in the ring buffer either, where it counts, and has its own way.
+        self.assertIn(there + lost, (20000, 20001))
         self.assertGreater(lost, 0)
         self.assertEqual(records[-1]["integrity"], "degraded")
 
