@@ -99,7 +99,7 @@ static int make_cgroup(struct sg_launch *l, struct sg_err *err)
 		/* Orphans must come back to us: they are found by descent. */
 		if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 			return sg_err_set(err, errno, "cannot become a child subreaper: %s", strerror(errno));
-		return sg_members_check_proc(err);
+		return sg_members_begin(&l->members, err);
 	}
 	l->session->cgroup_id = l->cg.id;
 	return 0;

@@ -23,6 +23,15 @@ static bool by_cgroup(const struct sg_members *m)
 	return m->cg && m->cg->dirfd >= 0;
 }
 
+/* Nobody waits for these, so whichever has ended keeps its pid, and none is somebody else by now. */
+static bool is_other(const struct sg_members *m, pid_t pid)
+{
+	for (unsigned i = 0; i < m->n_others; i++)
+		if (m->others[i] == pid)
+			return true;
+	return pid == m->guard;
+}
+
 static bool descends(const struct sg_members *m, pid_t pid)
 {
 	struct sg_proc_info info;
@@ -34,7 +43,7 @@ static bool descends(const struct sg_members *m, pid_t pid)
 		if (pid == m->supervisor || pid == m->guard || sg_proc_info(pid, &info) < 0)
 			return false;
 		if (info.ppid == m->supervisor)
-			return pid != m->guard;
+			return !is_other(m, pid);
 		pid = info.ppid;
 	}
 	return false;
@@ -109,7 +118,7 @@ static int found(void *ctx, pid_t pid)
 	int rc;
 
 	/* What is found may be killed. */
-	if (pid <= 1 || pid == w->m->supervisor || pid == w->m->guard)
+	if (pid <= 1 || pid == w->m->supervisor || is_other(w->m, pid))
 		return 0;
 	rc = w->n == w->room ? grow(w) : 0;
 	if (!rc)
@@ -146,8 +155,20 @@ static int walk(struct walk *w)
 	return failed;
 }
 
-int sg_members_check_proc(struct sg_err *err)
+static int note_other(void *ctx, pid_t pid)
 {
+	struct sg_members *m = ctx;
+
+	if (m->n_others == SG_MEMBERS_OTHERS)
+		return -E2BIG;
+	m->others[m->n_others++] = pid;
+	return 0;
+}
+
+int sg_members_begin(struct sg_members *m, struct sg_err *err)
+{
+	int rc;
+
 	char text[32] = "", file[64];
 	uint64_t self = 0;
 	SG_CLOSE int fd = -1;
@@ -170,7 +191,15 @@ int sg_members_check_proc(struct sg_err *err)
 				  "without a cgroup of its own a sandbox's processes are found in /proc, and %s cannot "
 				  "be read: %s (does the kernel have CONFIG_PROC_CHILDREN?)",
 				  file, strerror(errno));
-	return 0;
+	m->n_others = 0;
+	rc = sg_proc_children(m->supervisor, note_other, m);
+	if (rc == -E2BIG)
+		return sg_err_set(
+			err, E2BIG,
+			"without a cgroup of its own a sandbox's processes are sgrun's children, and it has more "
+			"than %d from before it was executed; start it from a fresh process",
+			SG_MEMBERS_OTHERS);
+	return rc ? sg_err_set(err, -rc, "cannot read %s: %s", file, strerror(-rc)) : 0;
 }
 
 static void count_threads(void *ctx, pid_t pid)
@@ -231,11 +260,29 @@ static void count_zombies(void *ctx, pid_t pid)
 		z->failed = rc;
 }
 
+struct reaper {
+	const struct sg_members *m;
+	bool first_too;
+};
+
+static int reap_member(void *ctx, pid_t pid)
+{
+	const struct reaper *r = ctx;
+
+	if (!is_other(r->m, pid) && (r->first_too || pid != r->m->first))
+		(void)waitpid(pid, NULL, WNOHANG);
+	return 0;
+}
+
 /* Orphans come back to the supervisor where there is no cgroup. The first process is its launcher's to wait for. */
 static void reap_orphans(const struct sg_members *m)
 {
 	siginfo_t info = {0};
 
+	if (m->n_others) {
+		(void)sg_proc_children(m->supervisor, reap_member, &(struct reaper){.m = m});
+		return;
+	}
 	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid && info.si_pid != m->first) {
 		(void)waitpid(info.si_pid, NULL, 0);
 		info.si_pid = 0;
@@ -285,7 +332,9 @@ int sg_members_wait_empty(const struct sg_members *m, int timeout_ms)
 
 	for (;;) {
 		/* The guard is no ordinary child (its exit signal is 0), so it is not reaped here. */
-		while (waitpid(-1, NULL, WNOHANG) > 0)
+		if (m->n_others)
+			(void)sg_proc_children(m->supervisor, reap_member, &(struct reaper){.m = m, .first_too = true});
+		while (!m->n_others && waitpid(-1, NULL, WNOHANG) > 0)
 			;
 		if (!sg_members_any(m))
 			return 0;

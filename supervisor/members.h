@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#define SG_MEMBERS_OTHERS 64
+
 /*
  * The processes of a sandbox: those of its cgroup, or, where no cgroup could be had, the descendants of the
  * supervisor (which is a child subreaper, so that orphans come back to it).
@@ -16,10 +18,16 @@ struct sg_members {
 	pid_t supervisor;
 	pid_t first; /* the sandbox's first process */
 	pid_t guard; /* the supervisor's own helper: never a member */
+	/* Children that the supervisor had before, of the program that executed it: no members. */
+	pid_t others[SG_MEMBERS_OTHERS];
+	unsigned n_others;
 };
 
-/* By descent: whether /proc shows the supervisor's children. 0, or negative errno and *err. */
-int sg_members_check_proc(struct sg_err *err);
+/*
+ * By descent, before the first process: whether /proc shows the supervisor's children, and which there are already.
+ * 0, or negative errno and *err.
+ */
+int sg_members_begin(struct sg_members *m, struct sg_err *err);
 /* pid > 0: that task; 0: the caller's own group (a member's group holds only members: each sandbox is a session of its
  * own); < -1: that process group; -1 (everyone): never. */
 bool sg_members_contains(const struct sg_members *m, pid_t pid);

@@ -44,6 +44,21 @@ class Signals(LiveTest):
         self.assertRan(r.wait(), "done\n")
 
 
+class Children(LiveTest):
+    def test_that_were_there_before(self):
+        """A shell that has started something executes sgrun: that is not of the sandbox."""
+        inside = "import os\nn = 0\ntry:\n  while n < 30:\n    if not os.fork(): __import__('time').sleep(9)\n    n += 1\n" \
+                 "except OSError: pass\nprint('made', n)"
+        words = " ".join(self.tier.options)
+        r = self.bare(["/bin/sh", "-c", f'sleep 20 >/dev/null 2>&1 & echo $!; sleep 0.01 & exec "$0" {words} --verdicts /dev/null --pids 5 '
+                       '-- /usr/bin/python3 -c "$1"', self.tier.sgrun, inside], cwd="/")
+        pid, _, rest = r.text.partition("\n")
+        self.addCleanup(os.kill, int(pid), signal.SIGKILL)
+        self.assertEqual(rest, "made 4\n", r.describe())
+        with open(f"/proc/{pid}/stat") as f:
+            self.assertNotIn(f.read().split()[2], "ZX")
+
+
 class Descriptors(LiveTest):
     def test_not_sgruns_own(self):
         """A number that only sgrun's verdict file has is not open."""
