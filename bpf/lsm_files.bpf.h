@@ -108,6 +108,17 @@ static __always_inline int sg_judge_open_exec(struct sg_at *a, struct file *file
 	return sg_refuse_file(a, &w, d);
 }
 
+/*
+ * Reading and writing, as an open file has it; the numbers are the same. The access mode 3 is neither in f_mode and
+ * still gives a descriptor for ioctl: the kernel asks for both permissions, and so do we. O_PATH has the access mode 0.
+ */
+static __always_inline __u32 sg_wanted(__u32 mode, __u32 flags)
+{
+	__u32 neither = ((flags & SG_O_ACCMODE) + 1) / (SG_O_ACCMODE + 1); /* 1 or 0, without a branch */
+
+	return (mode & (SG_FMODE_READ | SG_FMODE_WRITE)) | neither * (SG_RIGHT_READ | SG_RIGHT_WRITE);
+}
+
 SG_LSM(file_open)
 {
 	struct file *file = (struct file *)ctx[0];
@@ -121,8 +132,7 @@ SG_LSM(file_open)
 		return sg_judge_open_exec(&a, file);
 	if (a.lsm->starting)
 		a.lsm->starting = 0; /* the first program runs by now: execve opens nothing after it has committed */
-	/* the numbers are the same; O_TRUNC writes too */
-	want = (mode & (SG_FMODE_READ | SG_FMODE_WRITE)) | (flags & SG_O_TRUNC) / (SG_O_TRUNC / SG_RIGHT_WRITE);
+	want = sg_wanted(mode, flags) | (flags & SG_O_TRUNC) / (SG_O_TRUNC / SG_RIGHT_WRITE); /* O_TRUNC writes too */
 	return sg_judge_open(&a, SG_HOOK_file_open, file, want);
 }
 
@@ -155,17 +165,16 @@ SG_LSM(file_receive)
 	struct file *file = (struct file *)ctx[0];
 	struct sg_what w = {.cls = SG_CLASS_FDPASS, .hook = SG_HOOK_file_receive};
 	struct sg_at a;
-	__u32 mode, want;
 	struct dentry *d;
 	struct sg_walk r;
+	__u32 want;
 
 	if (sg_learner && !(int)ctx[1] && (__u32)bpf_get_current_pid_tgid() == sg_learner)
 		return sg_learn(file);
 	SG_ENTER(&a, 1);
 	if (sg_mode(&a, SG_CLASS_FDPASS) == SG_MODE_ALLOW)
 		return 0;
-	mode = file->f_mode;
-	want = mode & (SG_FMODE_READ | SG_FMODE_WRITE);
+	want = sg_wanted(file->f_mode, file->f_flags);
 	/* whatever the sandbox could not have opened itself came from outside */
 	d = file->f_path.dentry;
 	r = sg_walk_up(&a, d, want);

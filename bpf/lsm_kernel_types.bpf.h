@@ -190,6 +190,7 @@ struct bpf_prog {
 #define SG_FMODE_READ 0x1
 #define SG_FMODE_WRITE 0x2
 #define SG_FMODE_EXEC 0x20 /* in f_flags and f_mode: opened for execve */
+#define SG_O_ACCMODE 3
 #define SG_O_TRUNC 01000
 #define SG_PROT_WRITE 0x2
 #define SG_PROT_EXEC 0x4

@@ -340,7 +340,8 @@ static int uring_socket(void)
 
 /* ---- descriptors ---- */
 
-static int receive(void)
+/* A descriptor that the driver sent, or negative errno. */
+static int received(void)
 {
 	union {
 		char buf[CMSG_SPACE(sizeof(int))];
@@ -359,7 +360,19 @@ static int receive(void)
 	if (!h || h->cmsg_type != SCM_RIGHTS || (m.msg_flags & MSG_CTRUNC))
 		return -EACCES;
 	memcpy(&fd, CMSG_DATA(h), sizeof(fd));
-	return leak(fd);
+	return fd;
+}
+
+static int receive(void)
+{
+	return leak(received());
+}
+
+static int receive_mode_3(void)
+{
+	int fd = received();
+
+	return fd < 0 ? fd : seen(0, "RECEIVED");
 }
 
 static int send_fd(void)
@@ -416,6 +429,7 @@ const struct attack sg_objects_net[] = {
 	{"net-uring-connect", uring_connect},
 	{"net-uring-socket", uring_socket},
 	{"fd-receive", receive},
+	{"fd-receive-mode-3", receive_mode_3},
 	{"fd-send", send_fd},
 	{0},
 };

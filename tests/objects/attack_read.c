@@ -181,6 +181,14 @@ static int read_write(void)
 	return leak(open(at("outside/secret"), O_RDWR | O_CLOEXEC));
 }
 
+/* Neither for reading nor for writing: what the descriptor is good for is ioctl. */
+static int access_mode_3(void)
+{
+	int fd = open(at("outside/secret"), 3 | O_CLOEXEC);
+
+	return fd < 0 ? -errno : seen(0, "OPENED");
+}
+
 static int from_child(void)
 {
 	return in_child(path);
@@ -361,6 +369,7 @@ const struct attack sg_objects_read[] = {
 	{"read-given-dir-up", given_dir_up},
 	{"read-list", list},
 	{"read-rdwr", read_write},
+	{"read-mode-3", access_mode_3},
 	{"read-child", from_child},
 	{"read-race", race},
 	{"read-uring", uring_open},

@@ -26,6 +26,7 @@ MAPPING = "Landlock does not judge mappings"
 CODE = "Landlock does not judge memory; the built-in policies' seccomp rules refuse writable and executable mappings"
 SECCOMP = "not Landlock's; the built-in policies' seccomp rules kill for the call"
 PROC = "a policy that allows new processes needs all of /proc readable; their memory is not"
+MODE_3 = "Landlock asks who opens for reading or for writing; the access mode 3 is neither"
 PASSED = "Landlock does not judge descriptors once they are open"
 
 
@@ -58,6 +59,7 @@ READ = [
     Attack("read-given-dir-up", "read", fd="cwd"),
     Attack("read-list", "read", shows="LISTED secret"),
     Attack("read-rdwr", "read|write"),
+    effect("read-mode-3", "read|write", MODE_3, shows="OPENED"),
     Attack("read-child", "read"),
     Attack("read-race", "read"),
     Attack("read-uring", "read", policy="uring", lacks="io_uring"),
@@ -189,6 +191,7 @@ NET = [
     Attack("net-uring-connect", "net", landlock=4, policy="uring", fd="tcp", lacks="io_uring"),
     effect("net-uring-socket", "net", FAMILY, policy="uring", lacks="io_uring sockets (5.19)"),
     effect("fd-receive", "fdpass|read", PASSED, fd="socket"),
+    effect("fd-receive-mode-3", "fdpass|read", PASSED, fd="socket", shows="RECEIVED"),
     effect("fd-send", "fdpass", PASSED, fd="socket"),
 ]
 

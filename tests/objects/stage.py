@@ -172,8 +172,9 @@ class Stage:
             near, self.far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
             self.hold_socket(self.far_end)
             self.fd = os.dup(self.hold_socket(near).fileno())
-            if self.attack.name == "fd-receive":
-                secret = os.open(self.path("outside/secret"), os.O_RDONLY)
+            if self.attack.name.startswith("fd-receive"):
+                mode = 3 if self.attack.name == "fd-receive-mode-3" else os.O_RDONLY
+                secret = os.open(self.path("outside/secret"), mode)
                 socket.send_fds(self.far_end, [b"x"], [secret])
                 os.close(secret)
             self.far_end.setblocking(False)
