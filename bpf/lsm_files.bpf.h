@@ -5,7 +5,8 @@
 /*
  * file_open                    reading and writing; O_TRUNC; /proc/PID; cgroupfs and bpffs
  * file_receive                 descriptors that arrive over a socket
- * file_ioctl                   typing into a terminal, attributes through a descriptor
+ * file_ioctl                   typing into a terminal, attributes through a descriptor, whom a descriptor signals
+ * file_fcntl                   whom a descriptor signals
  * path_mknod … path_rmdir      names: making, removing, moving them (path hooks: they see what the program named, not
  *                              what a stacked file system does for it below)
  * path_truncate _chmod _chown  attributes; inode_setattr (times), inode_setxattr and its kin where there is no path
@@ -191,12 +192,34 @@ SG_LSM(file_receive)
 #define SG_FS_IOC32_SETFLAGS 0x40046602
 #define SG_FS_IOC_FSSETXATTR 0x401c5820
 
+#define SG_FIOSETOWN 0x8901
+#define SG_SIOCSPGRP 0x8902
+#define SG_FIOASYNC 0x5452
+
+/*
+ * The first O_ASYNC on a terminal makes its foreground process group the owner, whoever that is. Which character
+ * devices are terminals no number tells: none may have it.
+ */
+static __always_inline int sg_judge_async(struct sg_at *a, __u8 hook, struct file *file, __u32 cmd)
+{
+	struct inode *inode = file->f_path.dentry->d_inode;
+
+	if ((inode->i_mode & SG_S_IFMT) != SG_S_IFCHR)
+		return 0;
+	return sg_refuse_class(a, SG_CLASS_SIGNAL, hook, cmd);
+}
+
 static __always_inline int sg_judge_ioctl(struct sg_at *a, __u8 hook, struct file *file, __u32 cmd)
 {
 	if (cmd == SG_TIOCSTI || cmd == SG_TIOCLINUX) /* typing into a terminal that others read */
 		return sg_refuse_class(a, SG_CLASS_KERNEL, hook, cmd);
 	if (cmd == SG_FS_IOC_SETFLAGS || cmd == SG_FS_IOC32_SETFLAGS || cmd == SG_FS_IOC_FSSETXATTR)
 		return sg_judge_open(a, hook, file, SG_RIGHT_WRITE);
+	/* whom it names lies in the program's memory, and may be another one when the kernel reads it */
+	if (cmd == SG_FIOSETOWN || cmd == SG_SIOCSPGRP)
+		return sg_refuse_class(a, SG_CLASS_SIGNAL, hook, cmd);
+	if (cmd == SG_FIOASYNC)
+		return sg_judge_async(a, hook, file, cmd);
 	return 0;
 }
 
@@ -216,6 +239,7 @@ SG_LSM(file_ioctl_compat)
 	return sg_judge_ioctl(&a, SG_HOOK_file_ioctl_compat, (struct file *)ctx[0], (__u32)ctx[1]);
 }
 
+#define SG_F_SETFL 4
 #define SG_F_SETOWN 8
 #define SG_F_SETOWN_EX 15
 
@@ -229,6 +253,8 @@ SG_LSM(file_fcntl)
 
 	SG_ENTER(&a, 3);
 	cmd = (__u32)ctx[1];
+	if (cmd == SG_F_SETFL && (ctx[2] & SG_O_ASYNC))
+		return sg_judge_async(&a, SG_HOOK_file_fcntl, (struct file *)ctx[0], cmd);
 	if (cmd != SG_F_SETOWN && cmd != SG_F_SETOWN_EX)
 		return 0;
 	pid_tgid = bpf_get_current_pid_tgid();

@@ -192,6 +192,9 @@ struct bpf_prog {
 #define SG_FMODE_EXEC 0x20 /* in f_flags and f_mode: opened for execve */
 #define SG_O_ACCMODE 3
 #define SG_O_TRUNC 01000
+#define SG_O_ASYNC 020000
+#define SG_S_IFMT 0170000
+#define SG_S_IFCHR 0020000
 #define SG_PROT_WRITE 0x2
 #define SG_PROT_EXEC 0x4
 #define SG_VM_WRITE 0x2

@@ -7,8 +7,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
@@ -150,6 +152,44 @@ static int sigio_victim(void)
 	return outcome(write(p[1], "x", 1));
 }
 
+/* The same owner by ioctl, which sockets have. */
+static int sigio_by_ioctl(unsigned long request)
+{
+	int on = 1, owner = VICTIM, s[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s) || ioctl(s[0], request, &owner) ||
+	    ioctl(s[0], FIOASYNC, &on))
+		return -errno;
+	return outcome(write(s[1], "x", 1));
+}
+
+static int fiosetown_victim(void)
+{
+	return sigio_by_ioctl(FIOSETOWN);
+}
+
+static int siocspgrp_victim(void)
+{
+	return sigio_by_ioctl(SIOCSPGRP);
+}
+
+/* The driver's terminal, whose foreground is the victim: it becomes the owner, and the driver types. */
+static int tty_async(void)
+{
+	if (fcntl(target.fd, F_SETFL, O_RDWR | O_ASYNC))
+		return -errno;
+	return shown();
+}
+
+static int tty_fioasync(void)
+{
+	int on = 1;
+
+	if (ioctl(target.fd, FIOASYNC, &on))
+		return -errno;
+	return shown();
+}
+
 static int limit_victim(void)
 {
 	const struct rlimit low = {60, 60};
@@ -256,6 +296,10 @@ const struct attack sg_objects_procs[] = {
 	{"signal-sigqueue", queue_victim},
 	{"signal-pidfd", pidfd_victim},
 	{"signal-sigio", sigio_victim},
+	{"signal-fiosetown", fiosetown_victim},
+	{"signal-siocspgrp", siocspgrp_victim},
+	{"signal-tty-async", tty_async},
+	{"signal-tty-fioasync", tty_fioasync},
 	{"limits-prlimit", limit_victim},
 	{"limits-read", read_limit},
 	{"limits-nice", nice_victim},

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an attack acts on, and whether, seen from outside, it took effect."""
 import ctypes
+import fcntl
 import os
 import random
 import shutil
@@ -10,6 +11,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "hostile"))
@@ -61,9 +63,12 @@ def snapshot(top):
 class Victim(sgtest.Victim):
     """A process outside, or in a sandbox beside; its environment holds the token."""
 
-    def __init__(self, line, token):
+    def __init__(self, line, token, tty=None):
+        def foreground():
+            fcntl.ioctl(tty, termios.TIOCSCTTY, 0)
         self.process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, cwd="/",
-                                        env={**sgtest.ENV, "SECRET": token}, start_new_session=True)
+                                        env={**sgtest.ENV, "SECRET": token}, start_new_session=True,
+                                        preexec_fn=None if tty is None else foreground)
         pid, self.address = self.line(20).split()
         self.pid = int(pid)
         self.before = self.state()
@@ -77,11 +82,14 @@ class Stage:
         self.base = tempfile.mkdtemp(prefix="sandgate-objects-", dir="/var/tmp")
         os.chmod(self.base, 0o755)
         self.closing, self.sockets, self.fds = [], [], []
-        self.fd = self.far_end = None
+        self.fd = self.far_end = self.terminal = None
         self.id, self.key = 0, random.randrange(0x5B000000, 0x5BFFFFFF)
         try:
             self.files(program, library)
-            self.victim = Victim(victim, token)
+            if attack.fd == "tty":
+                self.terminal, self.fd = os.openpty()
+                self.fds.append(self.terminal)
+            self.victim = Victim(victim, token, self.fd)
             self.listen()
             self.pass_fd()
             self.system_v()
@@ -249,6 +257,9 @@ class Stage:
         if n == "net-udp-bind":
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
                 s.sendto(self.token.encode(), ("127.0.0.1", self.id))
+            return None
+        if self.terminal is not None:
+            os.write(self.terminal, b"\n")
             return None
         if n == "trace-seize":
             return None if "TracerPid:\t0" in read(f"/proc/{self.victim.pid}/status") else "the victim is traced"
