@@ -47,7 +47,7 @@ const volatile __u32 sg_args_path_rename = 4;
 const volatile __u32 sg_args_inode_setattr = 2;
 const volatile __u32 sg_args_inode_setxattr = 5;
 const volatile __u32 sg_args_inode_removexattr = 2;
-/* path_chown takes structures by value, to which programs can be attached from 6.0 on: inode_setattr judges instead. */
+/* path_chown takes structures by value, to which programs can be attached from 6.1 on: inode_setattr judges instead. */
 const volatile __u32 sg_chown_by_setattr = 0;
 const volatile __u32 sg_args_bpf = 3;
 const volatile __u32 sg_args_perf_event_open = 2;

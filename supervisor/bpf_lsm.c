@@ -205,7 +205,7 @@ static int configure(struct sg_bpf *b, const struct sg_bpf_opts *o, struct sg_er
 	struct bpf_program *prog;
 	size_t n_missing = 0, i;
 
-	s->rodata->sg_chown_by_setattr = sg_bpf_kernel(0) < 6U << 16;
+	s->rodata->sg_chown_by_setattr = sg_bpf_kernel(0) < (6U << 16 | 1U << 8);
 	bpf_object__for_each_program(prog, s->obj)
 	{
 		int hook = sg_bpf_hook_of(prog);
@@ -237,7 +237,7 @@ static int configure(struct sg_bpf *b, const struct sg_bpf_opts *o, struct sg_er
 			l->missing[n_missing++] = optional[i];
 	}
 	s->rodata->sg_has_task_pt_regs = sg_bpf_kernel(o->assume_kernel) >= (5U << 16 | 15U << 8);
-	s->rodata->sg_has_ancestor_id = sg_bpf_kernel(o->assume_kernel) >= (5U << 16 | 12U << 8);
+	s->rodata->sg_has_ancestor_id = sg_bpf_kernel(o->assume_kernel) >= (5U << 16 | 14U << 8);
 	s->rodata->sg_args_path_rename = hooks[SG_HOOK_path_rename].nargs;
 	s->rodata->sg_args_inode_setattr = hooks[SG_HOOK_inode_setattr].nargs;
 	s->rodata->sg_args_inode_setxattr = hooks[SG_HOOK_inode_setxattr].nargs;
