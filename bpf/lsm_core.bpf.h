@@ -158,6 +158,12 @@ static __always_inline __u16 sg_mode(const struct sg_at *a, __u32 cls)
 	return a->lsm->objects.cls[cls].mode;
 }
 
+/* Whether what no rule of the class allows is stopped, or only recorded. Not for SG_CLASS_SUPERVISOR: always. */
+static __always_inline int sg_enforced(const struct sg_at *a, __u32 cls)
+{
+	return (a->sb->flags & SG_SANDBOX_ENFORCE) && sg_mode(a, cls) > SG_MODE_AUDIT;
+}
+
 /* A refusal as the verifier wants to see it: between -4095 and -1. */
 static __always_inline int sg_negative(__u32 err)
 {

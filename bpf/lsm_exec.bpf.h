@@ -15,15 +15,21 @@ SG_LSM(bprm_creds_for_exec)
 {
 	struct sg_what w = {.cls = SG_CLASS_EXEC, .hook = SG_HOOK_bprm_creds_for_exec, .kind = SG_OBJECT_NUMBER};
 	struct sg_at a;
+	__u64 most;
 
 	SG_ENTER(&a, 1);
-	if (a.lsm->objects.exec_max == SG_EXEC_UNBOUNDED)
+	most = a.lsm->objects.exec_max;
+	if (most == SG_EXEC_UNBOUNDED)
 		return 0;
-	/* whoever reads after adding reads at least its own number: under a race more is refused, never less */
-	__sync_fetch_and_add(&a.lsm->execs, 1);
-	barrier();
-	w.number = SG_READ_ONCE(a.lsm->execs);
-	if (w.number <= a.lsm->objects.exec_max)
+	/* what is refused does not count, and the number never begins anew */
+	w.number = (__u64)SG_READ_ONCE(a.lsm->execs) + 1;
+	if (w.number <= (sg_enforced(&a, SG_CLASS_EXEC) ? most : SG_EXEC_UNBOUNDED)) {
+		/* whoever reads after adding reads at least its own number: under a race more is refused, never less */
+		__sync_fetch_and_add(&a.lsm->execs, 1);
+		barrier();
+		w.number = SG_READ_ONCE(a.lsm->execs);
+	}
+	if (w.number <= most)
 		return 0;
 	w.origin = SG_UNLISTED;
 	return sg_refuse(&a, &w);

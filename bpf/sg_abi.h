@@ -282,7 +282,7 @@ struct sg_lsm {
 	struct sg_objects objects;
 	__u32 set;        /* first half of the key of its trees */
 	__u32 confined;   /* SG_RIGHT_* whose class is not ALLOW */
-	__u32 execs;      /* programs executed so far, the first not counted */
+	__u32 execs;      /* programs executed so far, the first not counted, nor what exec_max refused */
 	__u32 starting;   /* the first program is being mapped by the kernel */
 	__u32 level;      /* depth of its cgroup */
 	__u32 generation; /* of the programs that judge it: two supervisors' are attached while one replaces the other
