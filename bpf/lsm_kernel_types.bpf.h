@@ -86,6 +86,7 @@ struct task_struct___lsm {
 	const struct cred *real_cred;
 	int tgid;
 	int pid;
+	unsigned int flags;
 	struct hlist_node pid_links[4];
 } SG_CORE;
 
@@ -93,9 +94,15 @@ typedef struct {
 	__u32 val;
 } kuid_t;
 
+typedef struct {
+	int sg_unused; /* 64 bits in the kernel, one for each capability */
+} kernel_cap_t;
+
 struct cred {
 	kuid_t uid, euid, suid, fsuid;
-	kuid_t gid, egid, sgid, fsgid; /* kgid_t in the kernel: the same form */
+	kuid_t gid, egid, sgid, fsgid;             /* kgid_t in the kernel: the same form */
+	kernel_cap_t cap_permitted, cap_effective; /* only their places are used */
+	void *user_ns;
 } SG_CORE;
 
 struct linux_binprm___lsm {
@@ -186,6 +193,8 @@ struct bpf_prog {
 #define SG_BPF_MAGIC 0xcafe4a11
 #define SG_MQUEUE_MAGIC 0x19800202
 #define SG_NAME_OF_RINGS 0x6e6972755f6f695bULL /* "[io_urin" */
+
+#define SG_PF_IO_WORKER 0x10
 
 #define SG_FMODE_READ 0x1
 #define SG_FMODE_WRITE 0x2

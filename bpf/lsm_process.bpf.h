@@ -162,7 +162,7 @@ SG_LSM(capable)
 	struct sg_at a;
 
 	SG_ENTER(&a, 4);
-	if ((const void *)ctx[0] != BPF_CORE_READ(task, real_cred))
+	if (sg_creds_foreign((const struct cred *)ctx[0], BPF_CORE_READ(task, real_cred)))
 		return 0;
 	if (sg_mode(&a, SG_CLASS_CAPABILITY) == SG_MODE_ALLOW || (cap < 64 && (a.lsm->objects.caps >> cap & 1)))
 		return 0;

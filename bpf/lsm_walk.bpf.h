@@ -229,6 +229,34 @@ static __always_inline int sg_mount_internal(struct vfsmount *mnt)
 	return ns == SG_MNT_INTERNAL;
 }
 
+static __always_inline int sg_caps_read(__u64 *caps, const struct cred *cred, __u32 place)
+{
+	return bpf_probe_read_kernel(caps, sizeof(*caps), (const void *)cred + place);
+}
+
+/*
+ * Credentials other than the task's own are somebody else's. But a worker of io_uring has those of the program as they
+ * were when it was made, and works with those that the program had when it submitted. There only such are somebody
+ * else's as no change could give the program: in its user namespace, and with a capability that it is not permitted.
+ */
+static __always_inline int sg_creds_foreign(const struct cred *cred, const struct cred *real)
+{
+	struct task_struct___lsm *task = (struct task_struct___lsm *)bpf_get_current_task();
+	__u64 effective = 0, permitted = 0;
+	void *ns = NULL, *own_ns = NULL;
+	__u32 flags = 0;
+
+	if (cred == real || bpf_core_read(&flags, sizeof(flags), &task->flags))
+		return 0;
+	if (!(flags & SG_PF_IO_WORKER))
+		return 1;
+	if (bpf_core_read(&ns, sizeof(ns), &cred->user_ns) || bpf_core_read(&own_ns, sizeof(own_ns), &real->user_ns) ||
+	    sg_caps_read(&effective, cred, bpf_core_field_offset(struct cred, cap_effective)) ||
+	    sg_caps_read(&permitted, real, bpf_core_field_offset(struct cred, cap_permitted)))
+		return 0;
+	return ns == own_ns && (effective & ~permitted);
+}
+
 /*
  * The kernel acts with other credentials than the task's own: a stacked file system such as overlay, on its lower
  * layer, for an operation that was judged on the upper one. io_uring could do it too, where its personalities were not
@@ -241,7 +269,7 @@ static __always_inline int sg_acts_for_kernel(void)
 
 	if (bpf_core_read(&cred, sizeof(cred), &task->cred) || bpf_core_read(&real, sizeof(real), &task->real_cred))
 		return 0;
-	return cred != real;
+	return sg_creds_foreign(cred, real);
 }
 
 /* File systems that stand for something else than files: the class that judges there. */

@@ -3,6 +3,7 @@
 #include "objects.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/io_uring.h>
 #include <stdio.h>
 #include <string.h>
@@ -175,6 +176,16 @@ static int uring_write(void)
 	return write_to(uring_one(&sqe, 0));
 }
 
+/* The same in all but their place in memory; and the worker goes idle. */
+static void new_credentials(void)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct caps[2];
+
+	if (syscall(SYS_capget, &head, caps) || syscall(SYS_capset, &head, caps) || usleep(200000))
+		give_up("capset");
+}
+
 static int uring_unlink(void)
 {
 	struct io_uring_sqe sqe = {.opcode = IORING_OP_UNLINKAT, .fd = AT_FDCWD, .addr = (uintptr_t)TARGET};
@@ -191,6 +202,22 @@ static int uring_rename(void)
 				   .addr2 = (uintptr_t)at("outside/new")};
 
 	return uring_one(&sqe, 0);
+}
+
+/* The worker of the first request keeps the credentials of its time, and the second comes with others. */
+static int uring_attribute(void)
+{
+	struct io_uring_sqe sqes[2] = {
+		{.opcode = IORING_OP_NOP, .flags = IOSQE_ASYNC},
+		{.opcode = IORING_OP_SETXATTR,
+		 .flags = IOSQE_ASYNC,
+		 .addr = (uintptr_t) "user.new",
+		 .addr2 = (uintptr_t) "x",
+		 .addr3 = (uintptr_t)TARGET,
+		 .len = 1},
+	};
+
+	return uring_two(sqes, new_credentials);
 }
 
 static int write_text(const char *name, const char *text)
@@ -294,6 +321,7 @@ const struct attack sg_objects_write[] = {
 	{"write-setxattr", set_attribute},
 	{"write-removexattr", remove_attribute},
 	{"write-uring", uring_write},
+	{"write-uring-setxattr", uring_attribute},
 	{"delete-uring", uring_unlink},
 	{"delete-uring-rename", uring_rename},
 	{"write-sysctl", sysctl},

@@ -102,6 +102,7 @@ WRITE = [
     effect("write-setxattr", "write", METADATA, lacks="user attributes on this file system"),
     effect("write-removexattr", "write", METADATA, lacks="user attributes on this file system"),
     Attack("write-uring", "write", policy="uring", lacks="io_uring"),
+    effect("write-uring-setxattr", "write", METADATA, policy="uring", lacks="io_uring setxattr (5.19)"),
     Attack("delete-uring", "delete", policy="uring", lacks="io_uring unlinkat (5.11)"),
     Attack("delete-uring-rename", "create|write|delete", policy="uring", lacks="io_uring renameat (5.11)"),
     Attack("write-sysctl", "write|supervisor"),

@@ -154,7 +154,8 @@ int enter_userns(int flags)
 	return outcome(unshare(CLONE_NEWUSER | flags));
 }
 
-int uring_one(const struct io_uring_sqe *sqe, unsigned setup_flags)
+/* At most four, one after the other; between is called between two. What came of the last one. */
+static int uring_run(const struct io_uring_sqe *list, unsigned n, void (*between)(void), unsigned setup_flags)
 {
 	struct io_uring_params p = {.flags = setup_flags};
 	struct io_uring_sqe *sqes;
@@ -174,15 +175,31 @@ int uring_one(const struct io_uring_sqe *sqe, unsigned setup_flags)
 		give_up("mmap of the ring");
 	tail = (unsigned *)(sq + p.sq_off.tail);
 	array = (unsigned *)(sq + p.sq_off.array);
-	sqes[0] = *sqe;
-	array[0] = 0;
-	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
-	if (syscall(SYS_io_uring_enter, fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) < 0)
-		return -errno;
 	cqe = (struct io_uring_cqe *)(cq + p.cq_off.cqes);
+	for (unsigned i = 0; i < n; i++) {
+		if (i)
+			between();
+		sqes[0] = list[i];
+		array[i] = 0;
+		__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
+		if (syscall(SYS_io_uring_enter, fd, 1, i + 1, IORING_ENTER_GETEVENTS, NULL, 0) < 0)
+			return -errno;
+		if (cqe[i].res < 0)
+			n = i + 1;
+	}
 	close(fd);
-	errno = cqe->res < 0 ? -cqe->res : 0;
-	return cqe->res;
+	errno = cqe[n - 1].res < 0 ? -cqe[n - 1].res : 0;
+	return cqe[n - 1].res;
+}
+
+int uring_one(const struct io_uring_sqe *sqe, unsigned setup_flags)
+{
+	return uring_run(sqe, 1, NULL, setup_flags);
+}
+
+int uring_two(const struct io_uring_sqe *sqes, void (*between)(void))
+{
+	return uring_run(sqes, 2, between, 0);
 }
 
 static void set(const char *key, const char *value)

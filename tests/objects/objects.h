@@ -79,5 +79,7 @@ int enter_userns(int flags);
 /* One io_uring operation, start to end. Negative errno. */
 struct io_uring_sqe;
 int uring_one(const struct io_uring_sqe *sqe, unsigned setup_flags);
+/* Two of one ring, and something else between them. The result is the second one's. */
+int uring_two(const struct io_uring_sqe *sqes, void (*between)(void));
 
 #endif
