@@ -164,6 +164,12 @@ static __always_inline int sg_enforced(const struct sg_at *a, __u32 cls)
 	return (a->sb->flags & SG_SANDBOX_ENFORCE) && sg_mode(a, cls) > SG_MODE_AUDIT;
 }
 
+/* The answer to a mere question: where it is no, it is neither recorded nor a reason to kill. */
+static __always_inline int sg_no_question(const struct sg_at *a, __u32 cls)
+{
+	return sg_enforced(a, cls) ? sg_no() : 0;
+}
+
 /* A refusal as the verifier wants to see it: between -4095 and -1. */
 static __always_inline int sg_negative(__u32 err)
 {

@@ -79,23 +79,27 @@ SG_LSM(kernel_module_request)
 	struct sg_at a;
 
 	SG_ENTER(&a, 1);
-	if (sg_mode(&a, SG_CLASS_KERNEL) == SG_MODE_ALLOW || !(a.sb->flags & SG_SANDBOX_ENFORCE))
-		return 0;
-	return sg_no();
+	return sg_no_question(&a, SG_CLASS_KERNEL);
 }
 
-/* Other credentials than the task's own: never, where files or io_uring are confined at all (see sg_acts_for_kernel).
+/* Other credentials than the task's own: never, where io_uring or anything about files is stopped (see
+ * sg_acts_for_kernel).
  */
 SG_LSM(uring_override_creds)
 {
 	struct sg_at a;
+	__u32 i;
+	int rc;
 
 	SG_ENTER(&a, 1);
-	if (sg_mode(&a, SG_CLASS_URING) != SG_MODE_ALLOW)
-		return sg_refuse_class(&a, SG_CLASS_URING, SG_HOOK_uring_override_creds, 0);
-	if (!a.lsm->confined)
-		return 0;
-	return sg_no();
+	rc = sg_refuse_class(&a, SG_CLASS_URING, SG_HOOK_uring_override_creds, 0);
+	if (rc)
+		return rc;
+#pragma clang loop unroll(full)
+	for (i = 0; i < SG_N_RIGHTS; i++)
+		if (sg_enforced(&a, i))
+			return sg_no();
+	return 0;
 }
 
 SG_WHOLE(uring_sqpoll, 0, SG_CLASS_URING, 0)

@@ -62,9 +62,10 @@ SG_LSM(ptrace_access_check)
 
 	SG_ENTER(&a, 2);
 	if (mode & SG_PTRACE_MODE_NOAUDIT) { /* decides only what a file of /proc shows: hidden, and nothing more */
-		if (sg_mode(&a, SG_CLASS_TRACE) == SG_MODE_ALLOW || sg_task_inside(&a, p))
+		if (sg_task_inside(&a, p))
 			return 0;
-		return sg_no();
+		return sg_is_protected(SG_PROTECTED_PROCESS, (__u32)p->tgid) ? sg_no()
+									     : sg_no_question(&a, SG_CLASS_TRACE);
 	}
 	return sg_refuse_trace(&a, SG_HOOK_ptrace_access_check, p, mode,
 			       (mode & SG_PTRACE_MODE_ATTACH) && sg_in_ptrace());
@@ -167,7 +168,7 @@ SG_LSM(capable)
 	if (sg_mode(&a, SG_CLASS_CAPABILITY) == SG_MODE_ALLOW || (cap < 64 && (a.lsm->objects.caps >> cap & 1)))
 		return 0;
 	if (opts & SG_CAP_OPT_NOAUDIT)
-		return sg_no(); /* a question whose answer no may be */
+		return sg_no_question(&a, SG_CLASS_CAPABILITY); /* a question whose answer no may be */
 	return sg_refuse_class(&a, SG_CLASS_CAPABILITY, SG_HOOK_capable, cap);
 }
 

@@ -64,6 +64,40 @@ def test_another_process_is_out_of_reach(daemon):
     assert kill["class"] == "trace" and kill["prevented"], kill
 
 
+# Where the program's code begins, which the kernel shows as 1 to who may not trace; and what three programs return.
+SHOWN = ("import os\nprint(int(open('/proc/%s/stat').read().rsplit(')', 1)[1].split()[23]) > 1, flush=True)\n"
+         "for _ in range(3): print(os.spawnv(os.P_WAIT, '/bin/true', ['true']), flush=True)\n")
+AUDITED = ("a: {unlisted: allow, exec: {allow: [/usr, /bin, /lib, /lib64], max: 1, otherwise: %s}, "
+           "kernel: {trace: %s, capability: %s}}\n")
+
+
+def run_shown(daemon, pid, text, mode="enforce"):
+    path = os.path.join(daemon.work, "audited.yaml")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    return daemon.run("--require", "lsm", "--mode", mode, "--policy", path, "--lang", "a", "--", PYTHON, "-c", SHOWN % pid, timeout=120)
+
+
+def test_executions_go_on_under_audit_and_nothing_is_hidden(daemon):
+    # a process that a sandbox's root, which has no capabilities, could trace
+    with subprocess.Popen(["/usr/bin/setpriv", "--bounding-set=-all", "--inh-caps=-all", "--securebits=+noroot", "--", "/bin/sleep", "300"]) as p:
+        try:
+            for mode, action in (("audit", "kill"), ("enforce", "audit")):
+                r = run_shown(daemon, p.pid, AUDITED % (action, action, action), mode)
+                assert (r.returncode, r.stdout) == (0, "True\n0\n0\n0\n"), (mode, r.returncode, r.stdout, r.stderr)
+                seen = daemon.records(type="lsm_violation" if mode == "audit" else "audit")
+                assert {v["class"] for v in seen} >= {"trace", "exec"}, seen
+        finally:
+            p.kill()
+
+
+def test_executions_that_are_refused_do_not_count(daemon):
+    r = run_shown(daemon, "self", AUDITED % ("errno EACCES", "kill", "allow"))
+    assert (r.returncode, r.stdout) == (0, "True\n0\n127\n127\n"), (r.returncode, r.stdout, r.stderr)
+    numbers = [v["object"]["number"] for v in daemon.records(type="lsm_violation", action="errno") if v["class"] == "exec"]
+    assert numbers == [2, 2], numbers
+
+
 ASKED = ("import os\nfor line in sys.stdin:\n    try: print(bool(os.listdir('%s')), flush=True)\n"
          "    except PermissionError: print('refused', flush=True)\n" % SECRET)
 
