@@ -394,7 +394,7 @@ void sg_launch_release(struct sg_launch *l)
 	if (!l->shared)
 		sg_bpf_close(l->bpf);
 	else if (l->registered)
-		(void)sg_bpf_remove_sandbox(l->bpf, l->sandbox, &err);
+		(void)sg_bpf_remove_sandbox(l->bpf, l->sandbox, !l->empty, &err);
 	l->bpf = NULL;
 	json_decref(l->degraded);
 	json_decref(l->mechanisms);

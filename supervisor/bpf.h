@@ -133,8 +133,11 @@ struct sg_bpf_task {
 int sg_bpf_set_process_language(struct sg_bpf *b, uint32_t index, const struct sg_bpf_task *t, struct sg_err *err);
 
 int sg_bpf_set_self(struct sg_bpf *b, uint32_t index, uint32_t pid, struct sg_err *err);
-/* Its number may be given out again at once: take its records (sg_bpf_consume) and its state first. */
-int sg_bpf_remove_sandbox(struct sg_bpf *b, uint32_t index, struct sg_err *err);
+/*
+ * Its number may be given out again at once: take its records (sg_bpf_consume) and its state first. populated:
+ * processes of it go on; programs that judge one of them now are waited for, which takes some milliseconds.
+ */
+int sg_bpf_remove_sandbox(struct sg_bpf *b, uint32_t index, bool populated, struct sg_err *err);
 
 /*
  * With SG_BPF_LSM: gives the sandbox its object rules, or replaces them, and turns their enforcement on

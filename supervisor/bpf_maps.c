@@ -4,11 +4,14 @@
 #include "bpf/sg.skel.h"
 
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#define WAIT_US 20000 /* a program takes microseconds */
 #define SLOT_EMPTY 0ULL
 #define SLOT_DELETED (~0ULL)
 #define SANDBOX_NEEDS_SYS_ENTER                                                                                        \
@@ -264,7 +267,17 @@ int sg_bpf_adopt(struct sg_bpf *b, struct sg_bpf_known *known, size_t n, struct 
 	return b->lsm ? sg_bpf_objects_adopt(b, err) : 0;
 }
 
-int sg_bpf_remove_sandbox(struct sg_bpf *b, uint32_t index, struct sg_err *err)
+/*
+ * Until no program runs that could have found the sandbox: they run within read-side sections of RCU, and the barrier
+ * waits for those of all processors. It is not to be had where some processors have no tick.
+ */
+static void programs_wait(void)
+{
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		(void)usleep(WAIT_US);
+}
+
+int sg_bpf_remove_sandbox(struct sg_bpf *b, uint32_t index, bool populated, struct sg_err *err)
 {
 	struct sg_sandbox *sb;
 	struct sg_slot *slot;
@@ -273,12 +286,16 @@ int sg_bpf_remove_sandbox(struct sg_bpf *b, uint32_t index, struct sg_err *err)
 	if (rc)
 		return rc;
 	sb = &b->sandboxes[index];
+	/* first, so that a program on its way judges by whole rules, or nothing */
+	__atomic_store_n(&sb->flags, 0, __ATOMIC_SEQ_CST);
 	slot = b->table ? slot_find(b, sb->cgroup_id) : NULL;
 	if (slot)
 		__atomic_store_n(&slot->cgroup_id, SLOT_DELETED, __ATOMIC_RELEASE);
 	__atomic_store_n(&sb->cgroup_id, 0, __ATOMIC_RELEASE);
 	if (b->table && --b->level_users[b->level[index]] == 0)
 		levels_publish(b);
+	if (populated)
+		programs_wait();
 	if (b->programs & SG_BPF_SYS_ENTER)
 		processes_forget(b, index);
 	if (b->lsm)

@@ -317,7 +317,7 @@ static void removal_ends_it(void **state)
 		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 		look(b, &s);
 		assert_int_equal(s.calls, 1);
-		assert_int_equal(sg_bpf_remove_sandbox(b, index, &err), 0);
+		assert_int_equal(sg_bpf_remove_sandbox(b, index, false, &err), 0);
 		status = inside(forbidden_call);
 		assert_int_equal(status, 72 << 8);
 		look(b, &s);

@@ -55,7 +55,7 @@ static void gone(struct sg_bpf *b, uint32_t index)
 {
 	struct sg_err err = {0};
 
-	assert_int_equal(sg_bpf_remove_sandbox(b, index, &err), 0);
+	assert_int_equal(sg_bpf_remove_sandbox(b, index, true, &err), 0);
 }
 
 #define REFUSED(call, number, text)                                                                                    \
@@ -124,7 +124,7 @@ static void sandboxes_that_make_no_sense(void **state)
 		"sandbox flags 0x2 need the sys_enter program, which is not loaded");
 	sg_bpf_close(kills);
 
-	REFUSED(sg_bpf_remove_sandbox(enter, 3, &err), ENOENT, "no sandbox has the number 3");
+	REFUSED(sg_bpf_remove_sandbox(enter, 3, true, &err), ENOENT, "no sandbox has the number 3");
 	REFUSED(sg_bpf_set_self(enter, PLACES, 1, &err), ENOENT, "no sandbox has the number 64");
 	REFUSED(sg_bpf_sandbox_state(enter, ~0U, &out, &err), ENOENT, "no sandbox has the number 4294967295");
 	REFUSED(sg_bpf_stats(enter, 0, &stats, &err), ENOENT, "no sandbox has the number 0");

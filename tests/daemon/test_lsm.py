@@ -144,6 +144,31 @@ def test_an_attached_cgroup_is_held_to_its_object_rules(daemon):
     p.stdout.close()
 
 
+# What is refused again and again, and kills nobody while it is.
+BUSY = ("import select\nprint('alive', flush=True)\nwhile True:\n    try: os.listdir('%s')\n    except PermissionError: pass\n"
+        "    if select.select([0], [], [], 0.02)[0]:\n        if not os.read(0, 64): break\n"
+        "        print('alive', flush=True)\n" % SECRET)
+
+
+def test_an_attached_cgroup_is_let_go_unharmed(daemon):
+    cgroup = Cgroup(daemon, "busy")
+    p = cgroup.start(BUSY)
+    cgroup.go(p)
+    assert p.stdout.readline() == "alive\n"
+    for _ in range(5):
+        r = daemon.ctl("--json", "attach", "--cgroup", cgroup.path, "--lang", "python", "--cwd", "/tmp")
+        assert r.returncode == 0, r
+        name = json.loads(r.stdout)["sandbox"]["id"]
+        assert until(lambda n=name: daemon.records(sandbox=n, type="lsm_violation"))
+        assert daemon.ctl("detach", name).returncode == 0
+        assert {v["action"] for v in daemon.records(sandbox=name, type="lsm_violation")} == {"errno"}
+        cgroup.go(p)
+        assert p.stdout.readline() == "alive\n", p.poll()
+    p.stdin.close()
+    p.wait(20)
+    p.stdout.close()
+
+
 def test_a_file_system_that_hangs_stops_nobody(daemon):
     """A tree on a file system whose server never answers: the attach fails in time, and the daemon serves others meanwhile."""
     libc = ctypes.CDLL(None, use_errno=True)
