@@ -53,7 +53,7 @@ enum sg_class {
 	SG_CLASS_BPF,
 	SG_CLASS_PERF,
 	SG_CLASS_KEYS,
-	SG_CLASS_KERNEL, /* modules, firmware, kexec, the kernel's log, clock, swap, quota */
+	SG_CLASS_KERNEL, /* modules, firmware, kexec, the kernel's log, setting the time, quota, typing */
 	SG_CLASS_IPC,    /* System V and POSIX IPC objects made outside */
 	SG_CLASS_URING,  /* io_uring: rings, polling thread, personalities, commands */
 	SG_CLASS_WX, /* memory both writable and executable, executable after writable; memfd and unlinked programs */
