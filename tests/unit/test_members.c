@@ -164,12 +164,28 @@ static void test_unseen(void **state)
 	assert_true(sg_members_count(&m) < 0);
 }
 
-static void test_proc_is_ours(void **state)
+/* Who was there before is neither counted nor killed, and not waited for. */
+static void test_others(void **state)
 {
+	pid_t other = child(wait_forever), first;
+	struct sg_members m = {.supervisor = getpid()};
 	struct sg_err err = {0};
+	siginfo_t info = {0};
 
 	(void)state;
-	assert_int_equal(sg_members_check_proc(&err), 0);
+	assert_int_equal(sg_members_begin(&m, &err), 0);
+	assert_int_equal(m.n_others, 1);
+	first = m.first = child(wait_forever);
+	assert_int_equal(sg_members_count(&m), 1);
+	assert_true(sg_members_contains(&m, first));
+	assert_false(sg_members_contains(&m, other));
+	assert_int_equal(sg_members_kill(&m), 0);
+	assert_int_equal(sg_members_wait_empty(&m, 5000), 0);
+	assert_int_equal(kill(other, 0), 0);
+	kill(other, SIGKILL);
+	assert_int_equal(waitid(P_PID, (id_t)other, &info, WEXITED | WNOWAIT), 0);
+	(void)sg_members_count_all(&m);
+	assert_int_equal(waitpid(other, NULL, 0), other);
 }
 
 /* ---- whether a fork is under way ---- */
@@ -258,7 +274,7 @@ int main(void)
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_deep),
 		cmocka_unit_test(test_unseen),
-		cmocka_unit_test(test_proc_is_ours),
+		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_who_waits_for_its_child),
 	};
 
