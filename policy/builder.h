@@ -4,6 +4,14 @@
 
 #include "policy/seccomp.h"
 
+#include <endian.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+
+/* Where the halves of an argument lie in what a filter looks at. */
+#define ARG_LO(i) (offsetof(struct seccomp_data, args) + 8 * (i) + (__BYTE_ORDER == __BIG_ENDIAN ? 4 : 0))
+#define ARG_HI(i) (offsetof(struct seccomp_data, args) + 8 * (i) + (__BYTE_ORDER == __BIG_ENDIAN ? 0 : 4))
+
 /* A seccomp filter while it is built: what seccomp.c and frame.c share. */
 
 #define PATCHES_MAX (SG_RULES_MAX * SG_CONDS_MAX + 8)

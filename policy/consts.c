@@ -441,7 +441,7 @@ static void append(char *buf, size_t size, const char *sep, const char *word)
 
 void sg_const_format(enum sg_family family, uint64_t value, unsigned width, char *buf, size_t size)
 {
-	uint64_t rest = width >= 64 ? value : value & ((1ULL << width) - 1);
+	uint64_t rest = value & sg_width_mask(width);
 	const uint64_t whole = rest;
 	char num[32];
 	size_t i;

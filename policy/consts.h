@@ -70,10 +70,15 @@ struct sg_arg {
 	bool decode;    /* worth a place in a verdict */
 };
 
-/* The bits of the register that the kernel reads. */
+/* The bits of a register of which the kernel reads so many. */
+static inline uint64_t sg_width_mask(unsigned width)
+{
+	return width >= 64 ? ~0ULL : (1ULL << width) - 1;
+}
+
 static inline uint64_t sg_arg_mask(const struct sg_arg *a)
 {
-	return a->width >= 64 ? ~0ULL : (1ULL << a->width) - 1;
+	return sg_width_mask(a->width);
 }
 
 /* The constants of a family; *n of them. */

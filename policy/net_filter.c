@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/net_filter.h"
 
-#include "policy/seccomp.h"
+#include "policy/builder.h"
 
-#include <endian.h>
 #include <errno.h>
-#include <linux/seccomp.h>
 #include <netinet/in.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -58,10 +55,7 @@ static void put(struct code *c, uint16_t code, uint32_t k, uint8_t yes, uint8_t 
 
 static void load_arg(struct code *c, unsigned arg)
 {
-	/* The half that the kernel reads of an int. */
-	const uint32_t low = __BYTE_ORDER == __BIG_ENDIAN ? 4 : 0;
-
-	put(c, BPF_LD | BPF_W | BPF_ABS, (uint32_t)(offsetof(struct seccomp_data, args) + 8 * arg) + low, 0, 0);
+	put(c, BPF_LD | BPF_W | BPF_ABS, ARG_LO(arg), 0, 0); /* the half that the kernel reads of an int */
 }
 
 static void ret(struct code *c, uint32_t action)

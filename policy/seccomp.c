@@ -13,9 +13,6 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-#define ARG_LO(i) (offsetof(struct seccomp_data, args) + 8 * (i) + (__BYTE_ORDER == __BIG_ENDIAN ? 4 : 0))
-#define ARG_HI(i) (offsetof(struct seccomp_data, args) + 8 * (i) + (__BYTE_ORDER == __BIG_ENDIAN ? 0 : 4))
-
 void sg_emit(struct sg_builder *b, unsigned code, uint32_t k, unsigned jt, unsigned jf)
 {
 	if (b->n == BPF_MAXINSNS) {
