@@ -4,11 +4,15 @@
 
 Every program of programs/ runs as root and as an ordinary user, with stdout to a pipe, a file and a terminal, once bare
 and once inside. Compilers run inside as well, under the compile policy. The last line is `N passed, N failed`.
+`--record DIR` keeps what the bare runs said, `--recorded DIR` compares with that: the same machine with an emulated
+processor need not do everything twice.
 """
 
 import argparse
+import base64
 import collections
 import concurrent.futures
+import json
 import os
 import queue
 import re
@@ -30,13 +34,47 @@ def tail(data, lines=6):
     return "\n".join("    | " + x for x in data.decode("utf-8", "replace").rstrip().split("\n")[-lines:])
 
 
+class Bare:
+    """The bare side of every comparison: run here, or as it was recorded elsewhere."""
+
+    def __init__(self, store=None, record=False):
+        self.store, self.record = store, record
+
+    def path(self, name):
+        return os.path.join(self.store, name.replace("/", "-") + ".json")
+
+    def known(self, name):
+        """What is recorded under this name, or None."""
+        if not self.store or self.record:
+            return None
+        try:
+            with open(self.path(name), encoding="utf-8") as file:
+                said = json.load(file)
+        except FileNotFoundError:
+            return None
+        return harness.Outcome(said["status"], base64.b64decode(said["stdout"]), base64.b64decode(said["stderr"]))
+
+    def without_records(self):
+        return self if self.record else Bare()
+
+    def keep(self, name, outcome):
+        if self.record:
+            with open(self.path(name), "w", encoding="utf-8") as file:
+                json.dump({"status": outcome.status, "stdout": base64.b64encode(outcome.stdout).decode(),
+                           "stderr": base64.b64encode(outcome.stderr).decode()}, file)
+        return outcome
+
+
 def copy_built(source, target):
     """What a compiler made: one file, or a directory of classes."""
     (shutil.copytree if os.path.isdir(source) else shutil.copy2)(source, target)
 
 
-def build(program, place, out, sandbox):
+def build(program, place, out, sandbox, bare, name):
     """Compiles program into out, bare when sandbox is None. Returns what the compiler itself wrote to its stdout."""
+    known = None if sandbox else bare.known(name)
+    if known:
+        return known.stdout
     place.fresh([(program.path, program.file)])
     # A compiler's output belongs into a directory that the user may write to.
     made = os.path.join(place.base, "made")
@@ -54,33 +92,36 @@ def build(program, place, out, sandbox):
     if outcome.status != 0:
         raise Failed(f"compiling {'inside' if sandbox else 'bare'} ended with {outcome.status}\n{tail(outcome.stderr)}")
     copy_built(target, out)
-    return outcome.stdout
+    return outcome.stdout if sandbox else bare.keep(name, outcome).stdout
 
 
-def compare(program, user, kinds, place, store, sandbox):
-    """One program as one user: {kind: None or what was wrong}."""
-    out = os.path.join(store, program.name.replace("/", "-") + "-" + user.name)
+def compare(program, user, kinds, place, store, sandbox, bare):
+    """One program as one user: {kind: None or what was wrong}. Without a sandbox: does it run bare as it says?"""
+    name = f"{program.name}-{user.name}"
+    out = os.path.join(store, name.replace("/", "-"))
+    if not all(bare.known(f"{name}-{kind}") for kind in kinds):
+        bare = bare.without_records()
     results = {}
     made = {}
     if program.build:
         try:
             made = {"bare": out + "-bare", "inside": out + "-inside"}
-            bare = build(program, place, made["bare"], None)
-            inside = build(program, place, made["inside"], sandbox)
-            if bare != inside:
-                raise Failed("the compiler says something else inside: " + harness.first_difference(bare, inside))
+            said = build(program, place, made["bare"], None, bare, name + "-build")
+            inside = build(program, place, made["inside"], sandbox, bare, None) if sandbox else said
+            if said != inside:
+                raise Failed("the compiler says something else inside: " + harness.first_difference(said, inside))
         except Failed as e:
             return {kind: str(e) for kind in kinds}
     for kind in kinds:
         try:
-            one(program, kind, place, made, sandbox)
+            one(program, kind, place, made, sandbox, bare, f"{name}-{kind}")
             results[kind] = None
         except Failed as e:
             results[kind] = str(e)
     return results
 
 
-def one(program, kind, place, made, sandbox):
+def one(program, kind, place, made, sandbox, bare_runs, name):
     files = [(program.path, program.file)]
     # Both sides start the program under the same name: a copy of what each side built, at the same path.
     target = os.path.join(place.base, "prog")
@@ -91,9 +132,13 @@ def one(program, kind, place, made, sandbox):
             copy_built(made[side], target)
         return program.command(program.run, target)
 
-    bare = harness.execute(prepare("bare"), place, kind, program.stdin)
+    bare = bare_runs.known(name)
+    if not bare:
+        bare = bare_runs.keep(name, harness.execute(prepare("bare"), place, kind, program.stdin))
     if bare.status != program.status:
         raise Failed(f"bare it ended with {bare.status}, expected {program.status}\n{tail(bare.stderr)}")
+    if not sandbox:
+        return
     inside = sandbox.execute(program.policy, prepare("inside"), place, kind, program.stdin)
     wrong = []
     if inside.status != bare.status:
@@ -130,6 +175,8 @@ def main():
     p.add_argument("--quick", action="store_true", help="stdout to a pipe only")
     p.add_argument("--jobs", type=int, default=2)
     p.add_argument("--verbose", "-v", action="store_true")
+    p.add_argument("--record", metavar="DIR", help="only the bare runs, which leave what they said in DIR")
+    p.add_argument("--recorded", metavar="DIR", help="what the bare runs said, from --record; what is not there is run")
     p.add_argument("--list", action="store_true", help="name the programs and stop")
     args = p.parse_args()
 
@@ -140,19 +187,20 @@ def main():
     if not chosen:
         harness.fail("no program has such a name")
     sgrun = shutil.which(args.sgrun)
-    if not sgrun:
+    if not sgrun and not args.record:
         harness.fail(f"{args.sgrun}: not found; name it with --sgrun")
     os.umask(0o022)
     harness.slow = args.slow
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     kinds = ("pipe",) if args.quick else harness.STDOUT_KINDS
     who, reasons = users(args)
+    bare = Bare(args.record or args.recorded, bool(args.record))
     began = time.monotonic()
     passed, failed = collections.Counter(), []
     base = tempfile.mkdtemp(prefix="sandgate-real-", dir="/tmp")
     os.chmod(base, 0o755)
     try:
-        sandbox = harness.Sandbox(harness.usable_copy(sgrun, base), args.tier, args.daemon)
+        sandbox = None if args.record else harness.Sandbox(harness.usable_copy(sgrun, base), args.tier, args.daemon)
         slots = queue.Queue()
         for i in range(args.jobs):
             slots.put(i)
@@ -161,7 +209,7 @@ def main():
             slot = slots.get()
             try:
                 place = harness.Place(os.path.join(base, f"{user.name}-{slot}"), user)
-                return compare(program, user, kinds, place, base, sandbox)
+                return compare(program, user, kinds, place, base, sandbox, bare)
             finally:
                 slots.put(slot)
 
