@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/closer.h"
 #include "daemon/sgd.h"
 
 #include "runner/access.h"
@@ -210,13 +211,13 @@ struct sgd_box *sgd_box_new(struct sgd *d)
 	return b;
 }
 
-static void job_free(struct sgd_job *j)
+static void job_free(struct sgd_job *j, uid_t of)
 {
 	if (!j)
 		return;
 	sg_spawn_end(&j->spawn);
 	for (int i = 0; i < j->n_fds; i++)
-		close(j->fds[i]);
+		sgd_let_go(of, j->fds[i]);
 	if (j->mapped)
 		munmap(j->strings, j->strings_size);
 	else
@@ -232,7 +233,7 @@ static void drop_job(struct sgd_box *b)
 {
 	b->plan.argv = b->plan.env = NULL;
 	b->session.widened = NULL;
-	job_free(b->job);
+	job_free(b->job, b->uid);
 	b->job = NULL;
 }
 
@@ -294,8 +295,7 @@ static void unregister(struct sgd_box *b)
 	sg_launch_release(&b->launch);
 	b->launch.registered = false;
 	/* Only now: while a rule names an inode its address must not be another one's. */
-	if (b->places >= 0)
-		close(SG_TAKE_FD(b->places));
+	sgd_let_go(b->uid, SG_TAKE_FD(b->places));
 	if (b->slot >= 0)
 		sgd_policy_slot_put(&d->policies, b->policy);
 	sgd_box_raw_slot_put(b);
@@ -458,7 +458,7 @@ static void ready(struct sgd_box *b)
 		return;
 	}
 	for (int i = 0; i < b->job->n_fds; i++)
-		close(b->job->fds[i]);
+		sgd_let_go(b->uid, b->job->fds[i]);
 	b->job->n_fds = 0;
 	sgd_high(&l->listener);
 	b->ready = true;

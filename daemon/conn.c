@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/closer.h"
 #include "daemon/sgd.h"
 
 #include "supervisor/util.h"
@@ -20,6 +21,7 @@
 #define QUEUE_RESERVE (192U << 10) /* on top, for what must not be lost */
 #define SILENCE_NS 10000000000ULL  /* until the first request */
 #define FINISH_NS 2000000000ULL    /* for a client to take what is left */
+#define UNCLOSED_MAX 1024          /* descriptors that came from a user and make the one who closes them wait */
 
 /* ---- sending ---- */
 
@@ -184,8 +186,7 @@ void sgd_conn_free(struct sgd_conn *c)
 	}
 	sgd_opener_forget(c);
 	(void)sgd_loop_set(&d->loop, &c->src, -1, 0);
-	if (fd >= 0)
-		close(fd);
+	sgd_let_go_conn(c->peer.uid, fd);
 	sgd_peer_close(&c->peer);
 	drop_queue(c);
 	if (c->prev)
@@ -294,25 +295,20 @@ static void take_packet(struct sgd_conn *c, const char *data, size_t size, int *
 		refuse(c, EPROTO, "an unknown type of message");
 }
 
-static int collect_fds(struct msghdr *msg, int fds[SG_PROTO_FDS_MAX])
+/* As many as the kernel allows in a message: what there is no room for it would close here and now. */
+#define FDS_ROOM 253
+
+static int collect_fds(struct msghdr *msg, int fds[FDS_ROOM])
 {
 	int n = 0;
 
 	for (struct cmsghdr *h = CMSG_FIRSTHDR(msg); h; h = CMSG_NXTHDR(msg, h)) {
-		int *at = (int *)CMSG_DATA(h);
 		size_t count = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
-		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS || count > (size_t)(FDS_ROOM - n))
 			continue;
-		for (size_t i = 0; i < count; i++) {
-			int fd;
-
-			memcpy(&fd, &at[i], sizeof(fd));
-			if (n < SG_PROTO_FDS_MAX)
-				fds[n++] = fd;
-			else
-				close(fd);
-		}
+		memcpy(fds + n, CMSG_DATA(h), count * sizeof(int));
+		n += (int)count;
 	}
 	return n;
 }
@@ -322,13 +318,14 @@ static void on_conn(struct sgd_source *s, uint32_t events)
 	static char buf[SG_PROTO_PACKET_MAX + 1] __attribute__((aligned(8))); /* one thread */
 	struct sgd_conn *c = s->owner;
 	union {
-		char buf[CMSG_SPACE(sizeof(int) * SG_PROTO_FDS_MAX)];
+		char buf[CMSG_SPACE(sizeof(int) * FDS_ROOM)];
 		struct cmsghdr align;
 	} control;
 	struct iovec iov = {.iov_base = buf, .iov_len = sizeof(buf) - 1};
 	struct msghdr msg = {
 		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof(control.buf)};
-	int fds[SG_PROTO_FDS_MAX], n_fds;
+	int fds[FDS_ROOM], n_fds;
+	uid_t of = c->peer.uid;
 	ssize_t n;
 
 	if (events & EPOLLOUT) {
@@ -349,15 +346,14 @@ static void on_conn(struct sgd_source *s, uint32_t events)
 	n_fds = n < 0 ? 0 : collect_fds(&msg, fds);
 	if (n <= 0) {
 		hang_up(c);
-	} else if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+	} else if ((msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || n_fds > SG_PROTO_FDS_MAX) {
 		refuse(c, EMSGSIZE, "a message that is longer, or carries more descriptors, than the protocol allows");
 	} else {
 		buf[n] = '\0';
 		take_packet(c, buf, (size_t)n, fds, n_fds);
 	}
 	for (int i = 0; i < n_fds; i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
+		sgd_let_go(of, fds[i]);
 }
 
 static unsigned of_user(const struct sgd *d, uid_t uid)
@@ -385,10 +381,26 @@ static struct sgd_conn *open_conn(const struct sgd *d, int fd, struct sg_err *er
 		rc = sg_err_set(err, EAGAIN, "too many connections of user %u: %d", c->peer.uid, CONNS_PER_USER);
 		sgd_peer_close(&c->peer);
 	}
+	if (!rc && c->peer.uid != 0 && sgd_let_go_waiting(c->peer.uid) >= UNCLOSED_MAX) {
+		rc = sg_err_set(
+			err, EAGAIN,
+			"%d descriptors that came from user %u are not closed yet: a socket that lingers, a file "
+			"system that does not answer",
+			UNCLOSED_MAX, c->peer.uid);
+		sgd_peer_close(&c->peer);
+	}
 	if (!rc)
 		return c;
 	free(c);
 	return NULL;
+}
+
+static uid_t uid_of(int fd)
+{
+	struct ucred who = {.uid = (uid_t)-1};
+
+	(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &(socklen_t){sizeof(who)});
+	return who.uid;
 }
 
 /* There is no connection yet that could wait for a client: the socket's own room has to do. */
@@ -419,7 +431,7 @@ static void on_listener(struct sgd_source *s, uint32_t events)
 		c = open_conn(d, fd, &err);
 		if (!c) {
 			turn_away(d, fd, &err);
-			close(fd);
+			sgd_let_go_conn(uid_of(fd), fd);
 			continue;
 		}
 		sgd_high(&fd);

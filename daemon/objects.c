@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The lsm tier: the programs once for all, object rules for each. */
+#include "daemon/closer.h"
 #include "daemon/sgd.h"
 
 #include "runner/confine.h"
@@ -75,7 +76,7 @@ int sgd_objects_take(struct sgd_box *b, int rules, int places, struct sg_err *er
 	rc = check(o, (size_t)st.st_size, err);
 	if (!rc) {
 		at = calloc(o->n + 1, sizeof(*at));
-		rc = at ? sg_bpf_places_receive(b->d->bpf, places, o->n, at, &kept, err)
+		rc = at ? sg_bpf_places_receive(b->d->bpf, places, o->n, at, &kept, b->uid, sgd_let_go, err)
 			: sg_err_set(err, ENOMEM, "out of memory");
 	}
 	if (!rc)
@@ -88,8 +89,7 @@ int sgd_objects_take(struct sgd_box *b, int rules, int places, struct sg_err *er
 		b->places = kept;
 		kept = before;
 	}
-	if (kept >= 0)
-		close(kept);
+	sgd_let_go(b->uid, kept);
 	b->plan.objects = o->objects;
 	munmap((void *)o, (size_t)st.st_size);
 	if (!rc && json_array_size(b->launch.not_enforced) == 0)

@@ -271,7 +271,6 @@ static void take_options(struct request *r, struct sgd_box *b)
 		.require_limits = w->flags & SG_WIRE_REQUIRE_LIMITS,
 		.limits = w->limits,
 	};
-	b->uid = r->c->peer.uid;
 	b->human = b->session.human = w->flags & SG_WIRE_HUMAN;
 	b->quiet = w->flags & SG_WIRE_QUIET;
 	b->detached = w->flags & SG_WIRE_DETACH;
@@ -402,6 +401,8 @@ static int take_landlock(struct request *r, struct sgd_box *b, struct sg_err *er
 		r->alone = true;
 		return sg_err_set(err, ENOTSUP, "cgroup2 is mounted at %s and not below /sys", r->d->parent.base);
 	}
+	if (!sg_landlock_is_ruleset(r->landlock_fd))
+		return sg_err_set(err, EPROTO, "what came as a Landlock ruleset is none");
 	l->fd = fcntl(r->landlock_fd, F_DUPFD_CLOEXEC, 3);
 	if (l->fd < 0)
 		return sg_err_set(err, errno, "no more descriptors: %s", strerror(errno));
@@ -422,7 +423,9 @@ static int start(struct request *r, struct sgd_box *b, const void *packet, size_
 	b->job = calloc(1, sizeof(*b->job));
 	if (!b->job)
 		return sg_err_set(err, ENOMEM, "out of memory");
+	sg_spawn_init(&b->job->spawn);
 	/* Kept until the child has a table of its own. */
+	b->uid = r->c->peer.uid; /* whose they are */
 	b->job->n_fds = n_fds;
 	for (int i = 0; i < n_fds; i++)
 		b->job->fds[i] = SG_TAKE_FD(fds[i]);

@@ -15,7 +15,7 @@
 
 /*
  * The daemon: one BPF object, many sandboxes, one thread. Nothing here may wait for a client, a sandbox or a file
- * system that is not the kernel's: what could is done in the child, or not at all.
+ * system that is not the kernel's: what could is done in the child, or by another thread (closer.h), or not at all.
  */
 struct sgd_conn;
 struct sgd_box;

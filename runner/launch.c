@@ -278,9 +278,10 @@ static int confine_and_start(struct sg_launch *l, uint64_t marker, struct sg_err
 	bool early = sg_spawn_can_wait(l);
 	int rc = 0;
 
-	l->spawn = calloc(1, sizeof(*l->spawn));
+	l->spawn = malloc(sizeof(*l->spawn));
 	if (!l->spawn)
 		return sg_err_set(err, ENOMEM, "out of memory");
+	sg_spawn_init(l->spawn);
 	if (early)
 		rc = sg_spawn_early(l, l->spawn, &l->signals.mask, marker, err);
 	if (!rc)

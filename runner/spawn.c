@@ -185,14 +185,19 @@ static int await_ready(struct sg_launch *l, int timeout_ms, struct sg_err *err)
 	return 0;
 }
 
+void sg_spawn_init(struct sg_spawn *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->ends[0] = s->ends[1] = -1;
+}
+
 /* All that the child gets but its filter and its Landlock domain. */
 static int prepare(struct sg_launch *l, struct sg_spawn *s, const struct sg_heir *heir, const sigset_t *mask,
 		   uint64_t marker, struct sg_err *err)
 {
 	int fds[2], rc;
 
-	memset(s, 0, sizeof(*s));
-	s->ends[0] = s->ends[1] = -1;
+	sg_spawn_init(s);
 	rc = sg_secret_map(&s->secret, l->plan->path, err);
 	if (!rc && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
 		rc = sg_err_set(err, errno, "cannot create a socket pair: %s", strerror(errno));

@@ -17,6 +17,8 @@ struct sg_spawn {
 	struct sg_child child;
 };
 
+/* Before anything else is done with it, sg_spawn_end() included. */
+void sg_spawn_init(struct sg_spawn *s);
 /*
  * Starts the child in its cgroup, with everything that l says. Fills l->pid, pidfd, report, started_ns. The child uses
  * *s until it has executed or died: end it then, and not before. mask: the signal mask it gets. heir: NULL

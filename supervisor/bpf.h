@@ -152,11 +152,14 @@ int sg_bpf_set_objects(struct sg_bpf *b, uint32_t index, const struct sg_objects
  * The same where the places are somebody else's, who sends them through a socket (_send: -errno of sendmsg) and needs
  * no privilege. _receive takes n of them from there without waiting, finds out what each is to the kernel (out), and
  * keeps them open by another socket (*keep, owned by the caller): to be closed when the sandbox is gone. Errors:
- * -EPROTO for anything else than n descriptors.
+ * -EPROTO for anything else than n descriptors of kind O_PATH, whose closing never waits; others are handed to let_go
+ * with the user they came from.
  */
+typedef void (*sg_bpf_let_go)(uid_t of, int fd);
 #define SG_BPF_PLACES_MAX 1024
 int sg_bpf_places_send(int sock, const struct sg_places *p);
-int sg_bpf_places_receive(struct sg_bpf *b, int sock, size_t n, struct sg_learned *out, int *keep, struct sg_err *err);
+int sg_bpf_places_receive(struct sg_bpf *b, int sock, size_t n, struct sg_learned *out, int *keep, uid_t of,
+			  sg_bpf_let_go let_go, struct sg_err *err);
 int sg_bpf_set_trees(struct sg_bpf *b, uint32_t index, const struct sg_objects *o, const struct sg_tree_rights *self,
 		     const struct sg_tree_rights *says, const struct sg_learned *at, size_t n, struct sg_err *err);
 /* Hooks that the running kernel lacks, and what is not stopped for it; the last one's hook is NULL. Owned by b. Those

@@ -38,20 +38,38 @@ static int batch_send(int sock, const int *fds, size_t n)
 	return sendmsg(sock, &msg, MSG_NOSIGNAL) == 1 ? 0 : -errno;
 }
 
+/* Somebody else's descriptors: kept open by a socket, and how those are closed that are not kept. */
+struct foreign {
+	int keep;
+	uid_t of;
+	sg_bpf_let_go let_go;
+};
+
+/* Those that are O_PATH know neither flush nor release: their closing waits for nobody. */
+static bool all_paths(const int *fds, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!(fcntl(fds[i], F_GETFL) & O_PATH))
+			return false;
+	return true;
+}
+
 /*
- * How many arrived; they are passed on to keep, and closed again. The other end may be anybody's, who may ask the
+ * How many arrived; foreign ones are passed on, and closed again. The other end may be anybody's, who may ask the
  * kernel for more than descriptors in a message: nothing of it may stay behind.
  */
-static int batch_receive(int sock, int keep)
+static int batch_receive(int sock, const struct foreign *f)
 {
 	union {
-		char buf[CMSG_SPACE(sizeof(int) * BATCH) + 256];
+		/* As many as a message can hold: what there is no room for the kernel closes at once. */
+		char buf[CMSG_SPACE(sizeof(int) * 253) + 256];
 		struct cmsghdr align;
 	} c = {};
 	char byte;
 	struct iovec iov = {.iov_base = &byte, .iov_len = 1};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = c.buf, .msg_controllen = sizeof(c.buf)};
 	int fds[sizeof(c.buf) / sizeof(int)], rc;
+	bool paths;
 	size_t n = 0;
 
 	errno = 0;
@@ -70,19 +88,24 @@ static int batch_receive(int sock, int keep)
 		}
 	}
 	/* Cut short is also what a refused one is: of our own that is an answer. */
-	rc = (keep >= 0 && (msg.msg_flags & MSG_CTRUNC)) || n > BATCH ? -EPROTO : (int)n;
-	if (rc > 0 && keep >= 0) {
-		int sent = batch_send(keep, fds, n);
+	paths = !f || all_paths(fds, n);
+	rc = (f && (msg.msg_flags & MSG_CTRUNC)) || n > BATCH || !paths ? -EPROTO : (int)n;
+	if (rc > 0 && f) {
+		int sent = batch_send(f->keep, fds, n);
 
 		rc = sent ? sent : rc;
 	}
-	for (size_t i = 0; i < n; i++)
-		close(fds[i]);
+	for (size_t i = 0; i < n; i++) {
+		if (paths)
+			close(fds[i]);
+		else
+			f->let_go(f->of, fds[i]);
+	}
 	return rc;
 }
 
 /* Takes one message, and has the program note what comes with it. */
-static int receive_learning(struct sg_bpf *b, int sock, int keep, uint32_t refuse)
+static int receive_learning(struct sg_bpf *b, int sock, const struct foreign *f, uint32_t refuse)
 {
 	struct sg_lsm_bpf_skel *s = b->lsm->skel;
 	int rc;
@@ -90,7 +113,7 @@ static int receive_learning(struct sg_bpf *b, int sock, int keep, uint32_t refus
 	s->bss->sg_n_learned = 0;
 	s->bss->sg_learner_refuse = refuse;
 	__atomic_store_n(&s->bss->sg_learner, s->bss->sg_caller, __ATOMIC_RELEASE);
-	rc = batch_receive(sock, keep);
+	rc = batch_receive(sock, f);
 	__atomic_store_n(&s->bss->sg_learner, 0, __ATOMIC_RELEASE);
 	s->bss->sg_learner_refuse = 0;
 	return rc;
@@ -105,7 +128,7 @@ static int pass(struct sg_bpf *b, const int *fds, size_t n, uint32_t refuse, str
 		return sg_err_set(err, errno, "cannot create a socket pair: %s", strerror(errno));
 	rc = batch_send(sock[0], fds, n);
 	if (!rc)
-		rc = receive_learning(b, sock[1], -1, refuse);
+		rc = receive_learning(b, sock[1], NULL, refuse);
 	close(sock[0]);
 	close(sock[1]);
 	return rc < 0 ? sg_err_set(err, -rc, "cannot pass descriptors to ourselves: %s", strerror(-rc)) : rc;
@@ -166,17 +189,20 @@ int sg_bpf_places_send(int sock, const struct sg_places *p)
 	return rc;
 }
 
-int sg_bpf_places_receive(struct sg_bpf *b, int sock, size_t n, struct sg_learned *out, int *keep, struct sg_err *err)
+int sg_bpf_places_receive(struct sg_bpf *b, int sock, size_t n, struct sg_learned *out, int *keep, uid_t of,
+			  sg_bpf_let_go let_go, struct sg_err *err)
 {
 	const struct sg_lsm_bpf_skel *s = b->lsm->skel;
+	struct foreign f = {.of = of, .let_go = let_go};
 	int pair[2], rc = 0;
 	size_t have = 0;
 
 	/* What was sent and not received is open, and takes no place in our table of descriptors. */
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair))
 		return sg_err_set(err, errno, "cannot create a socket pair: %s", strerror(errno));
+	f.keep = pair[0];
 	while (!rc && have < n) {
-		int got = receive_learning(b, sock, pair[0], 0);
+		int got = receive_learning(b, sock, &f, 0);
 
 		if (got <= 0)
 			rc = sg_err_set(err, got ? -got : EPROTO, "cannot receive the places of the rules: %s",

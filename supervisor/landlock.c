@@ -592,6 +592,14 @@ bool sg_landlock_logs(void)
 	return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) >= ABI_LOG;
 }
 
+bool sg_landlock_is_ruleset(int fd)
+{
+	struct landlock_path_beneath_attr none = {.allowed_access = LANDLOCK_ACCESS_FS_EXECUTE, .parent_fd = -1};
+
+	/* landlock_add_rule(2): EBADFD for what is no ruleset, before the rest is looked at. */
+	return syscall(SYS_landlock_add_rule, fd, LANDLOCK_RULE_PATH_BENEATH, &none, 0) == 0 || errno != EBADFD;
+}
+
 int sg_landlock_enforce(const struct sg_landlock *l)
 {
 	struct landlock_path_beneath_attr rule = {.allowed_access = l->own_proc, .parent_fd = -1};

@@ -61,6 +61,8 @@ struct sg_landlock_rules {
 int sg_landlock_build(struct sg_landlock *l, const struct sg_landlock_rules *rules, struct sg_err *err);
 /* Whether the kernel can write refusals to its audit log. */
 bool sg_landlock_logs(void);
+/* false: somebody else's descriptor is no ruleset, nor anything whose closing never waits. */
+bool sg_landlock_is_ruleset(int fd);
 /* For a process with an errno of its own: 0 or -1. The launched child does the same without one (runner/child.c). */
 int sg_landlock_enforce(const struct sg_landlock *l);
 

@@ -123,6 +123,8 @@ def test_launches_changed_in_every_byte(daemon):
         for fd in fds:
             os.close(fd)
     assert until(lambda: not daemon.sandboxes()), daemon.sandboxes()
+    # A refused launch takes nothing along.
+    assert os.readlink(f"/proc/{daemon.process.pid}/fd/0") == os.devnull
     healthy(daemon)
 
 
@@ -136,6 +138,56 @@ def test_descriptors(daemon):
         for fd in fds:
             os.close(fd)
     assert until(lambda: len(os.listdir(f"/proc/{daemon.process.pid}/fd")) <= before)
+    healthy(daemon)
+
+
+def lingering(listener, seconds=6):
+    """A socket whose last close waits: it lingers for what its peer does not read."""
+    s = socket.create_connection(listener.getsockname())
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, seconds))
+    s.setblocking(False)
+    try:
+        while True:
+            s.send(bytes(1 << 16))
+    except BlockingIOError:
+        return s
+
+
+def within(sock):
+    """A socket in whose queue that one is."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        socket.send_fds(theirs, [b"x"], [sock.fileno()])
+    return ours
+
+
+def test_descriptors_whose_closing_waits(daemon):
+    def sent(sock, times=1, first=False):
+        s = daemon.connect()
+        if first:
+            s.send(b"garbage")
+        socket.send_fds(s, [b"garbage"], [sock.fileno()] * times)
+        return s
+
+    def in_a_queue(sock):
+        with within(sock) as outer:
+            return sent(outer)
+
+    ways = {"one": sent, "more than a message may carry": lambda x: sent(x, 100),
+            "left in the connection": lambda x: sent(x, first=True), "in a socket's queue": in_a_queue}
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        for name, way in ways.items():
+            # Ours must not be the last close.
+            daemon.process.send_signal(signal.SIGSTOP)
+            with lingering(listener) as sock, way(sock) as s:
+                sock.close()
+                daemon.process.send_signal(signal.SIGCONT)
+                begin = time.monotonic()
+                answer = reply(s)  # "closed" where a second message was not read
+                assert "error" in answer or name == "left in the connection", (name, answer)
+            assert daemon.request({"op": "status"})["ok"]
+            assert daemon.run("--lang", "c", "--", "/bin/true").returncode == 0
+            assert time.monotonic() - begin < 4, name
     healthy(daemon)
 
 
