@@ -2,7 +2,7 @@
 #include "daemon/closer.h"
 #include "daemon/sgd.h"
 
-#include "runner/access.h"
+#include "runner/program.h"
 #include "supervisor/proc.h"
 #include "supervisor/util.h"
 

@@ -349,8 +349,8 @@ static int unknown_language(const struct sg_doc *doc, const char *language, stru
 	const struct sg_lang *l;
 	const struct sg_word *a;
 	struct sg_suggest s;
-	char hint[80];
-	size_t i, j, n;
+	char hint[80], names[160];
+	size_t i, j, n, used = 0;
 
 	table = sg_builtin_table(&n);
 	sg_suggest_init(&s, language);
@@ -366,8 +366,14 @@ static int unknown_language(const struct sg_doc *doc, const char *language, stru
 		for (j = 0; table[i].aliases && table[i].aliases[j]; j++)
 			sg_suggest_offer(&s, table[i].aliases[j]);
 	}
-	return sg_err_at(err, ENOENT, doc ? doc->name : "", 0, 0, "unknown language \"%.64s\"%s", language,
-			 sg_suggest_text(&s, hint, sizeof(hint)));
+	/* Who is not close to any is told which there are. */
+	names[0] = '\0';
+	for (i = 0; i < n && !s.best; i++)
+		if (table[i].listed && used < sizeof(names))
+			used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s",
+						 used ? ", " : "; built in: ", table[i].name);
+	return sg_err_at(err, ENOENT, doc ? doc->name : "", 0, 0, "unknown language \"%.64s\"%s%s", language,
+			 sg_suggest_text(&s, hint, sizeof(hint)), names);
 }
 
 static int visit_part(struct sg_flat *f, const char *name)

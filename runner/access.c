@@ -444,15 +444,3 @@ int sg_plan_access(struct sg_plan *plan, struct sg_err *err)
 	plan->trees = trees;
 	return 0;
 }
-
-const char *sg_plan_exec_error(const struct sg_plan *plan, int code)
-{
-	/* For a file that is there: the interpreter it names is not. */
-	if (code == ENOENT)
-		return "it, or the interpreter it names, does not exist";
-	if (code == EACCES && plan->objects.cls[SG_CLASS_EXEC].mode != SG_MODE_ALLOW)
-		return "Permission denied; the policy must let its loader or interpreter be executed as well (exec: "
-		       "allow, "
-		       "or --exec)";
-	return strerror(code);
-}

@@ -23,7 +23,4 @@ int sg_plan_access(struct sg_plan *plan, struct sg_err *err);
  * it is one of the system's own, or lies in no such tree. */
 size_t sg_runtime_prefix(const char *program);
 
-/* Why the program could not be executed, for people. Not allocated. */
-const char *sg_plan_exec_error(const struct sg_plan *plan, int code);
-
 #endif

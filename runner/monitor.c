@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runner/monitor.h"
 
-#include "runner/access.h"
+#include "runner/program.h"
 #include "runner/child.h"
 #include "runner/learn.h"
 #include "supervisor/util.h"

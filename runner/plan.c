@@ -3,6 +3,7 @@
 
 #include "runner/access.h"
 #include "runner/learn.h"
+#include "runner/program.h"
 #include "policy/phases.h"
 #include "supervisor/util.h"
 
@@ -15,19 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 extern char **environ;
-
-static void *keep(struct sg_plan *plan, void *p)
-{
-	if (p && plan->n_owned < (int)SG_ARRAY_SIZE(plan->owned)) {
-		plan->owned[plan->n_owned++] = p;
-		return p;
-	}
-	free(p);
-	return NULL;
-}
 
 /* ---- environment ---- */
 
@@ -50,20 +39,10 @@ static void env_put(char **env, int *n, char *entry)
 	env[*n] = NULL;
 }
 
-static char *env_find(char **env, const char *name)
-{
-	size_t n = strlen(name);
-
-	for (; env && *env; env++)
-		if (!strncmp(*env, name, n) && (*env)[n] == '=')
-			return *env;
-	return NULL;
-}
-
 static int build_env(struct sg_plan *plan, struct sg_err *err)
 {
 	const struct sg_options *o = plan->options;
-	static char path[] = "PATH=" DEFAULT_PATH, lang[] = "LANG=C.UTF-8", home[] = "HOME=/";
+	static char path[] = "PATH=" SG_DEFAULT_PATH, lang[] = "LANG=C.UTF-8", home[] = "HOME=/";
 	int n = 0, total = 8;
 	char *found;
 
@@ -79,132 +58,21 @@ static int build_env(struct sg_plan *plan, struct sg_err *err)
 	} else {
 		env_put(plan->env, &n, path);
 		env_put(plan->env, &n, lang);
-		found = env_find(environ, "HOME");
+		found = sg_env_find(environ, "HOME");
 		env_put(plan->env, &n, found && !plan->set_ids ? found : home);
-		found = env_find(environ, "TERM");
+		found = sg_env_find(environ, "TERM");
 		if (found && isatty(STDIN_FILENO))
 			env_put(plan->env, &n, found);
 	}
 	for (int i = 0; i < o->n_env; i++) {
 		/* A name alone passes the caller's value on; a name the caller does not have is left out, as env(1)
 		 * would. */
-		char *entry = strchr(o->env[i], '=') ? (char *)o->env[i] : env_find(environ, o->env[i]);
+		char *entry = strchr(o->env[i], '=') ? (char *)o->env[i] : sg_env_find(environ, o->env[i]);
 
 		if (entry)
 			env_put(plan->env, &n, entry);
 	}
 	return 0;
-}
-
-/* ---- program ---- */
-
-static int try_program(const struct sg_plan *plan, const char *path)
-{
-	struct stat st;
-
-	if (fstatat(plan->base, path, &st, 0) < 0)
-		return errno == ENOTDIR ? ENOENT : errno;
-	if (!S_ISREG(st.st_mode))
-		return EACCES;
-	return faccessat(plan->base, path, X_OK, AT_EACCESS) < 0 ? errno : 0;
-}
-
-/* As execvp(3): a name with a slash as it stands, else along PATH of the sandbox's environment. */
-static int find_program(struct sg_plan *plan, const char *name, char **out)
-{
-	const char *path = env_find(plan->env, "PATH"), *p;
-	int denied = ENOENT;
-
-	*out = NULL;
-	if (strchr(name, '/')) {
-		denied = try_program(plan, name);
-		*out = denied ? NULL : keep(plan, strdup(name));
-		return *out ? 0 : denied ? denied : ENOMEM;
-	}
-	for (p = path ? path + 5 : DEFAULT_PATH; *name;) {
-		size_t n = strcspn(p, ":");
-		char candidate[PATH_MAX];
-		int rc;
-
-		if (snprintf(candidate, sizeof(candidate), "%.*s/%s", n ? (int)n : 1, n ? p : ".", name) <
-		    (int)sizeof(candidate)) {
-			rc = try_program(plan, candidate);
-			if (!rc) {
-				*out = keep(plan, strdup(candidate));
-				return *out ? 0 : ENOMEM;
-			}
-			if (rc == EACCES)
-				denied = EACCES;
-		}
-		if (!p[n])
-			break;
-		p += n + 1;
-	}
-	return denied;
-}
-
-/*
- * `#!/usr/bin/env INTERPRETER` costs a second execve that no run policy allows. What env would do is done here instead:
- * the script runs under the interpreter that PATH names. Other #! lines are the kernel's business, inside one execve.
- */
-static int unwrap_env_script(struct sg_plan *plan, char *argv0_storage[], int *exit_status, struct sg_err *err)
-{
-	static const char shebang[] = "#!/usr/bin/env ";
-	char head[256], *word, *end, *interpreter;
-	SG_CLOSE int fd = openat(plan->base, plan->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	ssize_t n = fd < 0 ? -1 : read(fd, head, sizeof(head) - 1);
-	int argc = 0, rc;
-
-	if (n < (ssize_t)sizeof(shebang) - 1 || memcmp(head, shebang, sizeof(shebang) - 1) != 0)
-		return 0;
-	head[n] = '\0';
-	word = head + sizeof(shebang) - 1;
-	word += strspn(word, " \t");
-	end = word + strcspn(word, " \t\n");
-	/* Arguments, -S and assignments: rare, and env's own job. */
-	if (end[strspn(end, " \t")] != '\n' || *word == '-' || memchr(word, '=', (size_t)(end - word)) || end == word)
-		return 0;
-	*end = '\0';
-	rc = find_program(plan, word, &interpreter);
-	if (rc) {
-		*exit_status = rc == ENOENT ? 127 : 126;
-		return sg_err_set(err, rc, "%s asks for the interpreter %s: %s", plan->path, word, strerror(rc));
-	}
-	while (plan->argv[argc])
-		argc++;
-	argv0_storage[0] = keep(plan, strdup(word));
-	argv0_storage[1] = plan->path;
-	for (int i = 1; i <= argc; i++)
-		argv0_storage[i + 1] = plan->argv[i];
-	memcpy(plan->argv, argv0_storage, sizeof(char *) * ((size_t)argc + 2));
-	plan->path = interpreter;
-	return plan->argv[0] ? 0 : sg_err_set(err, ENOMEM, "out of memory");
-}
-
-static int resolve_program(struct sg_plan *plan, int *exit_status, struct sg_err *err)
-{
-	char **from = plan->options->argv, **scratch;
-	size_t argc = 0;
-	int rc;
-
-	while (from[argc])
-		argc++;
-	plan->argv = calloc(argc + 2, sizeof(char *));
-	scratch = calloc(argc + 2, sizeof(char *));
-	if (!plan->argv || !scratch) {
-		free(scratch);
-		return sg_err_set(err, ENOMEM, "out of memory");
-	}
-	memcpy(plan->argv, from, argc * sizeof(char *));
-	rc = find_program(plan, from[0], &plan->path);
-	if (rc) {
-		*exit_status = rc == ENOENT ? 127 : 126;
-		rc = sg_err_set(err, rc, "cannot run %s: %s", from[0], rc == ENOENT ? "no such program" : strerror(rc));
-	} else {
-		rc = unwrap_env_script(plan, scratch, exit_status, err);
-	}
-	free(scratch);
-	return rc;
 }
 
 /* ---- user ---- */
@@ -486,7 +354,7 @@ int sg_plan_program(struct sg_plan *plan, const struct sg_options *o, int *exit_
 	if (!rc)
 		plan_fds(plan);
 	if (!rc)
-		rc = resolve_program(plan, exit_status, err);
+		rc = sg_program_find(plan, exit_status, err);
 	if (!rc)
 		plan->chdir = o->chdir;
 	if (!rc)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "runner/access.h"
+#include "runner/program.h"
 #include "runner/launch.h"
 #include "runner/learn.h"
 #include "runner/monitor.h"
