@@ -357,14 +357,49 @@ static bool frozen(const struct sgd_box *b)
 	return false;
 }
 
+/* false: somebody else froze it, who will thaw it, or it cannot be. */
+static bool freeze(const struct sgd_box *b)
+{
+	struct sgd_frozen *f = b->d->state.frozen;
+	const struct sg_cgroup *cg = &b->launch.cg;
+	char buf[16] = "";
+
+	if (sg_read_file(cg->dirfd, "cgroup.freeze", buf, sizeof(buf)) <= 0 || *buf != '0')
+		return false;
+	if (f) {
+		snprintf(f->path, sizeof(f->path), "%s", cg->path);
+		__atomic_store_n(&f->cgroup_id, cg->id, __ATOMIC_RELEASE);
+	}
+	return sg_write_file(cg->dirfd, "cgroup.freeze", "1") == 0;
+}
+
+static void thaw(struct sgd *d, int dirfd)
+{
+	(void)sg_write_file(dirfd, "cgroup.freeze", "0");
+	if (d->state.frozen)
+		__atomic_store_n(&d->state.frozen->cgroup_id, 0, __ATOMIC_RELEASE);
+}
+
+void sgd_discover_thaw(struct sgd *d)
+{
+	struct sgd_frozen *f = d->state.frozen;
+	SG_CLOSE int fd = -1;
+	struct stat st;
+
+	if (!f || !f->cgroup_id)
+		return;
+	f->path[sizeof(f->path) - 1] = '\0';
+	fd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	/* Another one of that name may be there by now, and be frozen for a reason. */
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_ino == f->cgroup_id)
+		thaw(d, fd);
+	f->cgroup_id = 0;
+}
+
 void sgd_discover_tasks(struct sgd_box *b)
 {
-	char buf[16] = "";
 	struct processes p = {0};
-	/* Who has frozen it already will thaw it. */
-	bool ours = sg_read_file(b->launch.cg.dirfd, "cgroup.freeze", buf, sizeof(buf)) > 0 && *buf == '0' &&
-		    sg_write_file(b->launch.cg.dirfd, "cgroup.freeze", "1") == 0;
-	bool still = (ours || *buf == '1') && frozen(b);
+	bool ours = freeze(b), still = frozen(b);
 	unsigned failed;
 
 	(void)sg_cgroup_each_below(&b->launch.cg, DEPTH_MAX, collect, &p);
@@ -375,7 +410,7 @@ void sgd_discover_tasks(struct sgd_box *b)
 		failed += know_threads(b, &p.all[i], inherited(p.all, p.n, &p.all[i]));
 	free(p.all);
 	if (ours)
-		(void)sg_write_file(b->launch.cg.dirfd, "cgroup.freeze", "0");
+		thaw(b->d, b->launch.cg.dirfd);
 	if (failed)
 		sg_session_degrade(&b->session, "%u of its tasks could not be told apart by language", failed);
 	if (!still)

@@ -49,6 +49,8 @@ bool sgd_discover_wants(const struct sgd *d, const char *rel);
  * else its parents'. Holds them for that (cgroup.freeze), a millisecond or two; what went wrong is in the exit record.
  */
 void sgd_discover_tasks(struct sgd_box *b);
+/* Lets a cgroup go on that a daemon before this one held when it died. */
+void sgd_discover_thaw(struct sgd *d);
 
 /* While a record is written: the session speaks of that language's policy (number + 1, 0: of the sandbox's own). */
 struct sgd_as {

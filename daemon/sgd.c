@@ -156,8 +156,10 @@ static int start(struct sgd *d, struct sg_err *err)
 		rc = sgd_stats_start(d, err); /* what is taken over is counted */
 	if (!rc)
 		rc = sgd_state_open(d, err);
-	if (!rc)
+	if (!rc) {
+		sgd_discover_thaw(d);
 		sgd_discover_reserve(d);
+	}
 	if (!rc)
 		rc = sgd_adopt(d, err);
 	if (!rc)

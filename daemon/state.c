@@ -17,7 +17,8 @@ struct head {
 	uint32_t magic, version, entry_size, n;
 	uint64_t born;
 	struct sgd_keepers keepers;
-	uint8_t pad[4072 - sizeof(struct sgd_keepers)];
+	struct sgd_frozen frozen;
+	uint8_t pad[4072 - sizeof(struct sgd_keepers) - sizeof(struct sgd_frozen)];
 };
 
 static int make_directory(const char *path, struct sg_err *err)
@@ -69,6 +70,7 @@ int sgd_state_open(struct sgd *d, struct sg_err *err)
 	s->entries = (struct sgd_entry *)(h + 1);
 	s->born = &h->born;
 	s->keepers = &h->keepers;
+	s->frozen = &h->frozen;
 	s->column = !(h->keepers.column & 1);
 	return 0;
 }

@@ -51,13 +51,20 @@ struct sgd_keepers {
 	uint64_t start[2];
 };
 
+/* A cgroup that is frozen for a moment: should the daemon die meanwhile, the next one lets it go on. */
+struct sgd_frozen {
+	uint64_t cgroup_id; /* written last, cleared last; 0: there is none */
+	char path[512];
+};
+
 struct sgd_state {
 	struct sgd_entry *entries; /* of --max-sandboxes; NULL: nothing is written down */
 	unsigned n;
 	int dir;
 	struct sgd_keepers *keepers;
-	uint32_t column; /* ours */
-	uint64_t *born;  /* realtime, ns: when the ring buffer was made that records are numbered by */
+	uint32_t column;           /* ours */
+	struct sgd_frozen *frozen; /* NULL: nothing is written down */
+	uint64_t *born;            /* realtime, ns: when the ring buffer was made that records are numbered by */
 };
 
 /* Opens or creates the table in dir (made, 0700). One of another version or size is begun anew. */

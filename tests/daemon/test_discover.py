@@ -118,6 +118,31 @@ def test_it_survives_the_daemon(daemon):
         assert kills(daemon, name) == [("python", "kill"), ("python", "kill")], daemon.records(sandbox=name)
 
 
+def test_what_was_held_when_the_daemon_died(daemon):
+    """It holds a cgroup while it tells its tasks apart: many here, so that it is killed then."""
+    daemon.crash()
+    with job(daemon, "job-5") as path:
+        with open(path + "/cgroup.freeze", "r+", encoding="ascii") as freeze:
+            p = start(path, "/bin/sh", "-c", "for i in $(seq 250); do sleep 1000 >&- & done; echo up; read line; echo on")
+            assert p.stdin.write("\n") and not p.stdin.flush() and p.stdout.readline() == "up\n"
+            for _ in range(10):
+                daemon.begin()
+                assert until(lambda: held(freeze) or daemon.answers(), 60)
+                daemon.crash()
+                if held(freeze):
+                    break
+            assert held(freeze), "it was never killed at the right moment"
+            daemon.start()
+            assert until(lambda: not held(freeze))
+        assert box(daemon, path)
+        assert p.communicate("\n", timeout=30)[0] == "on\n"
+
+
+def held(freeze):
+    freeze.seek(0)
+    return freeze.read(1) == "1"
+
+
 def test_reload(daemon):
     policy = os.path.join(daemon.work, "more.yaml")
     with open(policy, "w", encoding="utf-8") as f:
