@@ -455,6 +455,12 @@ _Noreturn void sg_child_run(const struct sg_child *given)
 		if (n != 1)
 			leave();
 	}
+	/*
+	 * Before 5.16 a signal that dumps core ends all who share the memory: the supervisor would go with us, by our
+	 * own trap below, or by whoever may send us SIGQUIT from here on. Not what has no core to dump.
+	 */
+	if (c->shares_memory)
+		(void)sys(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0);
 	(void)sys(SYS_rt_sigprocmask, SIG_SETMASK, (long)&c->mask, 0, 8);
 	if (c->n_net) {
 		struct sock_fprog prog = {.len = c->n_net, .filter = (struct sock_filter *)c->net};

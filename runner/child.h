@@ -93,6 +93,7 @@ struct sg_child {
 	int std[3];                         /* what takes the place of its 0, 1 and 2 in the end; -1: nothing */
 	pid_t supervisor;
 	bool shares_fds;            /* our table of descriptors is the parent's until we say that we are ready */
+	bool shares_memory;         /* with its parent, which goes on with the dumpable flag of prctl(2) at 0 */
 	const uint32_t *gate;       /* NULL: none. Else our descriptors are the parent's, and landlock and insns are not
 				     * there, until this is not 0, which FUTEX_WAKE tells */
 	bool bounded;               /* the bounding set of capabilities is empty already */

@@ -282,6 +282,7 @@ static int confine_and_start(struct sg_launch *l, uint64_t marker, struct sg_err
 	if (!l->spawn)
 		return sg_err_set(err, ENOMEM, "out of memory");
 	sg_spawn_init(l->spawn);
+	l->dumpable = prctl(PR_GET_DUMPABLE) == 1;
 	if (early)
 		rc = sg_spawn_early(l, l->spawn, &l->signals.mask, marker, err);
 	if (!rc)
@@ -296,6 +297,8 @@ void sg_launch_executed(struct sg_launch *l)
 {
 	if (!l->spawn)
 		return;
+	if (l->spawn->child.shares_memory && l->dumpable)
+		(void)prctl(PR_SET_DUMPABLE, 1);
 	sg_spawn_end(l->spawn);
 	free(l->spawn);
 	l->spawn = NULL;

@@ -57,6 +57,7 @@ struct sg_launch {
 	bool filter;            /* a seccomp filter is loaded */
 	bool outlives;          /* the sandbox goes on when its supervisor dies */
 	struct sg_spawn *spawn; /* what the child uses until it has executed; NULL: nothing, or not ours; owned */
+	bool dumpable;          /* so was this process before it shared its memory with a child */
 	pid_t pid;
 	int pidfd;
 	int listener; /* -1: none */

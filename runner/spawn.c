@@ -98,6 +98,7 @@ static pid_t clone_into(struct sg_launch *l, struct sg_spawn *s, struct sg_err *
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)l->cg.dirfd;
 	}
+	child->shares_memory = share;
 	if (share) {
 		s->stack =
 			mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
