@@ -142,7 +142,7 @@ def one(program, kind, place, made, sandbox, bare_runs, name):
     inside = sandbox.execute(program.policy, prepare("inside"), place, kind, program.stdin)
     wrong = []
     if inside.status != bare.status:
-        wrong.append(f"status {bare.status} bare, {inside.status} inside")
+        wrong.append(f"status {bare.status} bare, {inside.status} inside; there it says\n{tail(inside.stdout, 12)}")
     different = harness.first_difference(bare.stdout, inside.stdout)
     if different:
         wrong.append("stdout differs at " + different)
