@@ -211,13 +211,16 @@ struct sgd_box *sgd_box_new(struct sgd *d)
 	return b;
 }
 
-static void job_free(struct sgd_job *j, uid_t of)
+static void let_go_passed(struct sgd_box *b)
 {
-	if (!j)
-		return;
+	for (int i = 0; i < b->job->n_fds; i++)
+		sgd_let_go(b->uid, b->job->fds[i]);
+	b->job->n_fds = 0;
+}
+
+static void job_free(struct sgd_job *j)
+{
 	sg_spawn_end(&j->spawn);
-	for (int i = 0; i < j->n_fds; i++)
-		sgd_let_go(of, j->fds[i]);
 	if (j->mapped)
 		munmap(j->strings, j->strings_size);
 	else
@@ -233,7 +236,10 @@ static void drop_job(struct sgd_box *b)
 {
 	b->plan.argv = b->plan.env = NULL;
 	b->session.widened = NULL;
-	job_free(b->job, b->uid);
+	if (!b->job)
+		return;
+	let_go_passed(b);
+	job_free(b->job);
 	b->job = NULL;
 }
 
@@ -457,9 +463,7 @@ static void ready(struct sgd_box *b)
 		b->phase = SGD_RUNNING;
 		return;
 	}
-	for (int i = 0; i < b->job->n_fds; i++)
-		sgd_let_go(b->uid, b->job->fds[i]);
-	b->job->n_fds = 0;
+	let_go_passed(b);
 	sgd_high(&l->listener);
 	b->ready = true;
 	b->phase = SGD_RUNNING;

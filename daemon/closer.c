@@ -2,7 +2,6 @@
 #include "daemon/closer.h"
 
 #include "daemon/loop.h"
-#include "supervisor/util.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -131,14 +130,22 @@ static bool is_empty(int fd)
 	       recvmsg(fd, &msg, MSG_PEEK | MSG_DONTWAIT) == 0 && msg.msg_controllen == 0;
 }
 
-void sgd_let_go_conn(uid_t of, int fd)
+static uid_t uid_of(int fd)
+{
+	struct ucred who = {.uid = (uid_t)-1};
+
+	(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &(socklen_t){sizeof(who)});
+	return who.uid;
+}
+
+void sgd_let_go_conn(int fd)
 {
 	if (fd < 0)
 		return;
 	if (is_empty(fd))
 		close(fd);
 	else
-		sgd_let_go(of, fd);
+		sgd_let_go(uid_of(fd), fd);
 }
 
 unsigned sgd_let_go_waiting(uid_t of)

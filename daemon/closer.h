@@ -14,8 +14,9 @@
  */
 void sgd_let_go(uid_t of, int fd);
 
-/* The same for a connection; at once where nothing is left in it that would be closed with it. */
-void sgd_let_go_conn(uid_t of, int fd);
+/* The same for a connection, which knows whose it is; at once where nothing is left in it that would be closed with it.
+ */
+void sgd_let_go_conn(int fd);
 
 /* How many of that user's descriptors, and of those who share the thread, are not closed yet. */
 unsigned sgd_let_go_waiting(uid_t of);

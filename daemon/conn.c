@@ -186,7 +186,7 @@ void sgd_conn_free(struct sgd_conn *c)
 	}
 	sgd_opener_forget(c);
 	(void)sgd_loop_set(&d->loop, &c->src, -1, 0);
-	sgd_let_go_conn(c->peer.uid, fd);
+	sgd_let_go_conn(fd);
 	sgd_peer_close(&c->peer);
 	drop_queue(c);
 	if (c->prev)
@@ -295,17 +295,14 @@ static void take_packet(struct sgd_conn *c, const char *data, size_t size, int *
 		refuse(c, EPROTO, "an unknown type of message");
 }
 
-/* As many as the kernel allows in a message: what there is no room for it would close here and now. */
-#define FDS_ROOM 253
-
-static int collect_fds(struct msghdr *msg, int fds[FDS_ROOM])
+static int collect_fds(struct msghdr *msg, int fds[SG_SCM_FDS_MAX])
 {
 	int n = 0;
 
 	for (struct cmsghdr *h = CMSG_FIRSTHDR(msg); h; h = CMSG_NXTHDR(msg, h)) {
 		size_t count = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
-		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS || count > (size_t)(FDS_ROOM - n))
+		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS || count > (size_t)(SG_SCM_FDS_MAX - n))
 			continue;
 		memcpy(fds + n, CMSG_DATA(h), count * sizeof(int));
 		n += (int)count;
@@ -318,13 +315,13 @@ static void on_conn(struct sgd_source *s, uint32_t events)
 	static char buf[SG_PROTO_PACKET_MAX + 1] __attribute__((aligned(8))); /* one thread */
 	struct sgd_conn *c = s->owner;
 	union {
-		char buf[CMSG_SPACE(sizeof(int) * FDS_ROOM)];
+		char buf[CMSG_SPACE(sizeof(int) * SG_SCM_FDS_MAX)];
 		struct cmsghdr align;
 	} control;
 	struct iovec iov = {.iov_base = buf, .iov_len = sizeof(buf) - 1};
 	struct msghdr msg = {
 		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof(control.buf)};
-	int fds[FDS_ROOM], n_fds;
+	int fds[SG_SCM_FDS_MAX], n_fds;
 	uid_t of = c->peer.uid;
 	ssize_t n;
 
@@ -395,14 +392,6 @@ static struct sgd_conn *open_conn(const struct sgd *d, int fd, struct sg_err *er
 	return NULL;
 }
 
-static uid_t uid_of(int fd)
-{
-	struct ucred who = {.uid = (uid_t)-1};
-
-	(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &(socklen_t){sizeof(who)});
-	return who.uid;
-}
-
 /* There is no connection yet that could wait for a client: the socket's own room has to do. */
 static void turn_away(struct sgd *d, int fd, const struct sg_err *err)
 {
@@ -431,7 +420,7 @@ static void on_listener(struct sgd_source *s, uint32_t events)
 		c = open_conn(d, fd, &err);
 		if (!c) {
 			turn_away(d, fd, &err);
-			sgd_let_go_conn(uid_of(fd), fd);
+			sgd_let_go_conn(fd);
 			continue;
 		}
 		sgd_high(&fd);

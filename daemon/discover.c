@@ -357,20 +357,26 @@ static bool frozen(const struct sgd_box *b)
 	return false;
 }
 
-/* false: somebody else froze it, who will thaw it, or it cannot be. */
-static bool freeze(const struct sgd_box *b)
+/* 1: it is to be thawed; 0: by somebody else, who froze it; -1: it cannot be frozen. */
+static int freeze(const struct sgd_box *b)
 {
 	struct sgd_frozen *f = b->d->state.frozen;
 	const struct sg_cgroup *cg = &b->launch.cg;
-	char buf[16] = "";
+	char buf[16];
 
-	if (sg_read_file(cg->dirfd, "cgroup.freeze", buf, sizeof(buf)) <= 0 || *buf != '0')
-		return false;
+	if (sg_read_file(cg->dirfd, "cgroup.freeze", buf, sizeof(buf)) <= 0)
+		return -1;
+	if (*buf != '0')
+		return 0;
 	if (f) {
 		snprintf(f->path, sizeof(f->path), "%s", cg->path);
 		__atomic_store_n(&f->cgroup_id, cg->id, __ATOMIC_RELEASE);
 	}
-	return sg_write_file(cg->dirfd, "cgroup.freeze", "1") == 0;
+	if (sg_write_file(cg->dirfd, "cgroup.freeze", "1") == 0)
+		return 1;
+	if (f)
+		f->cgroup_id = 0;
+	return -1;
 }
 
 static void thaw(struct sgd *d, int dirfd)
@@ -393,13 +399,15 @@ void sgd_discover_thaw(struct sgd *d)
 	/* Another one of that name may be there by now, and be frozen for a reason. */
 	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_ino == f->cgroup_id)
 		thaw(d, fd);
-	f->cgroup_id = 0;
+	else
+		f->cgroup_id = 0;
 }
 
 void sgd_discover_tasks(struct sgd_box *b)
 {
 	struct processes p = {0};
-	bool ours = freeze(b), still = frozen(b);
+	int held = freeze(b);
+	bool still = held >= 0 && frozen(b);
 	unsigned failed;
 
 	(void)sg_cgroup_each_below(&b->launch.cg, DEPTH_MAX, collect, &p);
@@ -409,7 +417,7 @@ void sgd_discover_tasks(struct sgd_box *b)
 	for (size_t i = 0; i < p.n; i++)
 		failed += know_threads(b, &p.all[i], inherited(p.all, p.n, &p.all[i]));
 	free(p.all);
-	if (ours)
+	if (held > 0)
 		thaw(b->d, b->launch.cg.dirfd);
 	if (failed)
 		sg_session_degrade(&b->session, "%u of its tasks could not be told apart by language", failed);

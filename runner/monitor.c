@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runner/monitor.h"
 
-#include "runner/program.h"
 #include "runner/child.h"
 #include "runner/learn.h"
+#include "runner/program.h"
 #include "supervisor/util.h"
 
 #include <errno.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "runner/program.h"
 #include "runner/launch.h"
 #include "runner/learn.h"
 #include "runner/monitor.h"
 #include "runner/options.h"
 #include "runner/plan.h"
+#include "runner/program.h"
 #include "runner/remote.h"
 #include "runner/verbs.h"
 #include "supervisor/util.h"

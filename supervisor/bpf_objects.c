@@ -5,6 +5,7 @@
  */
 #include "supervisor/bpf_priv.h"
 #include "supervisor/places.h"
+#include "supervisor/util.h"
 #include "bpf/sg_lsm.skel.h"
 
 #include <errno.h>
@@ -14,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BATCH 200      /* descriptors in one message; the kernel's bound is 253 */
+#define BATCH 200      /* descriptors in one message, of SG_SCM_FDS_MAX at most */
 #define SCM_OF_PIDFD 4 /* SCM_PIDFD, 6.5 */
 
 union control {
@@ -61,8 +62,7 @@ static bool all_paths(const int *fds, size_t n)
 static int batch_receive(int sock, const struct foreign *f)
 {
 	union {
-		/* As many as a message can hold: what there is no room for the kernel closes at once. */
-		char buf[CMSG_SPACE(sizeof(int) * 253) + 256];
+		char buf[CMSG_SPACE(sizeof(int) * SG_SCM_FDS_MAX) + 256];
 		struct cmsghdr align;
 	} c = {};
 	char byte;

@@ -20,6 +20,10 @@ static inline void sg_freep(void *p)
 }
 #define SG_CLOSE __attribute__((cleanup(sg_closep)))
 #define SG_FREE __attribute__((cleanup(sg_freep)))
+/* Descriptors in a message of a unix socket at most, unix(7): those that a receiver has no room for are closed by the
+ * kernel in its name, at once. */
+#define SG_SCM_FDS_MAX 253
+
 #define SG_TAKE_FD(fd)                                                                                                 \
 	({                                                                                                             \
 		int taken_ = (fd);                                                                                     \
