@@ -54,14 +54,14 @@ const char *sg_step_name(uint32_t step)
 	return step < SG_ARRAY_SIZE(names) && names[step] ? names[step] : "an unknown step";
 }
 
-int sg_secret_map(struct sg_secret *s, const char *path, struct sg_err *err)
+int sg_secret_map(struct sg_secret *s, const char *path, size_t below, struct sg_err *err)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE), offset;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), room = 2 * page, offset;
 	uint64_t random[2];
 
 	memset(s, 0, sizeof(*s));
-	s->size = 2 * page;
-	if (strlen(path) >= PATH_MAX || sizeof(*s->msg) + sizeof(*s->iov) + PATH_MAX + 1024 > s->size)
+	s->size = below + room;
+	if (strlen(path) >= PATH_MAX || sizeof(*s->msg) + sizeof(*s->iov) + PATH_MAX + 1024 > room)
 		return sg_err_set(err, ENAMETOOLONG, "the path of the program is too long");
 	for (int tries = 0; tries < 64; tries++) {
 		uintptr_t at;
@@ -83,8 +83,8 @@ int sg_secret_map(struct sg_secret *s, const char *path, struct sg_err *err)
 	if (!s->page)
 		return sg_err_set(err, ENOMEM, "cannot map the page for the program's path");
 	/* The offset inside is secret too: 16-byte steps, as the header needs its alignment. */
-	offset = (size_t)(random[1] % ((s->size - PATH_MAX - 1024) / 16)) * 16;
-	s->msg = (struct msghdr *)((char *)s->page + offset);
+	offset = (size_t)(random[1] % ((room - PATH_MAX - 1024) / 16)) * 16;
+	s->msg = (struct msghdr *)((char *)s->page + below + offset);
 	s->iov = (struct iovec *)(s->msg + 1);
 	s->report = (struct sg_report *)(s->iov + 1);
 	s->control = (void *)(((uintptr_t)(s->report + 1) + 15) & ~(uintptr_t)15);

@@ -49,8 +49,9 @@ struct sg_secret {
 	void *page;
 	size_t size;
 };
-/* Errors: -ENOMEM, or what getrandom/mmap said. */
-int sg_secret_map(struct sg_secret *s, const char *path, struct sg_err *err);
+/* below: bytes of memory, a multiple of the page size, that lie at s->page, before all that is secret. Errors: -ENOMEM,
+ * or what getrandom/mmap said. */
+int sg_secret_map(struct sg_secret *s, const char *path, size_t below, struct sg_err *err);
 void sg_secret_unmap(struct sg_secret *s);
 
 /*

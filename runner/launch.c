@@ -320,7 +320,8 @@ int sg_launch_limits(struct sg_launch *l, const int std[3], struct sg_err *err)
 
 void sg_launch_init(struct sg_launch *l, struct sg_plan *plan, struct sg_session *session)
 {
-	memset(l, 0, sizeof(*l));
+	/* What follows is read only as far as it is written, and three pages that are never touched cost nothing. */
+	memset(l, 0, offsetof(struct sg_launch, judge.forks.out));
 	l->plan = plan;
 	l->session = session;
 	l->cg.dirfd = l->pidfd = l->listener = l->report = l->signals.fd = -1;
@@ -329,11 +330,11 @@ void sg_launch_init(struct sg_launch *l, struct sg_plan *plan, struct sg_session
 	l->degraded = json_array();
 	l->mechanisms = json_object();
 	l->not_enforced = json_array();
-	l->judge = (struct sg_judge){.session = session,
-				     .members = &l->members,
-				     .audit = plan->options->audit,
-				     .learn = plan->learn,
-				     .forks.timer = -1};
+	l->judge.session = session;
+	l->judge.members = &l->members;
+	l->judge.audit = plan->options->audit;
+	l->judge.learn = plan->learn;
+	l->judge.forks.timer = -1;
 	l->members = (struct sg_members){.cg = &l->cg, .supervisor = getpid()};
 }
 

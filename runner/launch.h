@@ -40,7 +40,6 @@ struct sg_launch {
 	struct sg_landlock landlock;
 	uint32_t net_refused; /* SG_NET_REFUSE_*: what a second filter refuses of the network where no BPF LSM does */
 	int proc; /* the first process's directory in /proc, which a rule of the ruleset may be about; -1: none */
-	struct sg_judge judge;
 	struct sg_limiter limiter;
 	struct sg_output output;
 	struct sg_bpf *bpf;       /* NULL: no BPF */
@@ -71,6 +70,7 @@ struct sg_launch {
 	json_t *degraded;     /* array: what is not in force and why */
 	json_t *mechanisms;   /* object: limit -> what enforces it */
 	json_t *not_enforced; /* array: what of the policy's object rules no layer of the tier enforces */
+	struct sg_judge judge;
 };
 
 /*

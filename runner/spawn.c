@@ -100,19 +100,13 @@ static pid_t clone_into(struct sg_launch *l, struct sg_spawn *s, struct sg_err *
 	}
 	child->shares_memory = share;
 	if (share) {
-		s->stack =
-			mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-		if (s->stack == MAP_FAILED) {
-			s->stack = NULL;
-			return sg_err_set(err, ENOMEM, "out of memory");
-		}
 		/* A daemon does not wait: what an unprivileged client names may lie on a file system that hangs. */
 		args.flags |= CLONE_VM | (l->shared || child->gate ? 0 : CLONE_VFORK);
 		/* Copying a daemon's thousands of descriptors, to close them again, would cost more than all the rest.
 		 */
 		child->shares_fds = child->gate || (l->shared && fits_low(child));
 		args.flags |= child->shares_fds ? CLONE_FILES : 0;
-		args.stack = (uint64_t)(uintptr_t)s->stack;
+		args.stack = (uint64_t)(uintptr_t)s->secret.page;
 		args.stack_size = STACK_SIZE;
 		pid = sg_clone_call(&args, sizeof(args), run_child, child);
 	} else {
@@ -199,7 +193,9 @@ static int prepare(struct sg_launch *l, struct sg_spawn *s, const struct sg_heir
 	int fds[2], rc;
 
 	sg_spawn_init(s);
-	rc = sg_secret_map(&s->secret, l->plan->path, err);
+	/* With the stack of a child that shares our memory: one mapping, because each that ends is a word to the other
+	 * processors. */
+	rc = sg_secret_map(&s->secret, l->plan->path, STACK_SIZE, err);
 	if (!rc && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
 		rc = sg_err_set(err, errno, "cannot create a socket pair: %s", strerror(errno));
 	if (rc)
@@ -374,7 +370,4 @@ void sg_spawn_end(struct sg_spawn *s)
 	sg_secret_unmap(&s->secret);
 	free(s->insns);
 	s->insns = NULL;
-	if (s->stack)
-		munmap(s->stack, STACK_SIZE);
-	s->stack = NULL;
 }

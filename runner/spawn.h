@@ -11,7 +11,6 @@ struct sg_spawn {
 	struct sg_secret secret;
 	struct sock_filter *insns; /* the bound filter, NULL: none */
 	struct sock_filter net[SG_NET_FILTER_MAX];
-	void *stack;   /* of a child that shares our memory */
 	int ends[2];   /* the child's ends of its pipes, while it shares our descriptors; -1 */
 	uint32_t gate; /* futex: the child may go on */
 	struct sg_child child;

@@ -15,20 +15,20 @@
  */
 #define SG_FORKS_MAX 256
 
+/* To begin with: zeroes, and timer -1. Of what follows n_held only as much is read as was written. */
 struct sg_forks {
+	int timer; /* timerfd, readable while answers are held; -1: none yet. Whoever owns the structure closes it */
+	uint64_t most; /* there cannot be more tasks, ended ones that nobody waited for included; 0: the first alone */
+	unsigned n_out, n_held;
 	struct {
 		pid_t tid; /* who was let through */
 		uint64_t since_ns;
 		uint64_t ran_ns; /* its CPU time by then */
 	} out[SG_FORKS_MAX];
-	unsigned n_out;
 	struct {
 		uint64_t id; /* of its notification */
 		pid_t tid;
 	} held[SG_FORKS_MAX];
-	unsigned n_held;
-	uint64_t most; /* there cannot be more tasks, ended ones that nobody waited for included; 0: the first alone */
-	int timer; /* timerfd, readable while answers are held; -1: none yet. Whoever owns the structure closes it */
 };
 
 enum sg_fork_verdict { SG_FORK_GO, SG_FORK_REFUSE, SG_FORK_WAIT };

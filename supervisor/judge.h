@@ -15,10 +15,9 @@
 struct sg_judge {
 	struct sg_session *session;
 	const struct sg_members *members;
-	uint32_t self;       /* the sandbox's first process */
-	uint64_t max_tasks;  /* 0: forks are not counted here */
-	uint64_t peak_tasks; /* highest count seen */
-	struct sg_forks forks;
+	uint32_t self;                  /* the sandbox's first process */
+	uint64_t max_tasks;             /* 0: forks are not counted here */
+	uint64_t peak_tasks;            /* highest count seen */
 	struct sg_learn *learn;         /* NULL; else what is audited is learnt and not recorded */
 	bool learnt;                    /* something new since this was cleared */
 	const struct sg_policy *ruling; /* whose rule decided the call at hand; NULL: the session's policy */
@@ -27,6 +26,7 @@ struct sg_judge {
 	bool audit;                     /* --mode audit: record, let go on */
 	bool kill;                      /* set: a violation asks for the end of the sandbox */
 	bool stopping;                  /* nothing new may start any more: forks are refused */
+	struct sg_forks forks;          /* the largest, and last: see sg_launch_init() */
 };
 
 /* Receives and answers every notification that waits. -ENOTCONN: no task is left. */

@@ -165,6 +165,14 @@ static int note_other(void *ctx, pid_t pid)
 	return 0;
 }
 
+/* Of any thread, dead or alive. Mostly there is none, and this costs less than a look into /proc. */
+static bool has_children(void)
+{
+	siginfo_t info;
+
+	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 || errno != ECHILD;
+}
+
 int sg_members_begin(struct sg_members *m, struct sg_err *err)
 {
 	int rc;
@@ -192,7 +200,7 @@ int sg_members_begin(struct sg_members *m, struct sg_err *err)
 				  "be read: %s (does the kernel have CONFIG_PROC_CHILDREN?)",
 				  file, strerror(errno));
 	m->n_others = 0;
-	rc = sg_proc_children(m->supervisor, note_other, m);
+	rc = has_children() ? sg_proc_children(m->supervisor, note_other, m) : 0;
 	if (rc == -E2BIG)
 		return sg_err_set(
 			err, E2BIG,

@@ -154,21 +154,29 @@ static int open_path(const struct build *b, const char *path, int flags)
 }
 
 /* What an object is, without asking a server for it: one that does not answer must not hold up a launch. */
-static int look_at(int fd, struct stat *st)
+static int look_from(int dir, const char *path, int flags, struct stat *st)
 {
 	struct statx x;
 
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &x) < 0)
+	if (statx(dir, path, flags | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &x) < 0)
 		return -1;
 	*st = (struct stat){
 		.st_dev = makedev(x.stx_dev_major, x.stx_dev_minor), .st_ino = x.stx_ino, .st_mode = x.stx_mode};
 	return 0;
 }
 
+static int look_at(int fd, struct stat *st)
+{
+	return look_from(fd, "", AT_EMPTY_PATH, st);
+}
+
+/* The same of a path. flags: O_NOFOLLOW, or 0. */
 static int stat_path(const struct build *b, const char *path, int flags, struct stat *st)
 {
-	SG_CLOSE int fd = open_path(b, path, flags);
+	SG_CLOSE int fd = b->root ? open_path(b, path, flags) : -1;
 
+	if (!b->root)
+		return look_from(AT_FDCWD, path, flags & O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0, st);
 	return fd < 0 ? -1 : look_at(fd, st);
 }
 

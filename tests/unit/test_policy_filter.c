@@ -215,6 +215,52 @@ static void malformed_programs_kill(void **state)
 	assert_int_equal(sg_filter_simulate(NULL, 0, sg_native_arch(), 0, args), SECCOMP_RET_KILL_PROCESS);
 }
 
+static uint32_t seed;
+
+static uint32_t pick(uint32_t n)
+{
+	seed = seed * 1664525 + 1013904223;
+	return (seed >> 8) % n;
+}
+
+/* Runs and single numbers in every mixture: what the frame cuts into segments. */
+static void mixtures_of_numbers_agree(void **state)
+{
+	static const char *const unlisted[] = {"kill", "allow", "errno ENOSYS", "errno EPERM"};
+	static char yaml[1 << 16];
+
+	for (unsigned round = 0; round < 60; round++) {
+		const unsigned run = 1 + round % 9;
+		unsigned kind = 0, left = 0;
+		struct sg_policy *p;
+		char name[64], lists[5][1 << 13] = {"", "", "", "", ""};
+
+		seed = round;
+		for (uint32_t nr = 0; nr < SG_NR_MAX; nr++) {
+			size_t n;
+
+			sg_syscall_name(sg_native_arch(), nr, name, sizeof(name));
+			if (!strncmp(name, "syscall_", 8))
+				continue;
+			if (!left--) {
+				kind = pick(6);
+				left = pick(run);
+			}
+			if (kind == 5)
+				continue; /* unlisted */
+			n = strlen(lists[kind]);
+			snprintf(lists[kind] + n, sizeof(lists[kind]) - n, "%s%s", n ? ", " : "", name);
+		}
+		snprintf(yaml, sizeof(yaml),
+			 "t:\n  unlisted: %s\n  allow: [%s]\n  kill: [%s]\n  audit: [%s]\n"
+			 "  errno: {EPERM: [%s], EACCES: [%s]}\n",
+			 unlisted[round % 4], lists[0], lists[1], lists[2], lists[3], lists[4]);
+		p = policy_of(yaml, "t");
+		check(p);
+		sg_policy_free(p);
+	}
+}
+
 static void an_allowed_fork_is_marked(void **state)
 {
 	struct sg_policy *p = policy_of("t: {allow: [clone3, {clone: flags == SIGCHLD}, read]}\n", "t");
@@ -250,6 +296,7 @@ int main(void)
 		cmocka_unit_test(what_the_launcher_leaves_out_never_matches),
 		cmocka_unit_test(bind_refuses_what_it_does_not_know),
 		cmocka_unit_test(malformed_programs_kill),
+		cmocka_unit_test(mixtures_of_numbers_agree),
 		cmocka_unit_test(an_allowed_fork_is_marked),
 	};
 
