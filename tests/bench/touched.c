@@ -79,8 +79,8 @@ static void step(pid_t pid, int status)
 
 int main(int argc, char **argv)
 {
-	const long follow = PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC |
-			    PTRACE_O_EXITKILL;
+	const long follow =
+		PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL;
 	pid_t first, pid;
 	int status, end = -1;
 	FILE *out;
