@@ -87,10 +87,12 @@ static int fill(struct sgd_policies *ps, struct sgd_policy *p, const struct sg_b
 	if (!p->name)
 		return sg_err_set(err, ENOMEM, "out of memory");
 	if (b) {
+		const struct sg_variant *v = sg_builtin_variant(b, p->widen);
+
 		p->language = b->name;
-		p->digest = b->variants[p->widen].digest;
+		p->digest = v->digest;
 		p->limits = b->limits;
-		p->filter = b->variants[p->widen].filter;
+		sg_builtin_filter(&v->filter, &p->filter);
 		snprintf(p->source_text, sizeof(p->source_text), "builtin:%s", b->name);
 		p->source = p->source_text;
 		return 0;

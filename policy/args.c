@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "policy/in_place.h"
+
 /*
  * Widths are what the kernel's own prototype reads: an int argument's upper half is ignored by the kernel, so a
  * condition must ignore it too; an unsigned long argument is looked at whole.

@@ -8,15 +8,16 @@
 const struct sg_builtin *sg_builtin_find(const char *name)
 {
 	const struct sg_builtin *t;
-	size_t i, j, n;
+	const char *alias;
+	size_t i, n;
 
 	t = sg_builtin_table(&n);
 	for (i = 0; i < n; i++)
 		if (!strcmp(t[i].name, name))
 			return &t[i];
 	for (i = 0; i < n; i++)
-		for (j = 0; t[i].aliases && t[i].aliases[j]; j++)
-			if (!strcmp(t[i].aliases[j], name))
+		for (alias = t[i].aliases; *alias; alias += strlen(alias) + 1)
+			if (!strcmp(alias, name))
 				return &t[i];
 	return NULL;
 }

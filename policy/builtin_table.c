@@ -10,6 +10,16 @@ const struct sg_builtin *sg_builtin_table(size_t *n)
 	return sg_builtins;
 }
 
+const char *sg_builtin_yaml(const struct sg_builtin *b)
+{
+	return sg_builtin_yaml_texts + b->yaml;
+}
+
+const struct sg_variant *sg_builtin_variant(const struct sg_builtin *b, unsigned widen)
+{
+	return &sg_builtin_variants[b->variants + widen];
+}
+
 void sg_builtin_access(const struct sg_packed_access *a, struct sg_objects *objects, struct sg_tree *trees)
 {
 	*objects = (struct sg_objects){.size = sizeof(*objects),
@@ -18,8 +28,21 @@ void sg_builtin_access(const struct sg_packed_access *a, struct sg_objects *obje
 				       .caps = a->caps,
 				       .exec_max = a->exec_max};
 	memcpy(objects->cls, a->cls, sizeof(objects->cls));
-	for (uint32_t i = 0; i < a->n_trees; i++)
-		trees[i] = (struct sg_tree){
-			sg_builtin_paths + a->trees[i].path,
-			{.allow = a->trees[i].allow, .deny = a->trees[i].deny, .origin = a->trees[i].origin}};
+	for (uint32_t i = 0; i < a->n_trees; i++) {
+		const struct sg_packed_tree *t = &sg_builtin_trees[a->trees + i];
+
+		trees[i] = (struct sg_tree){sg_builtin_paths + t->path,
+					    {.allow = t->allow, .deny = t->deny, .origin = t->origin}};
+	}
+}
+
+void sg_builtin_filter(const struct sg_packed_filter *f, struct sg_filter *out)
+{
+	*out = (struct sg_filter){.insns = sg_builtin_insns + f->insns,
+				  .patches = sg_builtin_patches + f->patches,
+				  .n_insns = f->n_insns,
+				  .n_patches = f->n_patches,
+				  .has_supervised = f->has_supervised,
+				  .has_audit = f->has_audit,
+				  .one_process = f->one_process};
 }

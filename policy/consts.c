@@ -26,6 +26,8 @@
 #include <time.h>
 #include <termios.h>
 
+#include "policy/in_place.h"
+
 #define ALL32 0xffffffffULL
 #define E(x)                                                                                                           \
 	{                                                                                                              \
@@ -426,7 +428,7 @@ const struct sg_const *sg_const_find(enum sg_family family, const char *name)
 	unsigned f;
 
 	for (f = 0; !c && f < SG_FAMILY_COUNT; f++)
-		c = find_in(f, name);
+		c = find_in((enum sg_family)f, name);
 	return c;
 }
 

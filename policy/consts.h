@@ -56,14 +56,14 @@ enum sg_family {
 
 /* A value x of the family contains this constant when (x & mask) == value. */
 struct sg_const {
-	const char *name;
+	char name[32];
 	uint64_t value;
 	uint64_t mask;
 };
 
 struct sg_arg {
-	const char *syscall;
-	const char *name;
+	char syscall[24];
+	char name[12];
 	uint8_t index;
 	uint8_t width;  /* bits that the kernel reads: 16, 32 or 64 */
 	uint8_t family; /* enum sg_family */

@@ -9,11 +9,13 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "policy/in_place.h"
+
 #define X32_BIT 0x40000000U
 
 /* What a call is for, to be read after "tried to". Calls that are not here are named only. */
 static const struct {
-	const char *syscall, *phrase;
+	char syscall[24], phrase[48];
 } phrases[] = {
 	{"accept", "take a network connection"},
 	{"accept4", "take a network connection"},

@@ -4,8 +4,10 @@
 
 #include <string.h>
 
+#include "policy/in_place.h"
+
 static const struct {
-	const char *cls, *phrase;
+	char cls[16], phrase[68];
 } phrases[] = {
 	{"trace", "look into or steer another process"},
 	{"signal", "send a signal to another process"},
@@ -25,7 +27,7 @@ static const struct {
 };
 
 static const struct {
-	const char *right, *verb;
+	char right[8], verb[12];
 } verbs[] = {
 	{"read", "read"}, {"write", "write"},     {"create", "create"},      {"delete", "delete"},
 	{"exec", "run"},  {"map", "map as code"}, {"connect", "connect to"},

@@ -144,11 +144,11 @@ static void put_quiet(const struct sg_learn *l, FILE *out)
  */
 static void put_watched(const struct sg_learn *l, FILE *out)
 {
-	static const char *const calls[] = {"open",     "creat",     "openat",   "openat2",   "mkdir",    "mkdirat",
-					    "mknod",    "mknodat",   "symlink",  "symlinkat", "link",     "linkat",
-					    "unlink",   "unlinkat",  "rmdir",    "rename",    "renameat", "renameat2",
-					    "truncate", "chmod",     "fchmodat", "chown",     "fchownat", "utime",
-					    "utimes",   "utimensat", "execve",   "execveat"};
+	static const char calls[][16] = {"open",     "creat",     "openat",   "openat2",   "mkdir",    "mkdirat",
+					 "mknod",    "mknodat",   "symlink",  "symlinkat", "link",     "linkat",
+					 "unlink",   "unlinkat",  "rmdir",    "rename",    "renameat", "renameat2",
+					 "truncate", "chmod",     "fchmodat", "chown",     "fchownat", "utime",
+					 "utimes",   "utimensat", "execve",   "execveat"};
 
 	if (!l->confine)
 		return;

@@ -9,15 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/in_place.h"
+
 #define FOLD_ABOVE 3 /* more than this many of one directory, and it is the directory */
 
 /* Directories that mean too much to stand for a few of their files. */
-static const char *const never_folded[] = {"/",    "/etc", "/dev", "/proc", "/proc/self", "/sys", "/home", "/root",
-					   "/var", "/tmp", "/run", "/mnt",  "/opt",       "/srv", "$HOME"};
+static const char never_folded[][12] = {"/",    "/etc", "/dev", "/proc", "/proc/self", "/sys", "/home", "/root",
+					"/var", "/tmp", "/run", "/mnt",  "/opt",       "/srv", "$HOME"};
 
 /* Kernel facilities whose use the objects' part forbids, by the calls that use them. */
 static const struct {
-	const char *syscall, *class;
+	char syscall[24], cls[12];
 } facilities[] = {{"add_key", "keys"},
 		  {"bpf", "bpf"},
 		  {"keyctl", "keys"},
@@ -62,7 +64,7 @@ static bool below(const char *path, const char *dir)
 /* The path as a policy would write it: with the variable that says most. */
 static void with_variable(const struct sg_learn *l, const char *path, char *out, size_t size)
 {
-	static const char *const names[SG_LEARN_VARS] = {"$CWD", "$TMP", "$HOME", "$PROGRAM", "$RUNTIME"};
+	static const char names[SG_LEARN_VARS][12] = {"$CWD", "$TMP", "$HOME", "$PROGRAM", "$RUNTIME"};
 	size_t best = 0;
 
 	snprintf(out, size, "%s", path);
@@ -80,7 +82,7 @@ static void with_variable(const struct sg_learn *l, const char *path, char *out,
 /* By any of its names: absolute, or from any place it lies below. */
 static bool granted(const struct sg_learn *l, const char *path, uint32_t right)
 {
-	static const char *const names[SG_LEARN_VARS] = {"$CWD", "$TMP", "$HOME", "$PROGRAM", "$RUNTIME"};
+	static const char names[SG_LEARN_VARS][12] = {"$CWD", "$TMP", "$HOME", "$PROGRAM", "$RUNTIME"};
 	const struct sg_policy *p = l->base ? l->base : l->confine;
 	size_t n;
 	const struct sg_tree *trees = sg_policy_trees(p, &n);
@@ -205,7 +207,7 @@ static void put_kernel(const struct sg_learn *l, FILE *out)
 		bool seen = false, told = false;
 
 		for (size_t k = 0; k < i; k++) {
-			if (strcmp(facilities[k].class, facilities[i].class) != 0)
+			if (strcmp(facilities[k].cls, facilities[i].cls) != 0)
 				continue;
 			for (size_t j = 0; j < l->n; j++)
 				told |= !strcmp(l->shapes[j].name, facilities[k].syscall);
@@ -214,14 +216,14 @@ static void put_kernel(const struct sg_learn *l, FILE *out)
 			seen |= !strcmp(l->shapes[j].name, facilities[i].syscall);
 		if (!seen || told)
 			continue;
-		fprintf(out, "%s    %s: allow\n", *last ? "" : "  kernel:\n", facilities[i].class);
-		last = facilities[i].class;
+		fprintf(out, "%s    %s: allow\n", *last ? "" : "  kernel:\n", facilities[i].cls);
+		last = facilities[i].cls;
 	}
 }
 
 int sg_learn_put_objects(const struct sg_learn *l, FILE *out, struct sg_err *err)
 {
-	static const char *const keys[SG_LEARN_RIGHTS] = {"read", "write", "create", "delete", "exec", "map"};
+	static const char keys[SG_LEARN_RIGHTS][8] = {"read", "write", "create", "delete", "exec", "map"};
 	bool any = false;
 	int rc = 0;
 

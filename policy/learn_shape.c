@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "policy/in_place.h"
+
 /* How an argument is generalised. */
 enum kind {
 	EXACT,    /* one of several operations: its value */
@@ -25,7 +27,7 @@ enum kind {
 };
 
 static const struct {
-	const char *syscall, *arg;
+	char syscall[24], arg[12];
 	enum kind kind;
 } specs[] = {
 	{"socket", "domain", EXACT},

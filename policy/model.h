@@ -169,9 +169,10 @@ int sg_doc_check(struct sg_parser *p, const struct sg_doc *doc);
 int sg_perr(struct sg_parser *p, struct sg_pos pos, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int sg_pnomem(struct sg_parser *p);
 
-/* The embedded policies. The generator that embeds them has a table of its own in this function's place. */
+/* The embedded policies. The generator that embeds them has tables of its own in these functions' place. */
 struct sg_builtin;
 const struct sg_builtin *sg_builtin_table(size_t *n);
+const char *sg_builtin_yaml(const struct sg_builtin *b); /* yaml_len bytes */
 
 struct sg_policy {
 	struct sg_arena arena;

@@ -10,13 +10,15 @@
 #include <string.h>
 #include <strings.h>
 
+#include "policy/in_place.h"
+
 #define X32_BIT 0x40000000U
 
 /*
  * Calls newer than the libseccomp of some distributions. From 424 on every architecture gives a call the same number.
  */
 static const struct {
-	const char *name;
+	char name[28];
 	int nr;
 } newer[] = {
 	{"futex_waitv", 449},       {"set_mempolicy_home_node", 450},
@@ -134,7 +136,7 @@ void sg_syscall_name(uint32_t audit_arch, uint32_t nr, char *buf, size_t size)
 }
 
 static const struct {
-	const char *name;
+	char name[12];
 	int err;
 } errno_aliases[] = {
 	{"EWOULDBLOCK", EWOULDBLOCK}, {"ENOTSUP", ENOTSUP}, {"EDEADLOCK", EDEADLOCK}, {"EOPNOTSUPP", EOPNOTSUPP}};

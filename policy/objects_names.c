@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "policy/in_place.h"
+
 int sg_why_not(char *why, const char *fmt, ...)
 {
 	va_list ap;
@@ -19,10 +21,10 @@ int sg_why_not(char *why, const char *fmt, ...)
 
 const char *sg_class_name(unsigned cls)
 {
-	static const char *const names[] = {"read",      "write",      "create", "delete", "exec",   "map",
-					    "unix",      "net",        "trace",  "signal", "limits", "mount",
-					    "namespace", "capability", "setid",  "bpf",    "perf",   "keys",
-					    "kernel",    "ipc",        "uring",  "wx",     "fdpass", "supervisor"};
+	static const char names[][12] = {"read",      "write",      "create", "delete", "exec",   "map",
+					 "unix",      "net",        "trace",  "signal", "limits", "mount",
+					 "namespace", "capability", "setid",  "bpf",    "perf",   "keys",
+					 "kernel",    "ipc",        "uring",  "wx",     "fdpass", "supervisor"};
 
 	_Static_assert(sizeof(names) / sizeof(names[0]) == SG_CLASS_N, "one name for each class");
 	return cls < SG_CLASS_N ? names[cls] : NULL;
@@ -47,47 +49,47 @@ const char *sg_rights_text(uint32_t rights, char *buf, size_t size)
 }
 
 /* linux/capability.h, in order. */
-static const char *const capabilities[] = {"CHOWN",
-					   "DAC_OVERRIDE",
-					   "DAC_READ_SEARCH",
-					   "FOWNER",
-					   "FSETID",
-					   "KILL",
-					   "SETGID",
-					   "SETUID",
-					   "SETPCAP",
-					   "LINUX_IMMUTABLE",
-					   "NET_BIND_SERVICE",
-					   "NET_BROADCAST",
-					   "NET_ADMIN",
-					   "NET_RAW",
-					   "IPC_LOCK",
-					   "IPC_OWNER",
-					   "SYS_MODULE",
-					   "SYS_RAWIO",
-					   "SYS_CHROOT",
-					   "SYS_PTRACE",
-					   "SYS_PACCT",
-					   "SYS_ADMIN",
-					   "SYS_BOOT",
-					   "SYS_NICE",
-					   "SYS_RESOURCE",
-					   "SYS_TIME",
-					   "SYS_TTY_CONFIG",
-					   "MKNOD",
-					   "LEASE",
-					   "AUDIT_WRITE",
-					   "AUDIT_CONTROL",
-					   "SETFCAP",
-					   "MAC_OVERRIDE",
-					   "MAC_ADMIN",
-					   "SYSLOG",
-					   "WAKE_ALARM",
-					   "BLOCK_SUSPEND",
-					   "AUDIT_READ",
-					   "PERFMON",
-					   "BPF",
-					   "CHECKPOINT_RESTORE"};
+static const char capabilities[][20] = {"CHOWN",
+					"DAC_OVERRIDE",
+					"DAC_READ_SEARCH",
+					"FOWNER",
+					"FSETID",
+					"KILL",
+					"SETGID",
+					"SETUID",
+					"SETPCAP",
+					"LINUX_IMMUTABLE",
+					"NET_BIND_SERVICE",
+					"NET_BROADCAST",
+					"NET_ADMIN",
+					"NET_RAW",
+					"IPC_LOCK",
+					"IPC_OWNER",
+					"SYS_MODULE",
+					"SYS_RAWIO",
+					"SYS_CHROOT",
+					"SYS_PTRACE",
+					"SYS_PACCT",
+					"SYS_ADMIN",
+					"SYS_BOOT",
+					"SYS_NICE",
+					"SYS_RESOURCE",
+					"SYS_TIME",
+					"SYS_TTY_CONFIG",
+					"MKNOD",
+					"LEASE",
+					"AUDIT_WRITE",
+					"AUDIT_CONTROL",
+					"SETFCAP",
+					"MAC_OVERRIDE",
+					"MAC_ADMIN",
+					"SYSLOG",
+					"WAKE_ALARM",
+					"BLOCK_SUSPEND",
+					"AUDIT_READ",
+					"PERFMON",
+					"BPF",
+					"CHECKPOINT_RESTORE"};
 #define N_CAPABILITIES (sizeof(capabilities) / sizeof(capabilities[0]))
 
 const char *sg_capability_name(unsigned number)
@@ -106,7 +108,7 @@ int sg_capability_resolve(const char *name)
 }
 
 static const struct {
-	const char *name;
+	char name[12];
 	unsigned number;
 } families[] = {{"unix", AF_UNIX},
 		{"inet", AF_INET},

@@ -15,8 +15,8 @@
 
 const char *sg_list_name(enum sg_list list)
 {
-	static const char *const names[] = {"kill",     "audit", "allow", "errno", "denied",
-					    "unlisted", "files", "exec",  "net",   "kernel"};
+	static const char names[][12] = {"kill",     "audit", "allow", "errno", "denied",
+					 "unlisted", "files", "exec",  "net",   "kernel"};
 
 	return names[list];
 }
@@ -461,8 +461,8 @@ static int finish_items(struct sg_parser *p, struct sg_lang *lang)
 static int parse_language_key(struct sg_parser *p, struct sg_lang *lang, const struct sg_node *key,
 			      const struct sg_node *val)
 {
-	static const char *const keys[] = {"inherit", "aliases", "allow", "audit", "kill",   "errno", "unlisted",
-					   "limits",  "files",   "exec",  "net",   "kernel", "then"};
+	static const char keys[][12] = {"inherit", "aliases", "allow", "audit", "kill",   "errno", "unlisted",
+					"limits",  "files",   "exec",  "net",   "kernel", "then"};
 	struct list_ctx ctx = {lang, SG_LIST_ALLOW, 0};
 	struct sg_suggest s;
 	char hint[80];

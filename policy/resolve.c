@@ -190,7 +190,7 @@ static int load_builtin(struct sg_flat *f, const char *name, const struct sg_doc
 	if (i == f->n_docs) {
 		if (i == DOCS_MAX)
 			return sg_err_set(f->err, E2BIG, "more than %d built-in policies are inherited", DOCS_MAX);
-		rc = sg_doc_parse(source, b->yaml, b->yaml_len, &f->docs[i], f->err);
+		rc = sg_doc_parse(source, sg_builtin_yaml(b), b->yaml_len, &f->docs[i], f->err);
 		if (rc)
 			return rc;
 		f->n_docs++;
@@ -348,9 +348,10 @@ static int unknown_language(const struct sg_doc *doc, const char *language, stru
 	const struct sg_builtin *table;
 	const struct sg_lang *l;
 	const struct sg_word *a;
+	const char *alias;
 	struct sg_suggest s;
 	char hint[80], names[160];
-	size_t i, j, n, used = 0;
+	size_t i, n, used = 0;
 
 	table = sg_builtin_table(&n);
 	sg_suggest_init(&s, language);
@@ -363,8 +364,8 @@ static int unknown_language(const struct sg_doc *doc, const char *language, stru
 		if (!table[i].listed)
 			continue;
 		sg_suggest_offer(&s, table[i].name);
-		for (j = 0; table[i].aliases && table[i].aliases[j]; j++)
-			sg_suggest_offer(&s, table[i].aliases[j]);
+		for (alias = table[i].aliases; *alias; alias += strlen(alias) + 1)
+			sg_suggest_offer(&s, alias);
 	}
 	/* Who is not close to any is told which there are. */
 	names[0] = '\0';
@@ -411,8 +412,8 @@ static int find_synonym(const struct sg_doc *doc, const struct sg_builtin *b, co
 	*out = sg_doc_find(doc, b->name);
 	if (*out || strcmp(asked, b->name) != 0)
 		return 0;
-	for (size_t i = 0; b->aliases && b->aliases[i]; i++) {
-		const struct sg_lang *l = sg_doc_find(doc, b->aliases[i]);
+	for (const char *alias = b->aliases; *alias; alias += strlen(alias) + 1) {
+		const struct sg_lang *l = sg_doc_find(doc, alias);
 
 		if (l && *out && l != *out)
 			return sg_err_at(

@@ -76,47 +76,61 @@ uint32_t sg_filter_simulate(const struct sock_filter *insns, size_t n, uint32_t 
 void sg_filter_dump(const struct sg_filter *f, FILE *out);
 
 /*
- * Object rules as they are embedded: no pointer in what there are many of, because each costs every start of the
- * program a relocation.
+ * What is embedded at build time holds no pointers (policy/in_place.h says why). What there are many of lies in arrays
+ * that all policies share, and is named by the place of its first one there.
  */
 struct sg_packed_tree {
-	uint32_t path; /* offset in sg_builtin_paths */
+	uint32_t path; /* in sg_builtin_paths */
 	uint32_t allow, deny, origin;
 };
 struct sg_packed_access {
 	struct sg_class_mode cls[SG_CLASS_N];
 	uint64_t families, caps;
 	uint32_t exec_max;
-	uint32_t n_trees;
-	const struct sg_packed_tree *trees; /* sorted by path */
+	uint32_t trees, n_trees; /* in sg_builtin_trees, sorted by path */
 };
-extern const char sg_builtin_paths[];
-/* Writes the objects, and the trees to room for a->n_trees. Their paths are static storage. */
-void sg_builtin_access(const struct sg_packed_access *a, struct sg_objects *objects, struct sg_tree *trees);
+struct sg_packed_filter {
+	uint32_t insns;   /* in sg_builtin_insns */
+	uint32_t patches; /* in sg_builtin_patches */
+	uint16_t n_insns;
+	uint16_t n_patches;
+	bool has_supervised;
+	bool has_audit;
+	bool one_process;
+};
 
 /* A policy as a launch takes it. */
 struct sg_variant {
-	const char *digest;
+	char digest[72];
 	struct sg_packed_access access;
-	struct sg_filter filter;
+	struct sg_packed_filter filter;
 };
 #define SG_N_VARIANTS 8 /* without SG_WIDEN_*, and with each set of the first three */
 
-/* What is embedded at build time for a built-in policy: everything a launch needs without parsing anything. */
+/* A built-in policy: everything a launch needs without parsing anything. */
 struct sg_builtin {
-	const char *name;
-	const char *const *aliases; /* NULL-terminated */
-	bool listed; /* false: a part that other policies inherit, not a language of its own; it has no digest, no
-			filter, no objects */
-	const char *yaml;
-	size_t yaml_len;
-	const char *digest;
+	char name[36];
+	char aliases[80]; /* one after the other, each with its end; an empty one is the last */
+	bool listed;      /* false: a part that other policies inherit, not a language of its own; it has no limits and
+			     no variants */
+	uint32_t yaml, yaml_len; /* in sg_builtin_yaml_texts */
+	uint32_t variants; /* in sg_builtin_variants: SG_N_VARIANTS, by SG_WIDEN_*; the first is the policy as it is */
 	struct sg_limits limits;
-	struct sg_filter filter;
-	const struct sg_variant *variants; /* SG_N_VARIANTS, by SG_WIDEN_*; the first is the policy as it is */
 };
 extern const struct sg_builtin sg_builtins[];
 extern const size_t sg_n_builtins;
+extern const struct sg_variant sg_builtin_variants[];
+extern const struct sg_packed_tree sg_builtin_trees[];
+extern const struct sock_filter sg_builtin_insns[];
+extern const struct sg_patch sg_builtin_patches[];
+extern const char sg_builtin_paths[], sg_builtin_yaml_texts[];
+
+/* The variant of a listed one. */
+const struct sg_variant *sg_builtin_variant(const struct sg_builtin *b, unsigned widen);
+/* Writes the objects, and the trees to room for a->n_trees. Their paths are static storage. */
+void sg_builtin_access(const struct sg_packed_access *a, struct sg_objects *objects, struct sg_tree *trees);
+/* The filter, in static storage: nothing is to be released. */
+void sg_builtin_filter(const struct sg_packed_filter *f, struct sg_filter *out);
 /* By name or alias; NULL when there is none. */
 const struct sg_builtin *sg_builtin_find(const char *name_or_alias);
 

@@ -180,13 +180,13 @@ static int resolve_language(struct sg_plan *plan, struct sg_err *err)
 
 static int take_builtin(struct sg_plan *plan, const struct sg_builtin *b, struct sg_err *err)
 {
-	const struct sg_variant *v = &b->variants[plan->widen];
+	const struct sg_variant *v = sg_builtin_variant(b, plan->widen);
 	struct sg_tree *trees = sg_arena_alloc(&plan->arena, (v->access.n_trees + 1) * sizeof(*trees));
 
 	plan->language = b->name;
 	plan->policy_digest = v->digest;
 	plan->limits = b->limits;
-	plan->filter = v->filter;
+	sg_builtin_filter(&v->filter, &plan->filter);
 	plan->policy_source = sg_arena_printf(&plan->arena, "builtin:%s", b->name);
 	if (!trees || !plan->policy_source)
 		return sg_err_set(err, ENOMEM, "out of memory");

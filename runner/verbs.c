@@ -210,8 +210,8 @@ static int list(void)
 		if (!sg_builtins[i].listed)
 			continue;
 		printf("%-12s", sg_builtins[i].name);
-		for (const char *const *alias = sg_builtins[i].aliases; *alias; alias++)
-			printf(" %s", *alias);
+		for (const char *alias = sg_builtins[i].aliases; *alias; alias += strlen(alias) + 1)
+			printf(" %s", alias);
 		printf("\n");
 	}
 	return 0;

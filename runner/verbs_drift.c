@@ -17,10 +17,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "policy/in_place.h"
+
 /* Where runtimes are looked for, besides those that --runtime names. */
-static const char *const folders[] = {"/usr/local/bin", "/usr/bin", "/bin"};
+static const char folders[][16] = {"/usr/local/bin", "/usr/bin", "/bin"};
 static const struct {
-	const char *language, *program;
+	char language[12], program[12];
 } runtimes[] = {
 	{"python", "python3"}, {"python", "pypy3"},  {"javascript", "node"}, {"java", "java"},
 	{"ruby", "ruby"},      {"perl", "perl"},     {"php", "php"},         {"lua", "lua5.4"},
@@ -28,69 +30,68 @@ static const struct {
 	{"compile", "g++"},    {"compile", "clang"}, {"compile", "rustc"},   {"compile", "go"},
 };
 
-/* Small programs that end with "ok" as their last line. file: what the code is written to; NULL: it is given by flag.
- */
+/* Small programs that end with "ok" as their last line. file: what the code is written to; "": it is given by flag. */
 static const struct probe {
-	const char *language, *only, *name, *flag, *file, *code;
+	char language[12], only[8], name[16], flag[4], file[12], code[280];
 } probes[] = {
-	{"python", NULL, "start", "-c", NULL, "print('ok')"},
-	{"python", NULL, "threads", "-c", NULL,
+	{"python", "", "start", "-c", "", "print('ok')"},
+	{"python", "", "threads", "-c", "",
 	 "import threading as t\nx=[t.Thread(target=sum,args=(range(9999),)) for _ in range(4)]\n[i.start() for i in "
 	 "x]\n"
 	 "[i.join() for i in x]\nprint('ok')"},
-	{"python", NULL, "asyncio", "-c", NULL,
+	{"python", "", "asyncio", "-c", "",
 	 "import asyncio\nasync def f():\n await asyncio.sleep(.01)\n await "
 	 "asyncio.to_thread(sum,[1])\nasyncio.run(f())\n"
 	 "print('ok')"},
-	{"python", NULL, "processes", "-c", NULL,
+	{"python", "", "processes", "-c", "",
 	 "import multiprocessing as m\np=m.get_context('fork').Process(target=sum,args=([1],))\np.start()\np.join()\n"
 	 "assert p.exitcode==0\nprint('ok')"},
-	{"python", NULL, "files", "-c", NULL,
+	{"python", "", "files", "-c", "",
 	 "import "
 	 "tempfile,os,json,shutil\nd=tempfile.mkdtemp(dir='.')\nopen(d+'/a','w').write('x')\nos.rename(d+'/a',d+'/b')\n"
 	 "assert os.listdir(d)==['b']\nshutil.rmtree(d)\nprint('ok')"},
-	{"python", NULL, "imports", "-c", NULL,
+	{"python", "", "imports", "-c", "",
 	 "import hashlib,zlib,decimal,random,datetime,subprocess,selectors,ctypes,sqlite3\n"
 	 "sqlite3.connect(':memory:').execute('select 1')\nprint('ok')"},
-	{"javascript", NULL, "start", "-e", NULL, "console.log('ok')"},
-	{"javascript", NULL, "timers", "-e", NULL, "setTimeout(()=>setImmediate(()=>console.log('ok')),5)"},
-	{"javascript", NULL, "worker_threads", "-e", NULL,
+	{"javascript", "", "start", "-e", "", "console.log('ok')"},
+	{"javascript", "", "timers", "-e", "", "setTimeout(()=>setImmediate(()=>console.log('ok')),5)"},
+	{"javascript", "", "worker_threads", "-e", "",
 	 "new (require('worker_threads').Worker)('1',{eval:true}).on('exit',()=>console.log('ok'))"},
-	{"javascript", NULL, "files", "-e", NULL,
+	{"javascript", "", "files", "-e", "",
 	 "const f=require('fs');f.promises.writeFile('a.txt','x').then(()=>f.promises.rename('a.txt','b.txt'))"
 	 ".then(()=>{f.readFileSync('b.txt');f.unlinkSync('b.txt');console.log('ok')})"},
-	{"javascript", NULL, "zlib", "-e", NULL,
+	{"javascript", "", "zlib", "-e", "",
 	 "const "
 	 "z=require('zlib');z.gzip('x',(e,b)=>z.gunzip(b,()=>{require('crypto').randomBytes(8);console.log('ok')}))"},
-	{"java", NULL, "start", NULL, "Probe.java",
+	{"java", "", "start", "", "Probe.java",
 	 "public class Probe { public static void main(String[] a) { System.out.println(\"ok\"); } }"},
-	{"java", NULL, "threads", NULL, "Probe.java",
+	{"java", "", "threads", "", "Probe.java",
 	 "import java.util.stream.*; public class Probe { public static void main(String[] a) throws Exception { "
 	 "Thread t = "
 	 "new Thread(() -> IntStream.range(0, 99999).parallel().sum()); t.start(); t.join(); System.gc(); "
 	 "System.out.println(\"ok\"); } }"},
-	{"ruby", NULL, "start", "-e", NULL, "puts 'ok'"},
-	{"ruby", NULL, "threads", "-e", NULL, "4.times.map { Thread.new { sleep 0.01 } }.each(&:join); puts 'ok'"},
-	{"ruby", NULL, "files", "-e", NULL,
+	{"ruby", "", "start", "-e", "", "puts 'ok'"},
+	{"ruby", "", "threads", "-e", "", "4.times.map { Thread.new { sleep 0.01 } }.each(&:join); puts 'ok'"},
+	{"ruby", "", "files", "-e", "",
 	 "File.write('a.txt','x'); File.rename('a.txt','b.txt'); File.unlink('b.txt'); puts 'ok'"},
-	{"perl", NULL, "start", "-e", NULL, "print \"ok\\n\""},
-	{"perl", NULL, "files", "-e", NULL,
+	{"perl", "", "start", "-e", "", "print \"ok\\n\""},
+	{"perl", "", "files", "-e", "",
 	 "use File::Temp; my $f=File::Temp->new(DIR=>'.'); print $f 'x'; close $f; opendir(my $d,'.'); readdir $d; "
 	 "print "
 	 "\"ok\\n\""},
-	{"php", NULL, "start", "-r", NULL, "echo \"ok\\n\";"},
-	{"php", NULL, "files", "-r", NULL,
+	{"php", "", "start", "-r", "", "echo \"ok\\n\";"},
+	{"php", "", "files", "-r", "",
 	 "$f=tempnam('.','p');file_put_contents($f,'x');unlink($f);usleep(1000);echo date('Y')>0?\"ok\\n\":'';"},
-	{"lua", NULL, "start", "-e", NULL, "print('ok')"},
-	{"lua", NULL, "files", "-e", NULL,
+	{"lua", "", "start", "-e", "", "print('ok')"},
+	{"lua", "", "files", "-e", "",
 	 "local f=io.open('a.txt','w') f:write('x') f:close() os.remove('a.txt') os.time() print('ok')"},
-	{"luajit", NULL, "start", "-e", NULL, "local s=0 for i=1,1e6 do s=s+i end print('ok')"},
+	{"luajit", "", "start", "-e", "", "local s=0 for i=1,1e6 do s=s+i end print('ok')"},
 	{"compile", "gcc", "compile", "-o", "probe.c", "int main(void){return 0;}"},
 	{"compile", "clang", "compile", "-o", "probe.c", "int main(void){return 0;}"},
 	{"compile", "g++", "compile", "-o", "probe.cpp",
 	 "#include <map>\nint main(){std::map<int,int> m;return m.size();}"},
 	{"compile", "rustc", "compile", "-o", "probe.rs", "fn main() { std::thread::spawn(|| 1).join().unwrap(); }"},
-	{"compile", "go", "compile", NULL, "probe.go", "package main\nfunc main() { go func() {}() }"},
+	{"compile", "go", "compile", "", "probe.go", "package main\nfunc main() { go func() {}() }"},
 };
 
 struct state {
@@ -146,7 +147,7 @@ static int try_probe(const struct state *s, const struct probe *p, const char *r
 	}
 	options[n] = NULL;
 	argv[a++] = runtime;
-	if (p->only && !strcmp(p->only, "go")) {
+	if (!strcmp(p->only, "go")) {
 		argv[a++] = "build";
 		argv[a++] = "-o";
 		argv[a++] = "probe";
@@ -155,7 +156,7 @@ static int try_probe(const struct state *s, const struct probe *p, const char *r
 		argv[a++] = "-o";
 		argv[a++] = "probe";
 		argv[a++] = p->file;
-	} else if (p->file) {
+	} else if (*p->file) {
 		argv[a++] = p->file;
 	} else {
 		argv[a++] = p->flag;
@@ -170,7 +171,7 @@ static int write_code(const struct state *s, const struct probe *p)
 	char path[128];
 	FILE *f;
 
-	if (!p->file)
+	if (!*p->file)
 		return 0;
 	snprintf(path, sizeof(path), "%s/%s", s->dir, p->file);
 	f = fopen(path, "we");
@@ -281,7 +282,7 @@ static void judge_runtime(struct state *s, const char *language, const char *pro
 	for (size_t i = 0; i < SG_ARRAY_SIZE(probes); i++) {
 		if (strcmp(probes[i].language, language) != 0)
 			continue;
-		if (probes[i].only && program && strcmp(probes[i].only, program) != 0)
+		if (*probes[i].only && program && strcmp(probes[i].only, program) != 0)
 			continue;
 		judge(s, &probes[i], path);
 	}

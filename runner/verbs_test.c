@@ -19,6 +19,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "policy/in_place.h"
+
 #define HEAD_BYTES 4096
 #define WORD "sg-test:"
 
@@ -30,7 +32,7 @@ struct expectation {
 };
 
 static const struct {
-	const char *ending, *program;
+	char ending[8], program[12];
 } interpreters[] = {
 	{".py", "python3"}, {".js", "node"}, {".mjs", "node"},   {".rb", "ruby"},
 	{".pl", "perl"},    {".php", "php"}, {".lua", "lua5.4"}, {".java", "java"},

@@ -162,6 +162,8 @@ int sg_bpf_places_receive(struct sg_bpf *b, int sock, size_t n, struct sg_learne
 			  sg_bpf_let_go let_go, struct sg_err *err);
 int sg_bpf_set_trees(struct sg_bpf *b, uint32_t index, const struct sg_objects *o, const struct sg_tree_rights *self,
 		     const struct sg_tree_rights *says, const struct sg_learned *at, size_t n, struct sg_err *err);
+/* By enum sg_hook. */
+extern const char sg_hook_names[SG_HOOK_N][32];
 /* Hooks that the running kernel lacks, and what is not stopped for it; the last one's hook is NULL. Owned by b. Those
  * without which there is no lsm tier are never among them: sg_bpf_open() refuses. */
 struct sg_missing_hook {

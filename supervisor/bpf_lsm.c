@@ -20,10 +20,6 @@
 #define TREES_EACH 1024      /* places of one sandbox; the map takes memory only for what is in it */
 #define TREES_ALL (1U << 19) /* but 16 bytes for each that there may be */
 
-#define HOOK_NAME(name) #name,
-const char *const sg_hook_names[SG_HOOK_N] = {SG_HOOKS(HOOK_NAME)};
-#undef HOOK_NAME
-
 static int hook_by_name(const char *name)
 {
 	for (int i = 0; i < SG_HOOK_N; i++)

@@ -111,7 +111,6 @@ int sg_bpf_lsm_open(struct sg_bpf *b, const struct sg_bpf_opts *opts, struct sg_
 int sg_bpf_lsm_attach(struct sg_bpf *b, struct sg_err *err); /* what is attached already stays so */
 void sg_bpf_lsm_detach(struct sg_bpf *b);
 void sg_bpf_lsm_close(struct sg_bpf *b);
-extern const char *const sg_hook_names[SG_HOOK_N];
 int sg_bpf_hook_of(const struct bpf_program *prog); /* enum sg_hook, -1: it is not an LSM program */
 
 /* bpf_lsm_reuse.c */

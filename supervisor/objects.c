@@ -3,6 +3,7 @@
 
 #include "policy/access.h"
 #include "policy/seccomp.h"
+#include "supervisor/bpf.h"
 #include "supervisor/mountinfo.h"
 #include "supervisor/util.h"
 
@@ -15,10 +16,6 @@
 #include <sys/socket.h>
 
 #define AUDIT_ARCH_COMPAT 0x40000003U /* i386 */
-
-#define HOOK_NAME(name) #name,
-static const char *const hooks[SG_HOOK_N] = {SG_HOOKS(HOOK_NAME)};
-#undef HOOK_NAME
 
 bool sg_object_is_whole(const struct sg_event_object *e)
 {
@@ -207,7 +204,7 @@ void sg_session_object(struct sg_session *s, const struct sg_event_object *e)
 		json_object_set_new(r, "abi", json_string(sg_abi_name(arch, (uint32_t)e->nr)));
 	}
 	json_object_set_new(r, "layer", json_string("lsm"));
-	json_object_set_new(r, "hook", json_string(hooks[e->hook]));
+	json_object_set_new(r, "hook", json_string(sg_hook_names[e->hook]));
 	json_object_set_new(r, "class", json_string(sg_class_name(e->cls)));
 	if (e->right) {
 		char rights[128];

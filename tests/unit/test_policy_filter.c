@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy_agree.h"
 
+#include "policy/consts.h"
+#include "supervisor/bpf.h"
+
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
@@ -60,7 +63,7 @@ static void builtins_agree_with_the_oracle(void **state)
 /* What was compiled at build time is what compiling now would give. */
 static void embedded_filters_are_current(void **state)
 {
-	struct sg_filter f;
+	struct sg_filter f, e;
 	struct sg_policy *p;
 	struct sg_err err;
 	size_t i;
@@ -72,19 +75,62 @@ static void embedded_filters_are_current(void **state)
 		if (!b->listed)
 			continue;
 		assert_int_equal(sg_policy_resolve(NULL, b->name, &p, &err), 0);
-		assert_string_equal(sg_policy_digest(p), b->digest);
+		assert_string_equal(sg_policy_digest(p), sg_builtin_variant(b, 0)->digest);
 		assert_memory_equal(sg_policy_limits(p), &b->limits, sizeof(b->limits));
 		assert_int_equal(sg_filter_compile(p, &f, &err), 0);
-		assert_int_equal(f.n_insns, b->filter.n_insns);
-		assert_int_equal(f.n_patches, b->filter.n_patches);
-		assert_memory_equal(f.insns, b->filter.insns, f.n_insns * sizeof(*f.insns));
-		assert_memory_equal(f.patches, b->filter.patches, f.n_patches * sizeof(*f.patches));
-		assert_int_equal(f.has_supervised, b->filter.has_supervised);
-		assert_int_equal(f.has_audit, b->filter.has_audit);
-		assert_int_equal(f.one_process, b->filter.one_process);
+		sg_builtin_filter(&sg_builtin_variant(b, 0)->filter, &e);
+		assert_int_equal(f.n_insns, e.n_insns);
+		assert_int_equal(f.n_patches, e.n_patches);
+		assert_memory_equal(f.insns, e.insns, f.n_insns * sizeof(*f.insns));
+		assert_memory_equal(f.patches, e.patches, f.n_patches * sizeof(*f.patches));
+		assert_int_equal(f.has_supervised, e.has_supervised);
+		assert_int_equal(f.has_audit, e.has_audit);
+		assert_int_equal(f.one_process, e.one_process);
+		assert_null(e.owned);
 		sg_filter_release(&f);
 		sg_policy_free(p);
 	}
+}
+
+#define HAS_ITS_END(text) assert_in_range(strnlen(text, sizeof(text)), 1, sizeof(text) - 1)
+
+/* C takes a text that fills its array without its end. */
+static void texts_in_tables_have_their_end(void **state)
+{
+	const struct sg_const *c;
+	const struct sg_arg *a;
+	size_t i, j, n, args = 0, aliases = 0;
+	char syscall[64];
+	const char *s;
+
+	for (i = 0; i < SG_FAMILY_COUNT; i++) {
+		c = sg_consts((enum sg_family)i, &n);
+		for (j = 0; j < n; j++) {
+			HAS_ITS_END(c[j].name);
+			assert_ptr_equal(sg_const_find((enum sg_family)i, c[j].name), &c[j]);
+		}
+	}
+	for (i = 0; i < SG_NR_MAX; i++) {
+		sg_syscall_name(sg_native_arch(), (uint32_t)i, syscall, sizeof(syscall));
+		for (j = 0; (a = sg_arg_at(syscall, j)); j++, args++) {
+			HAS_ITS_END(a->syscall);
+			HAS_ITS_END(a->name);
+		}
+	}
+	assert_true(args > 100);
+	for (i = 0; i < SG_HOOK_N; i++)
+		HAS_ITS_END(sg_hook_names[i]);
+	for (i = 0; i < sg_n_builtins; i++) {
+		const struct sg_builtin *b = &sg_builtins[i];
+
+		HAS_ITS_END(b->name);
+		for (s = b->aliases; *s; s += strlen(s) + 1, aliases++)
+			assert_ptr_equal(sg_builtin_find(s), b);
+		assert_true(s < b->aliases + sizeof(b->aliases));
+		for (j = 0; b->listed && j < SG_N_VARIANTS; j++)
+			HAS_ITS_END(sg_builtin_variant(b, (unsigned)j)->digest);
+	}
+	assert_true(aliases > 20);
 }
 
 static void every_operator_agrees(void **state)
@@ -290,6 +336,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(builtins_agree_with_the_oracle),
 		cmocka_unit_test(embedded_filters_are_current),
+		cmocka_unit_test(texts_in_tables_have_their_end),
 		cmocka_unit_test(every_operator_agrees),
 		cmocka_unit_test(other_defaults_agree),
 		cmocka_unit_test(launcher_has_its_two_calls),
