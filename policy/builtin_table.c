@@ -44,5 +44,6 @@ void sg_builtin_filter(const struct sg_packed_filter *f, struct sg_filter *out)
 				  .n_patches = f->n_patches,
 				  .has_supervised = f->has_supervised,
 				  .has_audit = f->has_audit,
+				  .tied = f->tied,
 				  .one_process = f->one_process};
 }

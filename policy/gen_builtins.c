@@ -170,6 +170,7 @@ static int pack_variants(struct sg_builtin *b)
 						      f.n_patches,
 						      f.has_supervised,
 						      f.has_audit,
+						      f.tied,
 						      f.one_process};
 		if (!widen)
 			b->limits = *sg_policy_limits(p);
@@ -208,7 +209,8 @@ static void write_words(FILE *out, const char *words, const char *end)
 		fprintf(out, "\n\t\"%s\\0\"", words);
 }
 
-/* None is empty: the last of each is not counted. */
+/* None is empty: the last of each is not counted. Compilers lay them out from the last to the first, so that what every
+ * launch looks at is near each other. */
 static void write_pools(FILE *out)
 {
 	const struct sg_packed_tree *t = (const struct sg_packed_tree *)(void *)trees.data;
@@ -216,16 +218,16 @@ static void write_pools(FILE *out)
 	const struct sg_patch *patch = (const struct sg_patch *)(void *)patches.data;
 	size_t i;
 
-	fputs("const char sg_builtin_paths[] =\n\t\"\"", out);
-	write_words(out, paths.data, paths.data + paths.n);
-	fputs(";\n\nconst struct sg_packed_tree sg_builtin_trees[] = {\n", out);
+	fputs("const struct sock_filter sg_builtin_insns[] = {\n", out);
+	for (i = 0; i < insns.n; i++)
+		fprintf(out, "\t{0x%02x, %u, %u, 0x%08x},\n", f[i].code, f[i].jt, f[i].jf, f[i].k);
+	fputs("\t{0},\n};\n\nconst struct sg_packed_tree sg_builtin_trees[] = {\n", out);
 	for (i = 0; i < trees.n; i++)
 		fprintf(out, "\t{%u, 0x%x, 0x%x, %u}, /* %s */\n", t[i].path, t[i].allow, t[i].deny, t[i].origin,
 			paths.data + t[i].path);
-	fputs("\t{0},\n};\n\nconst struct sock_filter sg_builtin_insns[] = {\n", out);
-	for (i = 0; i < insns.n; i++)
-		fprintf(out, "\t{0x%02x, %u, %u, 0x%08x},\n", f[i].code, f[i].jt, f[i].jf, f[i].k);
-	fputs("\t{0},\n};\n\nconst struct sg_patch sg_builtin_patches[] = {\n", out);
+	fputs("\t{0},\n};\n\nconst char sg_builtin_paths[] =\n\t\"\"", out);
+	write_words(out, paths.data, paths.data + paths.n);
+	fputs(";\n\nconst struct sg_patch sg_builtin_patches[] = {\n", out);
 	for (i = 0; i < patches.n; i++)
 		fprintf(out, "\t{%u, %u},\n", patch[i].pc, patch[i].kind);
 	fputs("\t{0},\n};\n\n", out);
@@ -248,8 +250,8 @@ static void write_variant(FILE *out, const struct sg_variant *v)
 	fputs("\t\t\t.cls = {", out);
 	for (size_t i = 0; i < SG_CLASS_N; i++)
 		fprintf(out, "{%u, %u, %uU}, ", a->cls[i].mode, a->cls[i].err, a->cls[i].origin);
-	fprintf(out, "}},\n\t\t.filter = {%u, %u, %u, %u, %s, %s, %s},\n\t},\n", f->insns, f->patches, f->n_insns,
-		f->n_patches, truth(f->has_supervised), truth(f->has_audit), truth(f->one_process));
+	fprintf(out, "}},\n\t\t.filter = {%u, %u, %u, %u, %s, %s, %s, %s},\n\t},\n", f->insns, f->patches, f->n_insns,
+		f->n_patches, truth(f->has_supervised), truth(f->has_audit), truth(f->tied), truth(f->one_process));
 }
 
 static void write_entry(FILE *out, const struct sg_builtin *b)

@@ -305,7 +305,24 @@ static bool may_pass(const struct sg_ruleset *rs, unsigned nr, uint32_t mask, ui
 	return lets_through(e->action);
 }
 
-static bool is_one_process(const struct sg_ruleset *rs)
+static bool may_pass_any(const struct sg_ruleset *rs, const unsigned *calls, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (may_pass(rs, calls[i], 0, 0))
+			return true;
+	return false;
+}
+
+static bool is_tied(const struct sg_ruleset *rs)
+{
+	static const unsigned calls[] = {__NR_execve, __NR_execveat};
+
+	/* A number past the table may be anything. */
+	return !lets_through(rs->unlisted_action) && !may_pass_any(rs, calls, sizeof(calls) / sizeof(calls[0])) &&
+	       !may_pass(rs, __NR_prctl, 0xffffffffU, PR_SET_PDEATHSIG);
+}
+
+static bool may_fork(const struct sg_ruleset *rs)
 {
 	static const unsigned calls[] = {
 #ifdef __NR_fork
@@ -314,15 +331,9 @@ static bool is_one_process(const struct sg_ruleset *rs)
 #ifdef __NR_vfork
 		__NR_vfork,
 #endif
-		__NR_clone3, __NR_execve, __NR_execveat};
+		__NR_clone3};
 
-	/* A number past the table may be anything. */
-	if (lets_through(rs->unlisted_action))
-		return false;
-	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
-		if (may_pass(rs, calls[i], 0, 0))
-			return false;
-	return !may_pass(rs, __NR_clone, CLONE_THREAD, 0) && !may_pass(rs, __NR_prctl, 0xffffffffU, PR_SET_PDEATHSIG);
+	return may_pass_any(rs, calls, sizeof(calls) / sizeof(calls[0])) || may_pass(rs, __NR_clone, CLONE_THREAD, 0);
 }
 
 static int finish(struct sg_builder *b, const struct sg_ruleset *rs, struct sg_filter *out, struct sg_err *err)
@@ -341,7 +352,8 @@ static int finish(struct sg_builder *b, const struct sg_ruleset *rs, struct sg_f
 		.n_patches = (uint16_t)b->n_patches,
 		.has_supervised = b->has_supervised,
 		.has_audit = b->has_audit,
-		.one_process = is_one_process(rs),
+		.tied = is_tied(rs),
+		.one_process = is_tied(rs) && !may_fork(rs),
 		.owned = mem,
 	};
 	return 0;

@@ -43,9 +43,10 @@ struct sg_filter {
 	uint16_t n_patches;
 	bool has_supervised;
 	bool has_audit;
-	/* Whoever runs under it stays one process and dies with its parent where it was told to: it can neither fork
-	 * nor execute nor change PR_SET_PDEATHSIG. */
-	bool one_process;
+	/* Whoever runs under it as one process dies with its parent where it was told to: it can neither execute nor
+	 * change PR_SET_PDEATHSIG. */
+	bool tied;
+	bool one_process; /* tied, and it stays one process: it cannot fork */
 	void *owned; /* NULL for a filter embedded at build time */
 };
 
@@ -96,6 +97,7 @@ struct sg_packed_filter {
 	uint16_t n_patches;
 	bool has_supervised;
 	bool has_audit;
+	bool tied;
 	bool one_process;
 };
 

@@ -272,8 +272,42 @@ static bool needs_guard(const struct sg_launch *l)
 	       !l->plan->filter.one_process;
 }
 
+/*
+ * Such a program becomes several only by a fork, and where forks need our answer the guard can wait for the first:
+ * starting and ending it costs a tenth of a launch. BPF LSM protects it by its pid, which has to be known before.
+ */
+static bool guard_can_wait(const struct sg_launch *l)
+{
+	return l->filter && !l->plan->options->audit && !l->plan->learn && l->tier < SG_TIER_LSM &&
+	       l->plan->filter.tied && !l->plan->filter.has_audit && l->judge.max_tasks;
+}
+
+static int start_guard(void *launch, struct sg_err *err)
+{
+	struct sg_launch *l = launch;
+	int rc = sg_guard_start(&l->guard, &l->cg, l->marker, err);
+
+	l->members.guard = l->guard.pid;
+	return rc;
+}
+
+static int prepare_guard(struct sg_launch *l, struct sg_err *err)
+{
+	if (!needs_guard(l))
+		return 0;
+	l->marker = l->cg.dirfd < 0 ? choose_marker() : 0;
+	if (l->cg.dirfd < 0 && !l->marker)
+		sg_launch_degrade(l, "its processes cannot be marked (RLIMIT_MSGQUEUE is below 4096): if sgrun is "
+				     "killed by SIGKILL, only the first of them ends with it");
+	if (!guard_can_wait(l))
+		return start_guard(l, err);
+	l->judge.before_fork = start_guard;
+	l->judge.before_fork_ctx = l;
+	return 0;
+}
+
 /* The child is started first where it can wait, so that it does its part while we do ours. */
-static int confine_and_start(struct sg_launch *l, uint64_t marker, struct sg_err *err)
+static int confine_and_start(struct sg_launch *l, struct sg_err *err)
 {
 	bool early = sg_spawn_can_wait(l);
 	int rc = 0;
@@ -284,12 +318,12 @@ static int confine_and_start(struct sg_launch *l, uint64_t marker, struct sg_err
 	sg_spawn_init(l->spawn);
 	l->dumpable = prctl(PR_GET_DUMPABLE) == 1;
 	if (early)
-		rc = sg_spawn_early(l, l->spawn, &l->signals.mask, marker, err);
+		rc = sg_spawn_early(l, l->spawn, &l->signals.mask, l->marker, err);
 	if (!rc)
 		rc = sg_launch_confine(l, err);
 	if (!rc)
 		rc = early ? sg_spawn_go(l, l->spawn, err)
-			   : sg_spawn_begin(l, l->spawn, NULL, &l->signals.mask, marker, err);
+			   : sg_spawn_begin(l, l->spawn, NULL, &l->signals.mask, l->marker, err);
 	return rc ? rc : sg_spawn_ready(l, l->spawn, READY_TIMEOUT_MS, err);
 }
 
@@ -341,7 +375,6 @@ void sg_launch_init(struct sg_launch *l, struct sg_plan *plan, struct sg_session
 int sg_launch_start(struct sg_launch *l, struct sg_plan *plan, struct sg_session *session, struct sg_err *err)
 {
 	static const int standard[3] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
-	uint64_t marker = 0;
 	int rc;
 
 	sg_launch_init(l, plan, session);
@@ -353,23 +386,16 @@ int sg_launch_start(struct sg_launch *l, struct sg_plan *plan, struct sg_session
 	if (!rc && session->then && !l->filter)
 		sg_launch_degrade(l, "then: %s: no seccomp filter is loaded, so the policy does not tighten",
 				  sg_policy_name(session->then));
-	if (!rc && needs_guard(l)) {
-		marker = l->cg.dirfd < 0 ? choose_marker() : 0;
-		if (l->cg.dirfd < 0 && !marker)
-			sg_launch_degrade(l,
-					  "its processes cannot be marked (RLIMIT_MSGQUEUE is below 4096): if sgrun is "
-					  "killed by SIGKILL, only the first of them ends with it");
-		rc = sg_guard_start(&l->guard, &l->cg, marker, err);
-		l->members.guard = l->guard.pid;
-	}
 	if (!rc && l->bpf)
 		rc = register_alone(l, err);
-	if (!rc && l->tier == SG_TIER_LSM)
-		rc = sg_bpf_protect(l->bpf, SG_PROTECTED_PROCESS, (uint64_t)l->guard.pid, err);
 	if (!rc)
 		rc = sg_launch_limits(l, standard, err);
 	if (!rc)
-		rc = confine_and_start(l, marker, err);
+		rc = prepare_guard(l, err);
+	if (!rc && l->tier == SG_TIER_LSM)
+		rc = sg_bpf_protect(l->bpf, SG_PROTECTED_PROCESS, (uint64_t)l->guard.pid, err);
+	if (!rc)
+		rc = confine_and_start(l, err);
 	if (rc)
 		sg_launch_end(l);
 	return rc;

@@ -35,7 +35,8 @@ struct sg_launch {
 	enum sg_tier tier;
 	struct sg_cgroup cg;
 	struct sg_members members;
-	struct sg_guard guard;
+	struct sg_guard guard; /* state NULL: it was not needed so far */
+	uint64_t marker;       /* by which it knows the sandbox's processes; 0: by their cgroup, or not at all */
 	struct sg_places places; /* open as long as the ruleset is to hold */
 	struct sg_landlock landlock;
 	uint32_t net_refused; /* SG_NET_REFUSE_*: what a second filter refuses of the network where no BPF LSM does */

@@ -61,6 +61,20 @@ static bool record_waiting(struct sg_judge *j, int listener, const struct seccom
 	return true;
 }
 
+static bool may_go(struct sg_judge *j)
+{
+	struct sg_err err = {0};
+
+	if (j->before_fork && j->before_fork(j->before_fork_ctx, &err)) {
+		if (!j->unready)
+			sg_session_degrade(j->session, "forks are refused: %s", err.message);
+		j->unready = true;
+		return false;
+	}
+	j->before_fork = NULL;
+	return true;
+}
+
 static void answer_fork(struct sg_judge *j, int listener, uint64_t id, pid_t tid)
 {
 	enum sg_fork_verdict v = SG_FORK_REFUSE;
@@ -74,6 +88,10 @@ static void answer_fork(struct sg_judge *j, int listener, uint64_t id, pid_t tid
 	case SG_FORK_WAIT:
 		break;
 	case SG_FORK_GO:
+		if (!may_go(j)) {
+			(void)sg_notify_fail(listener, id, EAGAIN);
+			break;
+		}
 		if ((uint64_t)tasks + 1 > j->peak_tasks)
 			j->peak_tasks = (uint64_t)tasks + 1;
 		if (j->max_tasks)

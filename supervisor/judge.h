@@ -26,7 +26,11 @@ struct sg_judge {
 	bool audit;                     /* --mode audit: record, let go on */
 	bool kill;                      /* set: a violation asks for the end of the sandbox */
 	bool stopping;                  /* nothing new may start any more: forks are refused */
-	struct sg_forks forks;          /* the largest, and last: see sg_launch_init() */
+	/* Called before the first fork is let through; NULL: nothing is to be done. While it fails, none is. */
+	int (*before_fork)(void *ctx, struct sg_err *err);
+	void *before_fork_ctx;
+	bool unready;          /* it has failed, and that was said */
+	struct sg_forks forks; /* the largest, and last: see sg_launch_init() */
 };
 
 /* Receives and answers every notification that waits. -ENOTCONN: no task is left. */

@@ -192,9 +192,12 @@ int sg_members_begin(struct sg_members *m, struct sg_err *err)
 				  "without a cgroup of its own a sandbox's processes are found in /proc, and the one "
 				  "here is of another pid namespace; mount this one's (mount -t proc proc /proc)");
 	snprintf(file, sizeof(file), "/proc/self/task/%d/children", (int)self);
-	fd = open(file, O_RDONLY | O_CLOEXEC);
-	/* One byte: that it can be read is what counts. */
-	if (fd < 0 || read(fd, text, 1) < 0)
+	/*
+	 * One byte: that it can be read is what counts. Where it can be seen that the kernel has such files, the own is
+	 * not looked at, which would be made for it, and be taken down at our end.
+	 */
+	if (access("/proc/1/task/1/children", F_OK) < 0 &&
+	    ((fd = open(file, O_RDONLY | O_CLOEXEC)) < 0 || read(fd, text, 1) < 0))
 		return sg_err_set(err, errno,
 				  "without a cgroup of its own a sandbox's processes are found in /proc, and %s cannot "
 				  "be read: %s (does the kernel have CONFIG_PROC_CHILDREN?)",

@@ -154,29 +154,21 @@ static int open_path(const struct build *b, const char *path, int flags)
 }
 
 /* What an object is, without asking a server for it: one that does not answer must not hold up a launch. */
-static int look_from(int dir, const char *path, int flags, struct stat *st)
+static int look_at(int fd, struct stat *st)
 {
 	struct statx x;
 
-	if (statx(dir, path, flags | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &x) < 0)
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &x) < 0)
 		return -1;
 	*st = (struct stat){
 		.st_dev = makedev(x.stx_dev_major, x.stx_dev_minor), .st_ino = x.stx_ino, .st_mode = x.stx_mode};
 	return 0;
 }
 
-static int look_at(int fd, struct stat *st)
+static int stat_path(const struct build *b, const char *path, struct stat *st)
 {
-	return look_from(fd, "", AT_EMPTY_PATH, st);
-}
+	SG_CLOSE int fd = open_path(b, path, 0);
 
-/* The same of a path. flags: O_NOFOLLOW, or 0. */
-static int stat_path(const struct build *b, const char *path, int flags, struct stat *st)
-{
-	SG_CLOSE int fd = b->root ? open_path(b, path, flags) : -1;
-
-	if (!b->root)
-		return look_from(AT_FDCWD, path, flags & O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0, st);
 	return fd < 0 ? -1 : look_at(fd, st);
 }
 
@@ -242,14 +234,16 @@ static int enter_root(struct build *b)
 }
 
 /*
- * Opens a path. 1: opened; 0: nothing to be had there. What cannot be opened for want of permission can be left out
- * where it is allowed, and must not be where something is denied.
+ * Opens a path; a link that it ends with is followed, or opened itself (flags: O_NOFOLLOW). 1: opened; 0: nothing to be
+ * had there. What cannot be opened for want of permission can be left out where it is allowed, and must not be where
+ * something is denied.
  */
-static int open_tree(struct build *b, const char *path, const struct sg_tree_rights *rights, int *fd, struct stat *st)
+static int open_tree(struct build *b, const char *path, const struct sg_tree_rights *rights, int flags, int *fd,
+		     struct stat *st)
 {
 	int code;
 
-	*fd = open_path(b, path, 0);
+	*fd = open_path(b, path, flags);
 	if (*fd < 0) {
 		code = errno;
 		if (code == ENOENT || code == ENOTDIR ||
@@ -266,34 +260,54 @@ static int open_tree(struct build *b, const char *path, const struct sg_tree_rig
 	return 1;
 }
 
-/*
- * Whether a path that leads into procfs cannot pass a link on its way, and so means what it says: where every component
- * is a directory that the kernel made (/proc/sys), or there is only one and it was seen to be no link itself.
- */
-static bool is_plain_proc(const struct build *b, const char *path, const struct stat *st)
+static bool is_in_proc_itself(const char *path)
 {
-	static const char proc[] = "/proc/", sys[] = "/proc/sys/";
-	struct stat self;
+	static const char proc[] = "/proc/";
 
-	if (!strncmp(path, sys, sizeof(sys) - 1))
-		return !strstr(path, "/..");
-	if (strncmp(path, proc, sizeof(proc) - 1) || strchr(path + sizeof(proc) - 1, '/'))
-		return false;
-	return stat_path(b, path, O_NOFOLLOW, &self) == 0 && self.st_ino == st->st_ino && self.st_dev == st->st_dev;
+	return !strncmp(path, proc, sizeof(proc) - 1) && !strchr(path + sizeof(proc) - 1, '/');
+}
+
+/* Every component is a directory that the kernel made. */
+static bool is_below_proc_sys(const char *path)
+{
+	static const char sys[] = "/proc/sys/";
+
+	return !strncmp(path, sys, sizeof(sys) - 1) && !strstr(path, "/..");
+}
+
+/*
+ * Opens a path, as open_tree() does. *plain: no link of procfs can be on the way, so the path means what it says: there
+ * is only one component, which is none itself, or none of them can be one.
+ */
+static int open_plain(struct build *b, const char *path, const struct sg_tree_rights *rights, int *fd, struct stat *st,
+		      bool *plain)
+{
+	int rc;
+
+	*plain = is_below_proc_sys(path);
+	if (!is_in_proc_itself(path))
+		return open_tree(b, path, rights, 0, fd, st);
+	rc = open_tree(b, path, rights, O_NOFOLLOW, fd, st);
+	if (rc > 0 && S_ISLNK(st->st_mode)) {
+		close(*fd);
+		return open_tree(b, path, rights, 0, fd, st);
+	}
+	*plain = rc > 0;
+	return rc;
 }
 
 /*
  * Links such as /dev/fd, /etc/mtab and /proc/net lead into /proc/self, where "self" is the supervisor while it opens
  * them, and was not meant.
  */
-static bool leads_to_self(struct build *b, int fd, const char *path, const struct stat *st)
+static bool leads_to_self(struct build *b, int fd, const struct stat *st)
 {
 	char name[PATH_MAX], own[64];
 	struct stat proc;
 
 	if (!b->proc)
-		b->proc = stat_path(b, "/proc", 0, &proc) < 0 ? (dev_t)-1 : proc.st_dev;
-	if (st->st_dev != b->proc || is_plain_proc(b, path, st))
+		b->proc = stat_path(b, "/proc", &proc) < 0 ? (dev_t)-1 : proc.st_dev;
+	if (st->st_dev != b->proc)
 		return false;
 	snprintf(own, sizeof(own), "/proc/%d", getpid());
 	return name_of(b, fd, name, sizeof(name)) == 0 && sg_path_within(name, own);
@@ -326,6 +340,7 @@ static int add_tree(struct build *b, const struct sg_tree *tree, const struct sg
 	struct sg_place *same;
 	const char *path = NULL;
 	struct stat st;
+	bool plain;
 	int rc, fd;
 
 	rc = expand(b, vars, tree->path, &path);
@@ -335,7 +350,7 @@ static int add_tree(struct build *b, const struct sg_tree *tree, const struct sg
 		merge(&b->p->self, &tree->rights);
 		return 0;
 	}
-	rc = open_tree(b, path, &tree->rights, &fd, &st);
+	rc = open_plain(b, path, &tree->rights, &fd, &st, &plain);
 	if (rc == 0 && b->root && points_to_self(b, path)) {
 		const struct sg_tree_rights *r = &tree->rights;
 
@@ -344,7 +359,7 @@ static int add_tree(struct build *b, const struct sg_tree *tree, const struct sg
 	}
 	if (rc <= 0)
 		return rc;
-	if (leads_to_self(b, fd, path, &st)) {
+	if (!plain && leads_to_self(b, fd, &st)) {
 		close(fd);
 		merge(&b->p->self, &tree->rights);
 		return 0;
@@ -439,7 +454,7 @@ static int add_mount(struct build *b, const struct sg_mount *m, const struct sg_
 	char *path;
 	int fd, rc;
 
-	rc = open_tree(b, m->where, rights, &fd, &st);
+	rc = open_tree(b, m->where, rights, 0, &fd, &st);
 	if (rc <= 0)
 		return rc;
 	/* A btrfs subvolume is a file system of its own, though part of one to mountinfo. */

@@ -26,7 +26,7 @@ import sgtest  # noqa: E402
 
 USER = 65534
 # kind: (tier, uid of sgrun, options, what brood is told, longest set-up in seconds, of 200 runs)
-Kind = collections.namedtuple("Kind", "tier uid options words setup share")
+Kind = collections.namedtuple("Kind", "tier uid options words setup share language", defaults=["open"])
 KINDS = {
     "bpf": Kind("bpf", None, [], [], 0.03, 70),
     "bpf hop": Kind("bpf", None, [], ["hop"], 0.03, 15),
@@ -34,7 +34,13 @@ KINDS = {
     "unprivileged as root": Kind("unprivileged", None, [], ["hop"], 0.02, 40),
     "unprivileged as a user": Kind("unprivileged", USER, [], [], 0.02, 40),
     "unprivileged as a user, hop": Kind("unprivileged", USER, ["--pids", "40"], ["hop"], 0.02, 20),
+    # no call that unties it from sgrun: the guard is started before its first fork
+    "tied, as a user": Kind("unprivileged", USER, [], [], 0.02, 20, "tied"),
+    "tied, as root": Kind("unprivileged", None, [], ["hop"], 0.02, 10, "tied"),
 }
+POLICY = """open: {unlisted: allow}
+tied: {inherit: builtin:python, allow: [setsid]}
+"""
 
 
 def processes(token):
@@ -104,7 +110,7 @@ class Crash:
             s = self.work[key] = sgtest.Sgrun(args.sgrun, k.tier, k.uid)
             s.shared(os.path.join(args.bin, "brood"))
             with open(os.path.join(s.root, "open.yaml"), "w") as f:
-                f.write("open: {unlisted: allow}\n")
+                f.write(POLICY)
         self.phases = collections.Counter()
         self.pins = pins()
 
@@ -114,7 +120,7 @@ class Crash:
 
     def start(self, k, scratch, token):
         s = self.work[k.tier, k.uid]
-        line = s.command([os.path.join(s.root, "brood"), token, *k.words], os.path.join(scratch, "verdicts"), "open",
+        line = s.command([os.path.join(s.root, "brood"), token, *k.words], os.path.join(scratch, "verdicts"), k.language,
                          os.path.join(s.root, "open.yaml"), k.options)
         return subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                 env=sgtest.ENV, cwd="/", start_new_session=True, **sgtest.identity(k.uid))
