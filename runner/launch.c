@@ -336,6 +336,9 @@ void sg_launch_executed(struct sg_launch *l)
 	sg_spawn_end(l->spawn);
 	free(l->spawn);
 	l->spawn = NULL;
+	/* Now, while the program runs, and not at the end, which is waited for. */
+	if (l->tier < SG_TIER_LSM && l->landlock.fd >= 0)
+		sg_places_settle(&l->places);
 }
 
 int sg_launch_limits(struct sg_launch *l, const int std[3], struct sg_err *err)

@@ -72,6 +72,7 @@ static int run(const struct sg_options *o)
 	struct sg_err err = {0};
 	int status = SG_EXIT_FAILED, rc;
 	char id[64];
+	bool left;
 
 	/* Before anything of our own is open, and could be taken for the caller's. */
 	if (sg_plan_check_fds(o, &err) < 0)
@@ -100,11 +101,13 @@ static int run(const struct sg_options *o)
 	}
 	sg_launch_report(&launch);
 	launch.leaving = true;
+	/* What a crash left is looked for while the program runs, and removed when nobody waits for an answer of ours
+	 * any more. */
+	left = launch.cg.dirfd >= 0 && sg_cgroup_any_left(&launch.cg);
 	status = sg_monitor(&launch);
 	if (launch.exec_errno)
 		fprintf(stderr, "sgrun: cannot run %s: %s\n", plan.path, sg_plan_exec_error(&plan, launch.exec_errno));
-	/* What a crash left is removed when nobody waits for an answer of ours any more. */
-	if (launch.cg.dirfd >= 0)
+	if (left)
 		(void)sg_cgroup_sweep(launch.cg.base);
 	sg_launch_end(&launch);
 	if (plan.learn && !launch.exec_errno &&

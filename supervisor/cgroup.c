@@ -101,8 +101,9 @@ static bool has_word(const char *list, const char *word)
 	return false;
 }
 
-/* Lets the limits' controllers reach the sandboxes. What is not there is simply not enabled: limits report it. */
-static void enable_controllers(const char *dir)
+/* Lets the limits' controllers reach the sandboxes. What is not there is simply not enabled: limits report it. False:
+ * none of them is. */
+static bool enable_controllers(const char *dir)
 {
 	static const char *const names[] = {"pids", "memory", "cpu"};
 	char file[600], available[256], enabled[256];
@@ -110,12 +111,12 @@ static void enable_controllers(const char *dir)
 
 	snprintf(file, sizeof(file), "%s/cgroup.controllers", dir);
 	if (sg_read_file(AT_FDCWD, file, available, sizeof(available)) < 0)
-		return;
+		return false;
 	for (size_t i = 0; i < SG_ARRAY_SIZE(names); i++)
 		any |= has_word(available, names[i]);
 	snprintf(file, sizeof(file), "%s/cgroup.subtree_control", dir);
 	if (!any || sg_read_file(AT_FDCWD, file, enabled, sizeof(enabled)) < 0)
-		return;
+		return any;
 	for (size_t i = 0; i < SG_ARRAY_SIZE(names); i++) {
 		char word[16];
 
@@ -124,6 +125,7 @@ static void enable_controllers(const char *dir)
 		snprintf(word, sizeof(word), "+%s", names[i]);
 		(void)sg_write_file(AT_FDCWD, file, word);
 	}
+	return true;
 }
 
 static unsigned count_components(const char *path)
@@ -159,6 +161,7 @@ static int make_below(struct sg_cgroup *cg, const char *mount, const char *root,
 	const char *r = strcmp(rel_base, "/") ? rel_base : "";
 	char controllers[256];
 	struct stat st;
+	bool any;
 
 	if (snprintf(cg->base, sizeof(cg->base), "%s%s", m, r) >= (int)sizeof(cg->base))
 		return sg_err_set(err, ENAMETOOLONG, "the path of the cgroup2 mount is too long: %s", mount);
@@ -171,7 +174,7 @@ static int make_below(struct sg_cgroup *cg, const char *mount, const char *root,
 	if (snprintf(cg->path, sizeof(cg->path), "%s/%s", cg->base, cg->name) >= (int)sizeof(cg->path) ||
 	    snprintf(cg->rel, sizeof(cg->rel), "%s/%s", r, cg->name) >= (int)sizeof(cg->rel))
 		return sg_err_set(err, ENAMETOOLONG, "the path of the cgroup2 mount is too long: %s", mount);
-	enable_controllers(cg->base);
+	any = enable_controllers(cg->base);
 	if (mkdir(cg->path, 0755) < 0 && !(may_exist && errno == EEXIST))
 		return refused(cg->path, errno, err);
 	cg->dirfd = open(cg->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -196,7 +199,7 @@ static int make_below(struct sg_cgroup *cg, const char *mount, const char *root,
 	}
 	cg->id = st.st_ino; /* kernfs: the inode number is the cgroup id */
 	cg->level = count_components(cg->rel) + (strcmp(root, "/") ? count_components(root) : 0);
-	if (sg_read_file(cg->dirfd, "cgroup.controllers", controllers, sizeof(controllers)) > 0) {
+	if (any && sg_read_file(cg->dirfd, "cgroup.controllers", controllers, sizeof(controllers)) > 0) {
 		cg->has_pids = has_word(controllers, "pids");
 		cg->has_memory = has_word(controllers, "memory");
 		cg->has_cpu = has_word(controllers, "cpu");
@@ -236,7 +239,7 @@ int sg_cgroup_parent(struct sg_cgroup *parent, const char *name, struct sg_err *
 	snprintf(parent->name, sizeof(parent->name), "%s", name);
 	rc = make_below(parent, mount, root, "/", true, err);
 	if (!rc)
-		enable_controllers(parent->path);
+		(void)enable_controllers(parent->path);
 	return rc;
 }
 
@@ -456,6 +459,31 @@ int sg_cgroup_remove(struct sg_cgroup *cg)
 	return remove_patiently(AT_FDCWD, cg->path);
 }
 
+/* Whether a name is that of a sandbox whose owner, by pid and time, is gone. */
+static bool is_left(const char *name)
+{
+	unsigned long long made, start;
+	int pid;
+
+	if (sscanf(name, SANDBOX_PREFIX "%d-%llu", &pid, &made) != 2 || pid <= 0)
+		return false;
+	start = sg_proc_start_time(pid);
+	return !start || start > made;
+}
+
+bool sg_cgroup_any_left(const struct sg_cgroup *own)
+{
+	DIR *d = opendir(own->base);
+	struct dirent *e;
+	bool any = false;
+
+	while (d && !any && (e = readdir(d)))
+		any = strcmp(e->d_name, own->name) != 0 && is_left(e->d_name);
+	if (d)
+		closedir(d);
+	return any;
+}
+
 int sg_cgroup_sweep(const char *base)
 {
 	int swept = 0;
@@ -466,13 +494,8 @@ int sg_cgroup_sweep(const char *base)
 		return errno == ENOENT ? 0 : -errno;
 	while ((e = readdir(d))) {
 		struct sg_cgroup stale = {.dirfd = -1};
-		unsigned long long made, start;
-		int pid;
 
-		if (sscanf(e->d_name, SANDBOX_PREFIX "%d-%llu", &pid, &made) != 2 || pid <= 0)
-			continue;
-		start = sg_proc_start_time(pid);
-		if (start && start <= made)
+		if (!is_left(e->d_name))
 			continue;
 		stale.dirfd = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (stale.dirfd < 0)

@@ -61,5 +61,7 @@ int sg_cgroup_remove(struct sg_cgroup *cg);
 /* Kills and removes sandboxes whose supervisor is gone without having cleaned up. Returns how many, or negative errno.
  */
 int sg_cgroup_sweep(const char *base);
+/* Whether there may be something for it to do beside a living sandbox. Changes nothing. */
+bool sg_cgroup_any_left(const struct sg_cgroup *own);
 
 #endif

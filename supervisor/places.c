@@ -7,12 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 
 #define BTRFS_SUBVOLUME_ROOT 256 /* inode number of the root of each (BTRFS_FIRST_FREE_OBJECTID) */
 
@@ -130,7 +132,8 @@ static int append(struct build *b, int fd, const struct stat *st, const char *pa
 		b->cap = cap;
 	}
 	b->ids[p->n] = (struct id){st->st_dev, st->st_ino};
-	p->list[p->n++] = (struct sg_place){.fd = fd, .is_dir = S_ISDIR(st->st_mode), .path = path, .rights = *rights};
+	p->list[p->n++] = (struct sg_place){
+		.fd = fd, .is_dir = S_ISDIR(st->st_mode), .dev = st->st_dev, .path = path, .rights = *rights};
 	return 0;
 }
 
@@ -541,12 +544,44 @@ int sg_places_open(struct sg_places *p, const struct sg_tree *trees, size_t n, c
 	return rc;
 }
 
+static bool keeps_inodes(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return false;
+	switch ((unsigned long)fs.f_type) {
+	case EXT4_SUPER_MAGIC:
+	case XFS_SUPER_MAGIC:
+	case BTRFS_SUPER_MAGIC:
+	case TMPFS_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
+void sg_places_settle(struct sg_places *p)
+{
+	dev_t dev = 0;
+	bool keeps = false;
+
+	for (size_t i = 0; i < p->n; i++) {
+		if (p->list[i].dev != dev)
+			keeps = keeps_inodes(p->list[i].fd);
+		dev = p->list[i].dev;
+		if (keeps && p->list[i].fd >= 0)
+			close(SG_TAKE_FD(p->list[i].fd));
+	}
+}
+
 void sg_places_close(struct sg_places *p)
 {
 	struct text *t = p->owned, *next;
 
 	for (size_t i = 0; i < p->n; i++)
-		close(p->list[i].fd);
+		if (p->list[i].fd >= 0)
+			close(p->list[i].fd);
 	free(p->list);
 	for (; t; t = next) {
 		next = t->next;

@@ -14,8 +14,9 @@
  * stay open as long as the sandbox runs, so that no inode number is given to another file meanwhile.
  */
 struct sg_place {
-	int fd;                       /* O_PATH | O_CLOEXEC; owned */
+	int fd;                       /* O_PATH | O_CLOEXEC; owned; -1: see sg_places_settle() */
 	bool is_dir;                  /* else a file: nothing lies below it */
+	dev_t dev;                    /* of its file system */
 	const char *path;             /* absolute, variables filled in; owned by the list */
 	struct sg_tree_rights rights; /* of all trees that lead to the same object, put together; a denial wins */
 };
@@ -61,6 +62,11 @@ struct sg_place_vars {
  */
 int sg_places_open(struct sg_places *p, const struct sg_tree *trees, size_t n, const struct sg_place_vars *vars,
 		   struct sg_err *err);
+/*
+ * For places that a Landlock ruleset in force holds, too: closes those that it is enough for, on file systems where an
+ * inode that is held is the one that its name leads to, always. (In procfs and others the kernel may make it anew.)
+ */
+void sg_places_settle(struct sg_places *p);
 void sg_places_close(struct sg_places *p); /* zeroed is fine */
 
 #endif
