@@ -21,6 +21,8 @@
 #define QUEUE_RESERVE (192U << 10) /* on top, for what must not be lost */
 #define SILENCE_NS 10000000000ULL  /* until the first request */
 #define FINISH_NS 2000000000ULL    /* for a client to take what is left */
+#define REST_NS 100000000ULL       /* of the listener, when there is no descriptor for who connects */
+#define REST_SAY_NS 60000000000ULL /* how often that is said */
 #define UNCLOSED_MAX 1024          /* descriptors that came from a user and make the one who closes them wait */
 
 /* ---- sending ---- */
@@ -199,9 +201,44 @@ void sgd_conn_free(struct sgd_conn *c)
 	free(c);
 }
 
+static void deadline(struct sgd *d, uint64_t at)
+{
+	if (!d->next_deadline || at < d->next_deadline)
+		d->next_deadline = at;
+}
+
+/* A listener with somebody waiting is readable all the time: without a descriptor for who waits we would only turn. */
+static void rest(struct sgd *d, int code)
+{
+	uint64_t now = sg_clock_ns(CLOCK_MONOTONIC);
+
+	(void)sgd_loop_set(&d->loop, &d->listener, -1, 0);
+	d->rest_until = now + REST_NS;
+	deadline(d, d->rest_until);
+	if (d->rest_said && now < d->rest_said + REST_SAY_NS)
+		return;
+	d->rest_said = now;
+	fprintf(stderr, "sgd: no room for another connection: %s; who connects waits\n", strerror(code));
+}
+
+static void rested(struct sgd *d, uint64_t now)
+{
+	if (!d->rest_until)
+		return;
+	if (now >= d->rest_until && sgd_loop_set(&d->loop, &d->listener, d->listen_fd, EPOLLIN) == 0) {
+		d->rest_until = 0;
+		return;
+	}
+	if (now >= d->rest_until)
+		d->rest_until = now + REST_NS;
+	deadline(d, d->rest_until);
+}
+
 void sgd_conns_time(struct sgd *d, uint64_t now)
 {
 	struct sgd_conn *next;
+
+	rested(d, now);
 
 	for (struct sgd_conn *c = d->conns; c; c = next) {
 		uint64_t end = c->since + (c->closing ? FINISH_NS : SILENCE_NS);
@@ -211,8 +248,8 @@ void sgd_conns_time(struct sgd *d, uint64_t now)
 			continue;
 		if (c->since == 1 || now >= end)
 			sgd_conn_free(c);
-		else if (!d->next_deadline || end < d->next_deadline)
-			d->next_deadline = end;
+		else
+			deadline(d, end);
 	}
 }
 
@@ -414,8 +451,11 @@ static void on_listener(struct sgd_source *s, uint32_t events)
 		int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		struct sgd_conn *c;
 
-		if (fd < 0)
+		if (fd < 0) {
+			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+				rest(d, errno);
 			return;
+		}
 		sg_err_reset(&err);
 		c = open_conn(d, fd, &err);
 		if (!c) {
@@ -428,8 +468,7 @@ static void on_listener(struct sgd_source *s, uint32_t events)
 		c->d = d;
 		c->src = (struct sgd_source){.fd = -1, .fn = on_conn, .owner = c};
 		c->since = sg_clock_ns(CLOCK_MONOTONIC);
-		if (!d->next_deadline || c->since + SILENCE_NS < d->next_deadline)
-			d->next_deadline = c->since + SILENCE_NS;
+		deadline(d, c->since + SILENCE_NS);
 		c->next = d->conns;
 		if (d->conns)
 			d->conns->prev = c;
@@ -514,6 +553,7 @@ int sgd_listen(struct sgd *d, struct sg_err *err)
 	}
 	d->listener.fn = on_listener;
 	d->listener.owner = d;
+	d->listen_fd = fd;
 	rc = sgd_loop_set(&d->loop, &d->listener, fd, EPOLLIN);
 	return rc ? sg_err_set(err, -rc, "cannot watch the socket: %s", strerror(-rc)) : 0;
 }

@@ -274,7 +274,7 @@ static void stop(struct sgd *d)
 		sgd_box_free(d->boxes);
 	while (d->conns)
 		sgd_conn_free(d->conns);
-	if (d->listener.fd > 0)
+	if (d->listen_fd >= 0)
 		(void)unlink(d->o->socket);
 	sgd_discover_stop(d);
 	sgd_stats_stop(d);
@@ -310,7 +310,7 @@ int main(int argc, char **argv)
 	if (sgd_options_parse(&o, argc, argv, &err) < 0)
 		return fail(&err);
 	d.o = &o;
-	d.listener.fd = -1;
+	d.listener.fd = d.listen_fd = -1;
 	rc = start(&d, &err);
 	if (!rc) {
 		fprintf(stderr, "sgd: " SG_VERSION " listens at %s\n", o.socket);

@@ -50,6 +50,9 @@ struct sgd {
 	struct sgd_state state;
 	uint64_t logged, skip; /* place in the ring buffer up to which the log has it; what is to be passed over */
 	struct sgd_source listener, signals, ring;
+	int listen_fd;       /* the listener's, also while it rests; -1: none yet */
+	uint64_t rest_until; /* CLOCK_MONOTONIC; 0: the listener does not rest */
+	uint64_t rest_said;  /* when that was last said */
 	struct sgd_conn *conns;
 	unsigned n_conns;
 	struct sgd_opener *openers;

@@ -460,6 +460,31 @@ def test_no_descriptor_for_a_client(daemon):
     healthy(daemon)
 
 
+def test_no_descriptor_for_a_connection(daemon):
+    """Who connects waits, and the daemon does not turn in circles meanwhile."""
+    def cpu():
+        with open(f"/proc/{daemon.process.pid}/stat") as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    used = {int(fd) for fd in os.listdir(f"/proc/{daemon.process.pid}/fd")}
+    free = next(n for n in range(1 << 16) if n not in used)
+    usual = resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (free, usual[1]))
+    try:
+        with daemon.connect() as s:
+            before = cpu()
+            time.sleep(2)
+            took = cpu() - before
+            resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, usual)
+            assert daemon.ask(s, {"op": "status"})["ok"]
+    finally:
+        resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, usual)
+    assert took < 1, f"{took} s of processor time in 2 s of waiting"
+    assert "no room for another connection" in daemon.errors()
+    healthy(daemon)
+
+
 def test_a_client_that_is_gone_is_told_so(daemon):
     """The process that connected, that is; a child of its reads the answer."""
     code = ("import os, socket, sys\ns = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)\ns.connect(sys.argv[1])\n"
