@@ -11,10 +11,10 @@
 
 #define V4_BITS 96 /* IPv4 stands behind ::ffff:0:0/96 */
 
+static const __u8 mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
 static int set_v4(struct sg_net_rule *r, const char *text)
 {
-	static const __u8 mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
 	memcpy(r->addr, mapped, sizeof(mapped));
 	return inet_pton(AF_INET, text, r->addr + sizeof(mapped)) == 1 ? 0 : -EINVAL;
 }
@@ -68,6 +68,15 @@ static int check_host_bits(const struct sg_net_rule *r, bool v4, unsigned bits, 
 	inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? net + 12 : net, base, sizeof(base));
 	return sg_why_not(why, "\"%.64s\" has bits beyond its prefix; did you mean \"%s%s%s/%u\"?", text, v4 ? "" : "[",
 			  base, v4 ? "" : "]", bits);
+}
+
+/* A prefix of IPv6 addresses that the IPv4 addresses lie in as well: who writes it rarely means those. */
+static bool holds_v4(const struct sg_net_rule *r)
+{
+	const unsigned whole = r->prefix / 8, rest = r->prefix % 8;
+
+	return r->prefix < V4_BITS && !memcmp(r->addr, mapped, whole) &&
+	       !((r->addr[whole] ^ mapped[whole]) & (0xff00U >> rest) & 0xff);
 }
 
 /* ADDRESS[/PREFIX][:PORTS] */
@@ -132,6 +141,12 @@ static int parse_address(struct sg_net_rule *r, const char *s, uint64_t *familie
 		if (check_host_bits(r, v4, bits, text, why))
 			return -EINVAL;
 	}
+	if (!v4 && holds_v4(r))
+		return sg_why_not(
+			why,
+			"\"%.64s\" holds every IPv4 address, too (::ffff:0:0/96); * is any address, [2000::]/3 the "
+			"IPv6 internet",
+			s);
 	if (*end && *end != ':')
 		return sg_why_not(why, "\"%.64s\": after the address only /PREFIX and :PORT can follow", s);
 	return *end ? parse_ports(r, end + 1, why) : 0;

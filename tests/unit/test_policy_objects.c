@@ -139,7 +139,11 @@ static void addresses(void **state)
 		{"tcp 192.0.2.0/24:443", "::192.0.2.9", SG_NET_TCP, SG_NET_CONNECT, 443, false},
 		{"tcp 0.0.0.0/0", "203.0.113.1", SG_NET_TCP, SG_NET_CONNECT, 1, true},
 		{"tcp 0.0.0.0/0", "2001:db8::1", SG_NET_TCP, SG_NET_CONNECT, 1, false},
-		{"tcp [::]/0", "203.0.113.1", SG_NET_TCP, SG_NET_CONNECT, 1, true},
+		{"tcp [2000::]/3", "203.0.113.1", SG_NET_TCP, SG_NET_CONNECT, 1, false},
+		{"tcp [2000::]/3", "2001:db8::1", SG_NET_TCP, SG_NET_CONNECT, 1, true},
+		{"tcp [::ffff:192.0.2.0]/120", "192.0.2.9", SG_NET_TCP, SG_NET_CONNECT, 1, true},
+		{"listen tcp [::]", "::", SG_NET_TCP, SG_NET_BIND, 1, true},
+		{"listen tcp [::]", "0.0.0.0", SG_NET_TCP, SG_NET_BIND, 1, false},
 		{"tcp *", "2001:db8::1", SG_NET_TCP, SG_NET_CONNECT, 65535, true},
 		{"udp [2001:db8::]/33:53", "2001:db8:7fff::1", SG_NET_UDP, SG_NET_CONNECT, 53, true},
 		{"udp [2001:db8::]/33:53", "2001:db8:8000::1", SG_NET_UDP, SG_NET_CONNECT, 53, false},
@@ -186,6 +190,33 @@ static void families(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		assert_int_equal(sg_net_parse(cases[i].rule, &spec, why), 0);
 		assert_int_equal(spec.families, cases[i].families);
+	}
+}
+
+/* Of IPv6 by its looks, and of all of IPv4 besides. */
+static void what_holds_ipv4_unsaid_is_refused(void **state)
+{
+	static const struct {
+		const char *rule;
+		bool good;
+	} cases[] = {{"tcp [::]/0", false},
+		     {"udp [::]/0:53", false},
+		     {"tcp [::]/80", false},
+		     {"tcp [::]/81", true},
+		     {"tcp [8000::]/1", true},
+		     {"tcp [::]/1", false},
+		     {"tcp [::fffe:0:0]/95", false},
+		     {"tcp [::ffff:0:0]/96", true},
+		     {"tcp [::]", true},
+		     {"tcp [::1]", true}};
+	char why[SG_WHY_SIZE];
+	struct sg_net_spec spec;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int rc = sg_net_parse(cases[i].rule, &spec, why);
+
+		if (cases[i].good ? rc : !rc || !strstr(why, "IPv4"))
+			fail_msg("%s: %d %s", cases[i].rule, rc, rc ? why : "");
 	}
 }
 
@@ -518,6 +549,7 @@ int main(void)
 		cmocka_unit_test(whoever_says_nothing_is_not_confined),
 		cmocka_unit_test(addresses),
 		cmocka_unit_test(families),
+		cmocka_unit_test(what_holds_ipv4_unsaid_is_refused),
 		cmocka_unit_test(names_go_both_ways),
 		cmocka_unit_test(rules_print_as_they_are_read),
 		cmocka_unit_test(embedded_is_what_the_text_says),
