@@ -115,7 +115,7 @@ static void plan_memory(struct plan *p)
 		return;
 	}
 	x->memory_at = 1;
-	mechanism(p, "memory", "watched by the supervisor (resident memory of all processes)");
+	mechanism(p, "memory", "watched by the supervisor (resident and swapped memory of all processes)");
 }
 
 static void plan_pids(struct plan *p, bool filter)

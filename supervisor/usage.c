@@ -35,15 +35,23 @@ struct sum {
 	const struct sg_members *m;
 };
 
+/* What of a process's memory counts: lines of a file in /proc, the last of them last there. */
+struct fields {
+	const char *file, *name[3];
+};
+static const struct fields of_status = {"status", {"RssAnon:", "RssShmem:", "VmSwap:"}};
+static const struct fields of_smaps = {"smaps_rollup", {"Pss_Anon:", "Pss_Shmem:", "SwapPss:"}};
+
 /*
- * The sum of two fields of a file, KiB, the second one behind the first, however far down: a user may be in thousands
- * of groups. 1: found, 0: the file has not both, or negative errno.
+ * The sum of the fields of a file, KiB, however far down they stand: a user may be in thousands of groups. 1: found, 0:
+ * the file has not all of them, or negative errno.
  */
-static int two_fields(const char *file, const char *a, const char *b, uint64_t *kib)
+static int sum_fields(const char *file, const struct fields *fields, uint64_t *kib)
 {
 	FILE *f = fopen(file, "re");
-	bool found = false;
 	char line[128], page[4096];
+	bool found = false;
+	size_t i;
 	int rc;
 
 	if (!f)
@@ -53,8 +61,10 @@ static int two_fields(const char *file, const char *a, const char *b, uint64_t *
 	errno = 0;
 	/* A piece of a longer line is none of these: there the names stand behind numbers and blanks. */
 	while (!found && fgets(line, sizeof(line), f)) {
-		found = !strncmp(line, b, strlen(b));
-		if (found || !strncmp(line, a, strlen(a)))
+		for (i = 0; i < 3 && strncmp(line, fields->name[i], strlen(fields->name[i])); i++)
+			;
+		found = i == 2;
+		if (i < 3)
 			*kib += strtoull(line + strcspn(line, ":") + 1, NULL, 10);
 	}
 	rc = found || feof(f) ? found : errno ? -errno : -EIO;
@@ -63,15 +73,15 @@ static int two_fields(const char *file, const char *a, const char *b, uint64_t *
 }
 
 /* Of a process, by its first thread, or, where that has ended while others go on, by any that still has the memory. */
-static int of_process(pid_t pid, const char *name, const char *a, const char *b, uint64_t *kib)
+static int of_process(pid_t pid, const struct fields *fields, uint64_t *kib)
 {
 	struct dirent *e;
 	char path[320];
 	int rc, last;
 	DIR *d;
 
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-	rc = two_fields(path, a, b, kib);
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, fields->file);
+	rc = sum_fields(path, fields, kib);
 	if (rc && rc != -ESRCH)
 		return rc;
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
@@ -81,24 +91,24 @@ static int of_process(pid_t pid, const char *name, const char *a, const char *b,
 	while (rc <= 0 && (e = readdir(d))) {
 		if (e->d_name[0] == '.')
 			continue;
-		snprintf(path, sizeof(path), "/proc/%d/task/%s/%s", (int)pid, e->d_name, name);
-		last = two_fields(path, a, b, kib);
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/%s", (int)pid, e->d_name, fields->file);
+		last = sum_fields(path, fields, kib);
 		rc = last == -ENOENT || last == -ESRCH ? rc : last;
 	}
 	closedir(d);
 	return rc;
 }
 
-static int resident(pid_t pid, uint64_t *kib)
+static int taken(pid_t pid, uint64_t *kib)
 {
-	return of_process(pid, "status", "RssAnon:", "RssShmem:", kib);
+	return of_process(pid, &of_status, kib);
 }
 
 static int proportional(pid_t pid, uint64_t *kib)
 {
-	int rc = of_process(pid, "smaps_rollup", "Pss_Anon:", "Pss_Shmem:", kib);
+	int rc = of_process(pid, &of_smaps, kib);
 
-	return rc > 0 ? rc : resident(pid, kib);
+	return rc > 0 ? rc : taken(pid, kib);
 }
 
 /*
@@ -114,7 +124,7 @@ static bool borrows(const struct sum *s, pid_t pid)
 	if (sg_proc_info(pid, &info) < 0 || syscall(SYS_kcmp, pid, info.ppid, KCMP_VM, 0, 0) != 0)
 		return false;
 	snprintf(file, sizeof(file), "/proc/%d/status", (int)pid);
-	return two_fields(file, "RssAnon:", "RssShmem:", &kib) > 0 && sg_members_contains(s->m, info.ppid);
+	return sum_fields(file, &of_status, &kib) > 0 && sg_members_contains(s->m, info.ppid);
 }
 
 static void add_memory(void *ctx, pid_t pid)
@@ -126,7 +136,7 @@ static void add_memory(void *ctx, pid_t pid)
 	s->processes++;
 	if (s->proportional && borrows(s, pid))
 		return;
-	rc = s->proportional ? proportional(pid, &kib) : resident(pid, &kib);
+	rc = s->proportional ? proportional(pid, &kib) : taken(pid, &kib);
 	if (rc > 0)
 		s->memory += kib << 10;
 	else if (rc != 0 && rc != -ENOENT && rc != -ESRCH)
