@@ -44,7 +44,7 @@ static bool may_bpf(void)
 
 /* ---- steps, in the order in which they are taken ---- */
 
-int sg_signals_take(struct sg_signals *s, struct sg_err *err)
+int sg_signals_take(struct sg_signals *s, bool orphans, struct sg_err *err)
 {
 	static const int ours[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1,
 				   SIGUSR2, SIGALRM, SIGCONT, SIGTSTP, SIGWINCH};
@@ -61,6 +61,8 @@ int sg_signals_take(struct sg_signals *s, struct sg_err *err)
 	for (size_t i = 0; i < SG_ARRAY_SIZE(ours); i++)
 		if (sigaction(ours[i], NULL, &have) < 0 || have.sa_handler != SIG_IGN)
 			sigaddset(&set, ours[i]);
+	if (orphans)
+		sigaddset(&set, SIGCHLD);
 	for (size_t i = 0; i < SG_KEPT_SIGNALS; i++)
 		(void)sigaction(sg_kept_signals[i], &(struct sigaction){.sa_handler = want[i]}, &s->kept[i]);
 	if (sigprocmask(SIG_BLOCK, &set, &s->mask) < 0)
@@ -383,7 +385,8 @@ int sg_launch_start(struct sg_launch *l, struct sg_plan *plan, struct sg_session
 	sg_launch_init(l, plan, session);
 	if (plan->no_daemon[0])
 		sg_launch_degrade(l, "not through sgd: %s", plan->no_daemon);
-	rc = sg_signals_take(&l->signals, err);
+	/* The first process of a container gets every orphan, and who does not wait for them has their zombies. */
+	rc = sg_signals_take(&l->signals, getpid() == 1, err);
 	if (!rc)
 		rc = choose_tier(l, err);
 	if (!rc && session->then && !l->filter)

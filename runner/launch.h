@@ -23,7 +23,8 @@ struct sg_signals {
 	sigset_t mask;                          /* what the caller had, and the program gets */
 	struct sigaction kept[SG_KEPT_SIGNALS]; /* the same */
 };
-int sg_signals_take(struct sg_signals *s, struct sg_err *err);
+/* orphans: SIGCHLD, too, which is not for the program. */
+int sg_signals_take(struct sg_signals *s, bool orphans, struct sg_err *err);
 void sg_signals_give_back(struct sg_signals *s);
 
 struct sg_spawn;
@@ -35,8 +36,8 @@ struct sg_launch {
 	enum sg_tier tier;
 	struct sg_cgroup cg;
 	struct sg_members members;
-	struct sg_guard guard; /* state NULL: it was not needed so far */
-	uint64_t marker;       /* by which it knows the sandbox's processes; 0: by their cgroup, or not at all */
+	struct sg_guard guard;   /* state NULL: it was not needed so far */
+	uint64_t marker;         /* by which it knows the sandbox's processes; 0: by their cgroup, or not at all */
 	struct sg_places places; /* open as long as the ruleset is to hold */
 	struct sg_landlock landlock;
 	uint32_t net_refused; /* SG_NET_REFUSE_*: what a second filter refuses of the network where no BPF LSM does */

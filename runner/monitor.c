@@ -53,8 +53,12 @@ static void pass_signals(struct sg_watch *w)
 {
 	struct signalfd_siginfo si;
 
-	while (read(w->l->signals.fd, &si, sizeof(si)) == (ssize_t)sizeof(si))
-		sg_watch_signal(w, (int)si.ssi_signo);
+	while (read(w->l->signals.fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+		if (si.ssi_signo != SIGCHLD)
+			sg_watch_signal(w, (int)si.ssi_signo);
+		else if (w->l->cg.dirfd >= 0)
+			sg_members_reap(&w->l->members);
+	}
 }
 
 /* A child that has not executed yet may hold a copy, so the descriptor leaves an epoll set only when it is told to. */

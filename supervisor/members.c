@@ -285,8 +285,7 @@ static int reap_member(void *ctx, pid_t pid)
 	return 0;
 }
 
-/* Orphans come back to the supervisor where there is no cgroup. The first process is its launcher's to wait for. */
-static void reap_orphans(const struct sg_members *m)
+void sg_members_reap(const struct sg_members *m)
 {
 	siginfo_t info = {0};
 
@@ -306,7 +305,7 @@ int sg_members_count_all(const struct sg_members *m)
 	int tasks;
 
 	if (!by_cgroup(m)) {
-		reap_orphans(m);
+		sg_members_reap(m);
 		return sg_members_count(m);
 	}
 	tasks = sg_cgroup_tasks(m->cg);

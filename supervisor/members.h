@@ -43,6 +43,11 @@ int sg_members_each(const struct sg_members *m, void (*fn)(void *ctx, pid_t pid)
 /* Number of tasks, with those that have ended and whose parent, a member, has not waited for them: they keep a pid.
  * Dear. */
 int sg_members_count_all(const struct sg_members *m);
+/*
+ * Waits for the dead among what became the supervisor's child: all orphans where there is no cgroup, and where it is
+ * the first process of its PID namespace. The sandbox's first process is its launcher's to wait for.
+ */
+void sg_members_reap(const struct sg_members *m);
 /* Sends SIGKILL to all, again and again until none is left that is not being reaped. 0 or negative errno. */
 int sg_members_kill(const struct sg_members *m);
 /* Reaps children of the supervisor and waits until no member is left. 0, or -ETIMEDOUT after timeout_ms. */

@@ -189,3 +189,17 @@ class Neighbours(LiveTest):
         r = p.wait()
         self.assertEqual((r.status, r.exit["verdict"]), (128 + signal.SIGTERM, "signal"))
         self.assertFalse(sandbox_cgroups(p.pid))
+
+
+class FirstProcess(LiveTest):
+    """Of a PID namespace, as in a container: it gets every orphan."""
+    tiers = ("bpf", "unprivileged")
+
+    CODE = """i=0; while [ $i -lt 60 ]; do ( /bin/sleep 0.01 & ); i=$((i+1)); done; /bin/sleep 0.5
+n=0; for d in /proc/[0-9]*; do read -r _ _ s _ < $d/stat; [ "$s" = Z ] && n=$((n+1)); done; echo $n left"""
+
+    def test_orphans_are_waited_for(self):
+        line = self.command(["/bin/sh", "-c", self.CODE], lang="compile")
+        r = subprocess.run(["/usr/bin/unshare", "--pid", "--fork", "--mount-proc", *line], stdin=subprocess.DEVNULL,
+                           capture_output=True, text=True, timeout=30)
+        self.assertEqual((r.returncode, r.stdout), (0, "0 left\n"), r.stderr)
