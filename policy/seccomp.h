@@ -47,7 +47,7 @@ struct sg_filter {
 	 * change PR_SET_PDEATHSIG. */
 	bool tied;
 	bool one_process; /* tied, and it stays one process: it cannot fork */
-	void *owned; /* NULL for a filter embedded at build time */
+	void *owned;      /* NULL for a filter embedded at build time */
 };
 
 struct sg_binding {
