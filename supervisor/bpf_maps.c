@@ -296,7 +296,8 @@ int sg_bpf_remove_sandbox(struct sg_bpf *b, uint32_t index, bool populated, stru
 		levels_publish(b);
 	if (populated)
 		programs_wait();
-	/* A walk through those of every sandbox. Of one whose last task has ended, and was seen to end, none is left. */
+	/* A walk through those of every sandbox. Of one whose last task has ended, and was seen to end, none is left.
+	 */
 	if ((b->programs & SG_BPF_SYS_ENTER) && (populated || __atomic_load_n(&sb->tasks, __ATOMIC_ACQUIRE)))
 		processes_forget(b, index);
 	if (b->lsm)
