@@ -246,16 +246,12 @@ static void drop_job(struct sgd_box *b)
 void sgd_box_deadline(struct sgd_box *b, uint64_t at)
 {
 	b->deadline = at;
-	if (at && (!b->d->next_deadline || at < b->d->next_deadline))
-		b->d->next_deadline = at;
+	sgd_deadline(b->d, at);
 }
 
 static void watch_deadline(struct sgd_box *b)
 {
-	uint64_t at = b->watch.deadline_ns;
-
-	if (at && (!b->d->next_deadline || at < b->d->next_deadline))
-		b->d->next_deadline = at;
+	sgd_deadline(b->d, b->watch.deadline_ns);
 }
 
 void sgd_box_sync(struct sgd_box *b)

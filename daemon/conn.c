@@ -52,8 +52,7 @@ static void hang_up(struct sgd_conn *c)
 	drop_queue(c);
 	c->closing = true;
 	c->since = 1; /* long ago: freed at the end of this turn */
-	if (!c->d->next_deadline || c->d->next_deadline > 1)
-		c->d->next_deadline = 1;
+	sgd_deadline(c->d, c->since);
 }
 
 static void flush(struct sgd_conn *c)
@@ -166,8 +165,7 @@ void sgd_conn_finish(struct sgd_conn *c)
 	}
 	c->since = sg_clock_ns(CLOCK_MONOTONIC);
 	listen_to(c);
-	if (!c->d->next_deadline || c->since + FINISH_NS < c->d->next_deadline)
-		c->d->next_deadline = c->since + FINISH_NS;
+	sgd_deadline(c->d, c->since + FINISH_NS);
 }
 
 void sgd_conn_free(struct sgd_conn *c)
@@ -201,12 +199,6 @@ void sgd_conn_free(struct sgd_conn *c)
 	free(c);
 }
 
-static void deadline(struct sgd *d, uint64_t at)
-{
-	if (!d->next_deadline || at < d->next_deadline)
-		d->next_deadline = at;
-}
-
 /* A listener with somebody waiting is readable all the time: without a descriptor for who waits we would only turn. */
 static void rest(struct sgd *d, int code)
 {
@@ -214,7 +206,7 @@ static void rest(struct sgd *d, int code)
 
 	(void)sgd_loop_set(&d->loop, &d->listener, -1, 0);
 	d->rest_until = now + REST_NS;
-	deadline(d, d->rest_until);
+	sgd_deadline(d, d->rest_until);
 	if (d->rest_said && now < d->rest_said + REST_SAY_NS)
 		return;
 	d->rest_said = now;
@@ -231,7 +223,7 @@ static void rested(struct sgd *d, uint64_t now)
 	}
 	if (now >= d->rest_until)
 		d->rest_until = now + REST_NS;
-	deadline(d, d->rest_until);
+	sgd_deadline(d, d->rest_until);
 }
 
 void sgd_conns_time(struct sgd *d, uint64_t now)
@@ -249,7 +241,7 @@ void sgd_conns_time(struct sgd *d, uint64_t now)
 		if (c->since == 1 || now >= end)
 			sgd_conn_free(c);
 		else
-			deadline(d, end);
+			sgd_deadline(d, end);
 	}
 }
 
@@ -468,7 +460,7 @@ static void on_listener(struct sgd_source *s, uint32_t events)
 		c->d = d;
 		c->src = (struct sgd_source){.fd = -1, .fn = on_conn, .owner = c};
 		c->since = sg_clock_ns(CLOCK_MONOTONIC);
-		deadline(d, c->since + SILENCE_NS);
+		sgd_deadline(d, c->since + SILENCE_NS);
 		c->next = d->conns;
 		if (d->conns)
 			d->conns->prev = c;

@@ -515,8 +515,7 @@ int sgd_opener_start(struct sgd_box *b, struct sgd_conn *c, int root, struct sg_
 	if (c)
 		c->opener = o;
 	o->deadline = sg_clock_ns(CLOCK_MONOTONIC) + WAIT_NS;
-	if (!d->next_deadline || o->deadline < d->next_deadline)
-		d->next_deadline = o->deadline;
+	sgd_deadline(d, o->deadline);
 	o->next = d->openers;
 	if (d->openers)
 		d->openers->prev = o;
@@ -565,8 +564,8 @@ void sgd_openers_time(struct sgd *d, uint64_t now)
 					 "what the rules name could not be opened within 10 s: it may be on a file "
 					 "system that hangs");
 			sgd_attach_opened(b, c, NULL, NULL, &err);
-		} else if (o->box && (!d->next_deadline || o->deadline < d->next_deadline)) {
-			d->next_deadline = o->deadline;
+		} else if (o->box) {
+			sgd_deadline(d, o->deadline);
 		}
 		if (!o->gone)
 			continue;

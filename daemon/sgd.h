@@ -72,6 +72,13 @@ struct sgd {
 	} count;
 };
 
+/* The loop is to turn at that time at the latest. 0: whenever. */
+static inline void sgd_deadline(struct sgd *d, uint64_t at)
+{
+	if (at && (!d->next_deadline || at < d->next_deadline))
+		d->next_deadline = at;
+}
+
 /* ---- box.c: one sandbox ---- */
 
 enum sgd_phase {
