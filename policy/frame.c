@@ -3,7 +3,6 @@
 #include "policy/builder.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
@@ -150,109 +149,31 @@ static int close_x32_gap(struct sg_builder *b, unsigned frame, struct sg_err *er
  * The same frame, shorter: neighbouring numbers mostly share an outcome, and libseccomp's tree has a leaf for each
  * number. The kernel translates a filter at every launch, and that takes as long as the filter is. libseccomp's stays
  * the measure: the two are compared, and a frame that answers differently is not used.
- *
- * The numbers are cut into segments, each with the outcome of most of them and a comparison for every other. A tree
- * finds the segment: one comparison less than there are segments.
  */
-#define EXCEPT_MAX 4 /* in a segment: they are compared one after the other */
-
 struct range {
 	unsigned first; /* number */
 	uint32_t token;
 };
 
-struct segment {
-	unsigned first; /* number */
-	unsigned n_except;
-	uint32_t token;
-};
-
 struct tree {
-	uint32_t token[SG_NR_MAX + 1]; /* by number; the last is of all that follow */
 	struct range range[SG_NR_MAX + 1];
-	struct segment segment[SG_NR_MAX + 1];
 	uint32_t on_true[SG_NR_MAX],
 		on_false[SG_NR_MAX]; /* by comparison: the token to return; 0: another comparison */
-	unsigned n_ranges, n, start;
+	unsigned n, start;
 	bool too_long;
 };
-
-/* How many numbers there are in the ranges lo to hi. */
-static unsigned length(const struct tree *t, unsigned lo, unsigned hi)
-{
-	return (hi < t->n_ranges ? t->range[hi].first : SG_NR_MAX + 1) - t->range[lo].first;
-}
-
-/* The segment that the ranges lo to hi make. False: too many exceptions. */
-static bool make_segment(const struct tree *t, unsigned lo, unsigned hi, struct segment *s)
-{
-	*s = (struct segment){.first = t->range[lo].first, .n_except = UINT_MAX};
-	/* What follows the last number has no end, and can only be the rule. */
-	for (unsigned i = hi == t->n_ranges ? hi - 1 : lo; i < hi; i++) {
-		unsigned others = 0;
-
-		for (unsigned j = lo; j < hi && others <= EXCEPT_MAX; j++)
-			if (t->range[j].token != t->range[i].token)
-				others += length(t, j, j + 1);
-		if (others < s->n_except) {
-			s->n_except = others;
-			s->token = t->range[i].token;
-		}
-	}
-	return s->n_except <= EXCEPT_MAX;
-}
-
-/* Cuts the numbers so that the fewest comparisons are needed. */
-static void cut(struct tree *t)
-{
-	unsigned cost[SG_NR_MAX + 2] = {0}, from[SG_NR_MAX + 2] = {0}, at;
-	struct segment s;
-
-	for (unsigned hi = 1; hi <= t->n_ranges; hi++) {
-		cost[hi] = UINT_MAX;
-		/* Of two neighbours one is an exception. */
-		for (unsigned lo = hi; lo-- > 0 && hi - lo <= 2 * EXCEPT_MAX + 1;) {
-			if (make_segment(t, lo, hi, &s) && cost[lo] + s.n_except + 1 < cost[hi]) {
-				cost[hi] = cost[lo] + s.n_except + 1;
-				from[hi] = lo;
-			}
-		}
-	}
-	for (at = t->n_ranges; at; at = from[at])
-		t->n++;
-	for (unsigned i = t->n, hi = t->n_ranges; i-- > 0; hi = from[hi])
-		make_segment(t, from[hi], hi, &t->segment[i]);
-}
-
-static void emit_exceptions(struct sg_builder *b, struct tree *t, unsigned i)
-{
-	const struct segment *s = &t->segment[i];
-	unsigned left = s->n_except;
-
-	for (unsigned nr = s->first; left; nr++) {
-		if (t->token[nr] == s->token)
-			continue;
-		t->on_true[b->n - t->start] = t->token[nr];
-		t->on_false[b->n - t->start] = --left ? 0 : s->token;
-		sg_emit(b, BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 0);
-	}
-}
 
 static void emit_tree(struct sg_builder *b, struct tree *t, unsigned lo, unsigned hi)
 {
 	const unsigned mid = (lo + hi) / 2, at = b->n;
 
-	if (hi - lo == 1) {
-		emit_exceptions(b, t, lo);
-		return;
-	}
-	sg_emit(b, BPF_JMP | BPF_JGE | BPF_K, t->segment[mid].first, 0, 0);
-	if (mid - lo == 1 && !t->segment[lo].n_except)
-		t->on_false[at - t->start] = t->segment[lo].token;
+	sg_emit(b, BPF_JMP | BPF_JGE | BPF_K, t->range[mid].first, 0, 0);
+	if (mid - lo == 1)
+		t->on_false[at - t->start] = t->range[lo].token;
 	else
 		emit_tree(b, t, lo, mid);
-	if (hi - mid == 1 && !t->segment[mid].n_except) {
-		t->on_true[at - t->start] = t->segment[mid].token;
+	if (hi - mid == 1) {
+		t->on_true[at - t->start] = t->range[mid].token;
 		return;
 	}
 	t->too_long |= b->n - at - 1 >= TO_LIMIT;
@@ -279,13 +200,13 @@ static bool emit_frame(struct sg_builder *b, const struct sg_ruleset *rs, struct
 	unsigned nr, i, end;
 
 	for (nr = 0; nr <= SG_NR_MAX; nr++) {
-		t->token[nr] = nr < SG_NR_MAX ? token(rs, nr) : unlisted_token(rs);
-		if (!nr || t->token[nr] != t->token[nr - 1])
-			t->range[t->n_ranges++] = (struct range){.first = nr, .token = t->token[nr]};
+		uint32_t k = nr < SG_NR_MAX ? token(rs, nr) : unlisted_token(rs);
+
+		if (!t->n || t->range[t->n - 1].token != k)
+			t->range[t->n++] = (struct range){.first = nr, .token = k};
 	}
-	if (t->n_ranges < 2)
+	if (t->n < 2)
 		return false;
-	cut(t);
 	sg_emit(b, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
 	sg_emit(b, BPF_JMP | BPF_JEQ | BPF_K, sg_native_arch(), 1, 0);
 	sg_emit(b, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
