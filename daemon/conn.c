@@ -217,12 +217,8 @@ static void rested(struct sgd *d, uint64_t now)
 {
 	if (!d->rest_until)
 		return;
-	if (now >= d->rest_until && sgd_loop_set(&d->loop, &d->listener, d->listen_fd, EPOLLIN) == 0) {
-		d->rest_until = 0;
-		return;
-	}
 	if (now >= d->rest_until)
-		d->rest_until = now + REST_NS;
+		d->rest_until = sgd_loop_set(&d->loop, &d->listener, d->listen_fd, EPOLLIN) == 0 ? 0 : now + REST_NS;
 	sgd_deadline(d, d->rest_until);
 }
 

@@ -444,7 +444,7 @@ static int start(struct request *r, struct sgd_box *b, const void *packet, size_
 		return rc;
 	sigemptyset(&mask);
 	memcpy(&mask, &r->w->mask, sizeof(r->w->mask));
-	rc = sg_spawn_begin(&b->launch, &b->job->spawn, &b->job->heir, &mask, 0, err);
+	rc = sg_spawn_begin(&b->launch, &b->job->spawn, &b->job->heir, &mask, err);
 	sgd_high(&b->launch.pidfd);
 	sgd_high(&b->launch.proc);
 	return rc;

@@ -12,12 +12,21 @@
 #define TYPE_MASK 0xf /* a socket's type without SOCK_CLOEXEC and SOCK_NONBLOCK */
 #define REFUSE(e) (SECCOMP_RET_ERRNO | ((e)&SECCOMP_RET_DATA))
 
+const uint8_t sg_net_v4[SG_NET_V4_BITS / 8] = {[10] = 0xff, [11] = 0xff};
+
+bool sg_net_holds_v4(const struct sg_net_rule *r)
+{
+	const unsigned whole = r->prefix / 8, rest = r->prefix % 8;
+
+	return r->prefix <= SG_NET_V4_BITS && !memcmp(r->addr, sg_net_v4, whole) &&
+	       (!rest || !((r->addr[whole] ^ sg_net_v4[whole]) & (0xff00U >> rest) & 0xff));
+}
+
 bool sg_net_any_address(const struct sg_objects *o, const struct sg_net_rule *r)
 {
-	static const uint8_t v4[12] = {[10] = 0xff, [11] = 0xff};
 	bool has_v6 = o->families >> AF_INET6 & 1;
 
-	return r->prefix == 0 || (!has_v6 && r->prefix <= 96 && !memcmp(r->addr, v4, r->prefix / 8));
+	return r->prefix == 0 || (!has_v6 && sg_net_holds_v4(r));
 }
 
 static bool has_rule(const struct sg_objects *o, uint8_t proto, uint8_t ops, bool any)

@@ -19,6 +19,12 @@
 #define SG_NET_REFUSE_ALL 0xfU
 #define SG_NET_FILTER_MAX 64
 
+/* What IPv4 addresses stand behind in 16 bytes: ::ffff:0:0/96. */
+#define SG_NET_V4_BITS 96
+extern const uint8_t sg_net_v4[SG_NET_V4_BITS / 8];
+/* Whether every IPv4 address lies in a rule's prefix. */
+bool sg_net_holds_v4(const struct sg_net_rule *r);
+
 /*
  * SG_NET_REFUSE_* for the rules (and whenever not 0, IPv4 and IPv6 sockets that are neither TCP nor UDP), 0 where they
  * confine nothing. UDP that is allowed only to some addresses is refused, as Landlock refuses such TCP: nobody here can

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/access.h"
 #include "policy/names.h"
+#include "policy/net_filter.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -9,14 +10,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define V4_BITS 96 /* IPv4 stands behind ::ffff:0:0/96 */
-
-static const __u8 mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
 static int set_v4(struct sg_net_rule *r, const char *text)
 {
-	memcpy(r->addr, mapped, sizeof(mapped));
-	return inet_pton(AF_INET, text, r->addr + sizeof(mapped)) == 1 ? 0 : -EINVAL;
+	memcpy(r->addr, sg_net_v4, sizeof(sg_net_v4));
+	return inet_pton(AF_INET, text, r->addr + sizeof(sg_net_v4)) == 1 ? 0 : -EINVAL;
 }
 
 /* A decimal number of n characters, at most max. */
@@ -68,15 +65,6 @@ static int check_host_bits(const struct sg_net_rule *r, bool v4, unsigned bits, 
 	inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? net + 12 : net, base, sizeof(base));
 	return sg_why_not(why, "\"%.64s\" has bits beyond its prefix; did you mean \"%s%s%s/%u\"?", text, v4 ? "" : "[",
 			  base, v4 ? "" : "]", bits);
-}
-
-/* A prefix of IPv6 addresses that the IPv4 addresses lie in as well: who writes it rarely means those. */
-static bool holds_v4(const struct sg_net_rule *r)
-{
-	const unsigned whole = r->prefix / 8, rest = r->prefix % 8;
-
-	return r->prefix < V4_BITS && !memcmp(r->addr, mapped, whole) &&
-	       !((r->addr[whole] ^ mapped[whole]) & (0xff00U >> rest) & 0xff);
 }
 
 /* ADDRESS[/PREFIX][:PORTS] */
@@ -131,7 +119,7 @@ static int parse_address(struct sg_net_rule *r, const char *s, uint64_t *familie
 			return sg_why_not(why, "the prefix of \"%.64s\" must be a number from 0 to %u", s, max);
 		end += n + 1;
 	}
-	r->prefix = (__u8)(v4 ? V4_BITS + bits : bits);
+	r->prefix = (__u8)(v4 ? SG_NET_V4_BITS + bits : bits);
 	n = (size_t)(end - s);
 	if (n < sizeof(host)) {
 		char text[sizeof(host)];
@@ -141,7 +129,8 @@ static int parse_address(struct sg_net_rule *r, const char *s, uint64_t *familie
 		if (check_host_bits(r, v4, bits, text, why))
 			return -EINVAL;
 	}
-	if (!v4 && holds_v4(r))
+	/* Of IPv6 by its looks: who writes it rarely means the others. */
+	if (!v4 && bits < SG_NET_V4_BITS && sg_net_holds_v4(r))
 		return sg_why_not(
 			why,
 			"\"%.64s\" holds every IPv4 address, too (::ffff:0:0/96); * is any address, [2000::]/3 the "
@@ -157,7 +146,7 @@ static void loopback(struct sg_net_spec *spec)
 	struct sg_net_rule r = {
 		.protos = SG_NET_TCP | SG_NET_UDP, .ops = SG_NET_CONNECT | SG_NET_BIND, .port_hi = 65535};
 
-	r.prefix = V4_BITS + 8;
+	r.prefix = SG_NET_V4_BITS + 8;
 	set_v4(&r, "127.0.0.0");
 	spec->rules[spec->n_rules++] = r;
 	r.prefix = 128;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/access.h"
 #include "policy/model.h"
+#include "policy/net_filter.h"
 #include "policy/rows.h"
 
 #include <arpa/inet.h>
@@ -31,9 +32,8 @@ static bool of_kernel(const struct sg_policy *p, unsigned cls)
 
 const char *sg_net_rule_text(const struct sg_net_rule *r, char *buf, size_t size)
 {
-	static const __u8 mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-	const bool v4 = r->prefix >= 96 && !memcmp(r->addr, mapped, sizeof(mapped));
-	const unsigned bits = v4 ? r->prefix - 96U : r->prefix, max = v4 ? 32 : 128;
+	const bool v4 = r->prefix >= SG_NET_V4_BITS && !memcmp(r->addr, sg_net_v4, sizeof(sg_net_v4));
+	const unsigned bits = v4 ? (unsigned)r->prefix - SG_NET_V4_BITS : r->prefix, max = v4 ? 32 : 128;
 	char addr[INET6_ADDRSTRLEN], prefix[8] = "", ports[16] = "";
 
 	inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? r->addr + 12 : r->addr, addr, sizeof(addr));

@@ -264,14 +264,19 @@ static uint64_t choose_marker(void)
 	return half + random % (half - 1);
 }
 
+/* What the filter says of the program holds: it is loaded, and lets nothing through that it is to refuse. */
+static bool bound_by_filter(const struct sg_launch *l)
+{
+	return l->filter && !l->plan->options->audit && !l->plan->learn && l->tier < SG_TIER_LSM;
+}
+
 /*
  * Where the program can never be more than one process, which dies with us by its parent-death signal, the guard would
  * have nothing to do: what is left of the sandbox, an empty cgroup, the next start removes.
  */
 static bool needs_guard(const struct sg_launch *l)
 {
-	return !l->filter || l->plan->options->audit || l->plan->learn || l->tier == SG_TIER_LSM ||
-	       !l->plan->filter.one_process;
+	return !bound_by_filter(l) || !l->plan->filter.one_process;
 }
 
 /*
@@ -280,8 +285,7 @@ static bool needs_guard(const struct sg_launch *l)
  */
 static bool guard_can_wait(const struct sg_launch *l)
 {
-	return l->filter && !l->plan->options->audit && !l->plan->learn && l->tier < SG_TIER_LSM &&
-	       l->plan->filter.tied && !l->plan->filter.has_audit && l->judge.max_tasks;
+	return bound_by_filter(l) && l->plan->filter.tied && !l->plan->filter.has_audit && l->judge.max_tasks;
 }
 
 static int start_guard(void *launch, struct sg_err *err)
@@ -320,12 +324,11 @@ static int confine_and_start(struct sg_launch *l, struct sg_err *err)
 	sg_spawn_init(l->spawn);
 	l->dumpable = prctl(PR_GET_DUMPABLE) == 1;
 	if (early)
-		rc = sg_spawn_early(l, l->spawn, &l->signals.mask, l->marker, err);
+		rc = sg_spawn_early(l, l->spawn, &l->signals.mask, err);
 	if (!rc)
 		rc = sg_launch_confine(l, err);
 	if (!rc)
-		rc = early ? sg_spawn_go(l, l->spawn, err)
-			   : sg_spawn_begin(l, l->spawn, NULL, &l->signals.mask, l->marker, err);
+		rc = early ? sg_spawn_go(l, l->spawn, err) : sg_spawn_begin(l, l->spawn, NULL, &l->signals.mask, err);
 	return rc ? rc : sg_spawn_ready(l, l->spawn, READY_TIMEOUT_MS, err);
 }
 

@@ -38,7 +38,7 @@ struct sg_launch {
 	struct sg_members members;
 	struct sg_guard guard;   /* state NULL: it was not needed so far */
 	uint64_t marker;         /* by which it knows the sandbox's processes; 0: by their cgroup, or not at all */
-	struct sg_places places; /* open as long as the ruleset is to hold */
+	struct sg_places places; /* open as long as the ruleset needs them to hold */
 	struct sg_landlock landlock;
 	uint32_t net_refused; /* SG_NET_REFUSE_*: what a second filter refuses of the network where no BPF LSM does */
 	int proc; /* the first process's directory in /proc, which a rule of the ruleset may be about; -1: none */

@@ -188,7 +188,7 @@ void sg_spawn_init(struct sg_spawn *s)
 
 /* All that the child gets but its filter and its Landlock domain. */
 static int prepare(struct sg_launch *l, struct sg_spawn *s, const struct sg_heir *heir, const sigset_t *mask,
-		   uint64_t marker, struct sg_err *err)
+		   struct sg_err *err)
 {
 	int fds[2], rc;
 
@@ -211,7 +211,7 @@ static int prepare(struct sg_launch *l, struct sg_spawn *s, const struct sg_heir
 		.wait = -1,
 		.supervisor = getpid(),
 		.mask = *mask,
-		.marker = marker,
+		.marker = l->marker,
 		.std = {l->output.child[0], l->output.child[1], l->output.child[2]},
 		.heir = heir,
 		.bounded = l->bounded,
@@ -274,10 +274,10 @@ static void close_ends(struct sg_spawn *s)
 }
 
 int sg_spawn_begin(struct sg_launch *l, struct sg_spawn *s, const struct sg_heir *heir, const sigset_t *mask,
-		   uint64_t marker, struct sg_err *err)
+		   struct sg_err *err)
 {
 	SG_CLOSE int wait_w = -1;
-	int rc = prepare(l, s, heir, mask, marker, err), fds[2];
+	int rc = prepare(l, s, heir, mask, err), fds[2];
 
 	if (!rc)
 		rc = give_rest(l, s, err);
@@ -325,9 +325,9 @@ static void make_room(const struct sg_launch *l, const struct sg_spawn *s)
 		close(fd);
 }
 
-int sg_spawn_early(struct sg_launch *l, struct sg_spawn *s, const sigset_t *mask, uint64_t marker, struct sg_err *err)
+int sg_spawn_early(struct sg_launch *l, struct sg_spawn *s, const sigset_t *mask, struct sg_err *err)
 {
-	int rc = prepare(l, s, NULL, mask, marker, err);
+	int rc = prepare(l, s, NULL, mask, err);
 
 	if (!rc)
 		make_room(l, s);

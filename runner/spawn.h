@@ -25,14 +25,14 @@ void sg_spawn_init(struct sg_spawn *s);
  * Errors: what clone3(2) said, -ENOMEM; -E2BIG and the like from binding the filter.
  */
 int sg_spawn_begin(struct sg_launch *l, struct sg_spawn *s, const struct sg_heir *heir, const sigset_t *mask,
-		   uint64_t marker, struct sg_err *err);
+		   struct sg_err *err);
 /*
  * The same for a child that is its caller's own, in two steps: the child sets itself up beside us while we do what it
  * needs in the end, l->landlock. Not where it has to be judged from its first step (SG_TIER_LSM) or shares no memory
  * with us.
  */
 bool sg_spawn_can_wait(const struct sg_launch *l);
-int sg_spawn_early(struct sg_launch *l, struct sg_spawn *s, const sigset_t *mask, uint64_t marker, struct sg_err *err);
+int sg_spawn_early(struct sg_launch *l, struct sg_spawn *s, const sigset_t *mask, struct sg_err *err);
 int sg_spawn_go(struct sg_launch *l, struct sg_spawn *s, struct sg_err *err);
 /*
  * Takes the child's report that it is ready (its filter is loaded), and the listener if it needs one: l->listener.

@@ -47,7 +47,7 @@ struct sg_landlock_rules {
 	/* The policy's object rules; NULL: only what is always there. */
 	const struct sg_objects *objects;
 	/* Its trees, opened with no_mounts. They must stay open while the sandbox runs: a rule holds as long as the
-	 * inode does, and procfs makes new ones for what nobody holds. */
+	 * inode does, and procfs makes new ones for what nobody holds. What sg_places_settle() closes is no loss. */
 	const struct sg_places *places;
 	/* What the seccomp rules let through, so that only gaps are listed that can be used. */
 	bool forks;    /* new processes: each of them needs its own directory in /proc */

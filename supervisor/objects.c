@@ -2,6 +2,7 @@
 #include "supervisor/objects.h"
 
 #include "policy/access.h"
+#include "policy/net_filter.h"
 #include "policy/seccomp.h"
 #include "supervisor/bpf.h"
 #include "supervisor/mountinfo.h"
@@ -106,11 +107,10 @@ static void add_family(json_t *o, unsigned family)
 
 static void add_address(json_t *o, const struct sg_event_object *e)
 {
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 	char text[INET6_ADDRSTRLEN] = "";
 
 	add_family(o, e->family);
-	if (!memcmp(e->addr, mapped, sizeof(mapped)))
+	if (!memcmp(e->addr, sg_net_v4, sizeof(sg_net_v4)))
 		(void)inet_ntop(AF_INET, e->addr + 12, text, sizeof(text));
 	else
 		(void)inet_ntop(AF_INET6, e->addr, text, sizeof(text));

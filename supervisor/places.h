@@ -11,7 +11,8 @@
 /*
  * The trees of a policy as this host has them: opened, so that what is meant is the object and not its name. Landlock
  * takes the descriptors as they are; for BPF LSM the kernel's own number of each inode is learned through them. They
- * stay open as long as the sandbox runs, so that no inode number is given to another file meanwhile.
+ * stay open as long as the sandbox runs, so that no inode number is given to another file meanwhile; but see
+ * sg_places_settle().
  */
 struct sg_place {
 	int fd;                       /* O_PATH | O_CLOEXEC; owned; -1: see sg_places_settle() */

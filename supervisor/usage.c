@@ -61,10 +61,11 @@ static int sum_fields(const char *file, const struct fields *fields, uint64_t *k
 	errno = 0;
 	/* A piece of a longer line is none of these: there the names stand behind numbers and blanks. */
 	while (!found && fgets(line, sizeof(line), f)) {
-		for (i = 0; i < 3 && strncmp(line, fields->name[i], strlen(fields->name[i])); i++)
+		for (i = 0; i < SG_ARRAY_SIZE(fields->name) && strncmp(line, fields->name[i], strlen(fields->name[i]));
+		     i++)
 			;
-		found = i == 2;
-		if (i < 3)
+		found = i == SG_ARRAY_SIZE(fields->name) - 1;
+		if (i < SG_ARRAY_SIZE(fields->name))
 			*kib += strtoull(line + strcspn(line, ":") + 1, NULL, 10);
 	}
 	rc = found || feof(f) ? found : errno ? -errno : -EIO;

@@ -305,7 +305,7 @@ static uint32_t pick(uint32_t n)
 	return (seed >> 8) % n;
 }
 
-/* Runs and single numbers in every mixture: what the frame cuts into segments. */
+/* Runs and single numbers in every mixture: what the frame makes ranges of. */
 static void mixtures_of_numbers_agree(void **state)
 {
 	static const char *const unlisted[] = {"kill", "allow", "errno ENOSYS", "errno EPERM"};
