@@ -45,9 +45,12 @@ static __always_inline int sg_name_is_mem(struct dentry *d)
 	return name[0] == 'm' && name[1] == 'e' && name[2] == 'm' && name[3] == '\0';
 }
 
-/* The directory of a process: the class that judges, SG_NO_CLASS: the trees do, for what is left of *wanted. */
+/*
+ * The directory of a process: the class that judges, SG_NO_CLASS: the trees do, for what is left of *wanted, but for
+ * *denied, which no tree around gives.
+ */
 static __always_inline __u16 sg_special_proc(struct sg_at *a, struct dentry *d, struct inode *inode, __u32 *wanted,
-					     struct sg_what *w)
+					     __u32 *denied, struct sg_what *w)
 {
 	struct task_struct *p = NULL;
 	int owner = sg_proc_owner(a, inode, &p), tgid = 0;
@@ -63,7 +66,8 @@ static __always_inline __u16 sg_special_proc(struct sg_at *a, struct dentry *d, 
 	}
 	if ((want & SG_RIGHT_WRITE) && sg_mode(a, SG_CLASS_WX) != SG_MODE_ALLOW && sg_name_is_mem(d))
 		return (__u16)SG_UNKNOWN(SG_CLASS_WX); /* its text could be rewritten through it */
-	*wanted = want & ~(a->lsm->self.allow & ~a->lsm->self.deny);
+	*denied = want & a->lsm->self.deny;
+	*wanted = want & ~(a->lsm->self.allow | *denied);
 	return (__u16)SG_UNKNOWN(SG_NO_CLASS);
 }
 
@@ -73,18 +77,19 @@ static __always_inline int sg_judge_open(struct sg_at *a, __u8 hook, struct file
 	struct dentry *d = file->f_path.dentry;
 	struct super_block *sb = d->d_sb;
 	struct inode *inode = d->d_inode;
+	__u32 denied = 0;
 
 	if (sb->s_magic == SG_PROC_MAGIC && inode)
-		w.cls = sg_special_proc(a, d, inode, &want, &w);
+		w.cls = sg_special_proc(a, d, inode, &want, &denied, &w);
 	else
 		w.cls = sg_special(a, d, want);
 	if (w.cls == SG_NO_CLASS) {
 		struct sg_walk r = sg_walk_up(a, d, want);
-		__u32 missing = sg_missing(a, &r, want);
+		__u32 missing = sg_missing(a, &r, want) | denied;
 
 		if (!missing || sg_mount_internal(file->f_path.mnt))
 			return 0;
-		sg_what_rights(a, &w, missing, r.origin);
+		sg_what_rights(a, &w, missing, denied ? a->lsm->self.origin : r.origin);
 	}
 	return sg_refuse_file(a, &w, d);
 }

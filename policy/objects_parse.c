@@ -68,9 +68,11 @@ int sg_tree_path(const char *text, char *out, char *why)
 		if ((n == 1 && *s == '.') || (n == 2 && !strncmp(s, "..", n)))
 			return sg_why_not(why, "\"%.64s\" contains \"%.*s\": name the tree itself", text, (int)n, s);
 		for (size_t i = 0; i < n; i++) {
-			if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
+			const unsigned char byte = (unsigned char)s[i], next = (unsigned char)s[i + 1];
+
+			if (byte < 0x20 || byte == 0x7f || (byte == 0xc2 && next >= 0x80 && next < 0xa0))
 				return sg_why_not(why, "the path of a tree contains a control character (0x%02x)",
-						  (unsigned char)s[i]);
+						  byte == 0xc2 ? next : byte);
 			if (s[i] == '*')
 				return sg_why_not(
 					why,
@@ -99,6 +101,17 @@ struct tree_ctx {
 	uint32_t allow, deny;
 };
 
+/* Each process has a directory of that name of its own, and whatever a rule says is about all of it. */
+static bool is_part_of_self(const char *path)
+{
+	static const char *const own[] = {"/proc/self/", "/proc/thread-self/"};
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (!strncmp(path, own[i], strlen(own[i])))
+			return true;
+	return false;
+}
+
 static int add_tree(struct sg_parser *p, const struct tree_ctx *c, const struct sg_node *n, const char *path_text)
 {
 	struct sg_tree_item *t = sg_arena_alloc(p->arena, sizeof(*t));
@@ -108,6 +121,12 @@ static int add_tree(struct sg_parser *p, const struct tree_ctx *c, const struct 
 		return sg_pnomem(p);
 	if (sg_tree_path(path_text, path, why))
 		return sg_perr(p, n->pos, "%s", why);
+	if (c->deny && is_part_of_self(path))
+		return sg_perr(
+			p, n->pos,
+			"\"%.64s\" cannot be denied alone: rules about a process's own directory in /proc are about "
+			"all of it; deny /proc/self",
+			path);
 	t->path = path;
 	t->allow = c->allow;
 	t->deny = c->deny;

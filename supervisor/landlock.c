@@ -155,7 +155,7 @@ static uint32_t denied_rights(const struct sg_places *p)
 
 	for (size_t i = 0; p && i < p->n; i++)
 		rights |= p->list[i].rights.deny;
-	return rights;
+	return p ? rights | p->self.deny : 0;
 }
 
 static uint64_t known_fs(int abi)
@@ -228,6 +228,12 @@ static enum how stands(const struct build *b, const char *path, uint32_t rights)
 	return how;
 }
 
+/* What procfs makes for a process. Those of the sandbox are not there yet, but for the one that waits to become it. */
+static bool is_proc_pid(const char *dir, const char *name)
+{
+	return !strcmp(dir, "/proc") && !name[strspn(name, "0123456789")];
+}
+
 /*
  * Rights are granted by directory and cannot be taken back below one: what lies beside the exceptions is named one by
  * one. The directory itself gets nothing, so nothing can be made or listed in it. Consumes dir.
@@ -247,7 +253,8 @@ static int add_around(struct build *b, int dir, const char *path, uint32_t right
 		char name[PATH_MAX];
 
 		/* A link's target is another entry, or lies below one. */
-		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") || e->d_type == DT_LNK)
+		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") || e->d_type == DT_LNK ||
+		    is_proc_pid(path, e->d_name))
 			continue;
 		if (++b->n_split > MAX_SPLIT) {
 			rc = -E2BIG;
@@ -402,6 +409,9 @@ static int collect_denied(struct build *b, char **names)
 			rc = except(b, name, p->list[i].rights.deny, false);
 		n++;
 	}
+	/* No directory has that name, but /proc lies above it. */
+	if (!rc && p && p->self.deny)
+		rc = except(b, "/proc/self", p->self.deny, false);
 	return rc;
 }
 

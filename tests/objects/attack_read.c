@@ -104,6 +104,11 @@ static int thread_root(void)
 	return by_proc("/proc/thread-self/root");
 }
 
+static int own_proc(void)
+{
+	return leak_path("/proc/self/status");
+}
+
 static int opath_again(void)
 {
 	char name[64];
@@ -382,5 +387,6 @@ const struct attack sg_objects_read[] = {
 	{"read-chroot", chrooted},
 	{"read-proc-pid-root", others_root},
 	{"read-posix-shm", others_shm},
+	{"read-own-proc", own_proc},
 	{0},
 };

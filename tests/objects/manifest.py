@@ -72,6 +72,7 @@ READ = [
     Attack("read-chroot", "read", policy="mounts"),
     Attack("read-proc-pid-root", "trace|read"),
     Attack("read-posix-shm", "read"),
+    Attack("read-own-proc", "read", policy="not-itself", shows="VmPeak:"),
 ]
 
 WRITE = [

@@ -311,6 +311,24 @@ static void own_processes_in_proc(void **state)
 	done(&r);
 }
 
+static void own_processes_are_denied_inside_what_is_open(void **state)
+{
+	struct rules r = {.o = objects(READ),
+			  .trees = {{"/", {.allow = READ}}, {"/proc/self", {.deny = SG_RIGHTS}}},
+			  .r = {.forks = true},
+			  .n = 2};
+
+	build(&r, 2);
+	TRY(&r, {'r', "/proc/self/status", false}, {'l', "/proc/self/task", false}, {'r', "/proc/1/comm", false},
+	    {'r', "/proc/meminfo", true}, {'r', "/proc/sys/kernel/ostype", true}, {'r', "open/f", true});
+	assert_true(has_gap(&r.l, true, "deny: nothing can be made or listed in the directories from /"));
+	done(&r);
+	r.trees[0].path = "/proc";
+	build(&r, 2);
+	TRY(&r, {'r', "/proc/self/status", false}, {'r', "/proc/meminfo", true});
+	done(&r);
+}
+
 static void older_kernels_do_less_and_say_so(void **state)
 {
 	struct rules r = {.o = objects(SG_RIGHT_WRITE | SG_RIGHT_CONNECT), .r = {.max_abi = 2, .sockets = true}};
@@ -359,6 +377,7 @@ int main(void)
 		cmocka_unit_test(a_denial_alone_leaves_the_rest_open),
 		cmocka_unit_test(the_kernels_own_is_never_written),
 		cmocka_unit_test(own_processes_in_proc),
+		cmocka_unit_test(own_processes_are_denied_inside_what_is_open),
 		cmocka_unit_test(older_kernels_do_less_and_say_so),
 		cmocka_unit_test(ports),
 	};

@@ -139,6 +139,32 @@ static void own_processes_are_apart(void **state)
 	sg_places_close(&p);
 }
 
+/* A part of it cannot be denied alone, by no way that leads there; all of it can. */
+static void own_processes_are_denied_whole(void **state)
+{
+	static const struct {
+		const char *path;
+		int rc;
+	} rows[] = {{"/proc/self", 0},
+		    {"/proc/thread-self", 0},
+		    {"/proc/self/environ", -EINVAL},
+		    {"/proc/mounts", -EINVAL},
+		    {"/dev/fd", -EINVAL}};
+	struct sg_place_vars vars = {.no_mounts = true};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct sg_tree tree = {rows[i].path, {.deny = SG_RIGHTS}};
+		struct sg_err err = {0};
+		struct sg_places p;
+
+		assert_int_equal(sg_places_open(&p, &tree, 1, &vars, &err), rows[i].rc);
+		assert_int_equal(p.self.deny, rows[i].rc ? 0 : SG_RIGHTS);
+		if (rows[i].rc)
+			assert_non_null(strstr(err.message, "deny /proc/self"));
+		sg_places_close(&p);
+	}
+}
+
 static void says_what_is_wrong(void **state)
 {
 	static const struct {
@@ -428,11 +454,11 @@ static void lines_of_the_mount_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(opens_with_variables),      cmocka_unit_test(one_object_one_place),
-		cmocka_unit_test(own_processes_are_apart),   cmocka_unit_test(says_what_is_wrong),
-		cmocka_unit_test(a_denial_is_never_dropped), cmocka_unit_test(covers_what_is_mounted_below),
-		cmocka_unit_test(another_root_is_not_left),  cmocka_unit_test(waits_for_no_server),
-		cmocka_unit_test(lines_of_the_mount_table),
+		cmocka_unit_test(opens_with_variables),         cmocka_unit_test(one_object_one_place),
+		cmocka_unit_test(own_processes_are_apart),      cmocka_unit_test(own_processes_are_denied_whole),
+		cmocka_unit_test(says_what_is_wrong),           cmocka_unit_test(a_denial_is_never_dropped),
+		cmocka_unit_test(covers_what_is_mounted_below), cmocka_unit_test(another_root_is_not_left),
+		cmocka_unit_test(waits_for_no_server),          cmocka_unit_test(lines_of_the_mount_table),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
