@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -32,6 +33,11 @@ static bool may_fork(const struct sg_launch *l)
 {
 	return may(l, SYS_clone, SIGCHLD, 0, 0) || may(l, SYS_fork, 0, 0, 0) || may(l, SYS_vfork, 0, 0, 0) ||
 	       may(l, SYS_clone3, 0, 88, 0);
+}
+
+bool sg_launch_may_unmark(const struct sg_launch *l)
+{
+	return may(l, SYS_setrlimit, RLIMIT_MSGQUEUE, 1, 0) || may(l, SYS_prlimit64, 0, RLIMIT_MSGQUEUE, 1);
 }
 
 /* ---- what neither Landlock nor seccomp enforces ---- */

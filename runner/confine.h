@@ -13,6 +13,9 @@
  */
 int sg_launch_confine(struct sg_launch *l, struct sg_err *err);
 
+/* Whether the seccomp filter lets the program change its own RLIMIT_MSGQUEUE. */
+bool sg_launch_may_unmark(const struct sg_launch *l);
+
 /* In the lsm tier: notes in l->not_enforced what would need a hook that this kernel does not have. */
 void sg_launch_missing_hooks(struct sg_launch *l);
 

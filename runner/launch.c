@@ -305,6 +305,11 @@ static int prepare_guard(struct sg_launch *l, struct sg_err *err)
 	if (l->cg.dirfd < 0 && !l->marker)
 		sg_launch_degrade(l, "its processes cannot be marked (RLIMIT_MSGQUEUE is below 4096): if sgrun is "
 				     "killed by SIGKILL, only the first of them ends with it");
+	else if (l->marker && sg_launch_may_unmark(l))
+		sg_launch_degrade(
+			l, "the policy lets its processes change RLIMIT_MSGQUEUE (setrlimit, prlimit64), by which "
+			   "they are marked: if sgrun is killed by SIGKILL, those that did, but for the first "
+			   "process, do not end with it");
 	if (!guard_can_wait(l))
 		return start_guard(l, err);
 	l->judge.before_fork = start_guard;

@@ -164,3 +164,18 @@ class Audit(LiveTest):
                         self.write("nf.yaml", self.POLICY), ["--mode", "audit"])
         self.assertRan(r, "True\n")
         self.assertTrue([x for x in r.of("syscall_violation") if x["syscall"] == "getppid"], r.describe())
+
+
+class Marked(LiveTest):
+    """Without a cgroup the guard knows the sandbox's processes by a limit, which they must not change unseen."""
+    tiers = ("user",)
+
+    def said(self, *where):
+        return [d for d in self.run_in([self.act, "say", "x"], *where).start["degraded"] if "RLIMIT_MSGQUEUE" in d]
+
+    def test_a_policy_that_allows_it(self):
+        self.assertTrue(self.said("open"))
+
+    def test_the_built_in_ones_do_not(self):
+        for lang in ("python", "compile", "javascript", "perl"):
+            self.assertEqual(self.said(lang), [], lang)
