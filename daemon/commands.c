@@ -146,7 +146,10 @@ static int op_list(struct call *k, json_t **answer, struct sg_err *err)
 /* Records come on the connection from now on, until the client closes it. */
 static int op_tail(struct call *k, json_t **answer, struct sg_err *err)
 {
-	(void)err;
+	int rc = k->c->tail ? 0 : sgd_user_tails(k->c->user, err);
+
+	if (rc)
+		return rc;
 	k->c->tail = true;
 	k->c->since = 0;
 	*answer = ok();

@@ -16,7 +16,7 @@
 #include <time.h>
 
 #define CONNS_MAX 8192
-#define CONNS_PER_USER 2048
+#define CONNS_OF_ROOT 64           /* of these, so that there is a way in when users have taken all others */
 #define QUEUE_MAX (512U << 10)     /* bytes that wait for a client that does not read */
 #define QUEUE_RESERVE (192U << 10) /* on top, for what must not be lost */
 #define SILENCE_NS 10000000000ULL  /* until the first request */
@@ -36,6 +36,7 @@ static void drop_queue(struct sgd_conn *c)
 		free(p);
 	}
 	c->last = NULL;
+	c->user->queued -= c->queued;
 	c->queued = 0;
 }
 
@@ -68,6 +69,7 @@ static void flush(struct sgd_conn *c)
 		}
 		c->first = p->next;
 		c->queued -= p->size;
+		c->user->queued -= p->size;
 		if (!c->first)
 			c->last = NULL;
 		free(p);
@@ -95,7 +97,8 @@ bool sgd_send(struct sgd_conn *c, const void *head, size_t head_size, const void
 			return false;
 		}
 	}
-	if (c->queued + size > QUEUE_MAX + (essential ? QUEUE_RESERVE : 0))
+	if (c->queued + size > QUEUE_MAX + (essential ? QUEUE_RESERVE : 0) ||
+	    !sgd_user_may_queue(c->user, size, essential))
 		return false;
 	p = malloc(sizeof(*p) + size);
 	if (!p)
@@ -109,6 +112,7 @@ bool sgd_send(struct sgd_conn *c, const void *head, size_t head_size, const void
 		c->first = p;
 	c->last = p;
 	c->queued += size;
+	c->user->queued += size;
 	listen_to(c);
 	return true;
 }
@@ -189,6 +193,8 @@ void sgd_conn_free(struct sgd_conn *c)
 	sgd_let_go_conn(fd);
 	sgd_peer_close(&c->peer);
 	drop_queue(c);
+	c->user->tails -= c->tail;
+	sgd_user_put(&d->users, c->user);
 	if (c->prev)
 		c->prev->next = c->next;
 	else
@@ -378,41 +384,35 @@ static void on_conn(struct sgd_source *s, uint32_t events)
 		sgd_let_go(of, fds[i]);
 }
 
-static unsigned of_user(const struct sgd *d, uid_t uid)
+static int admit(struct sgd *d, struct sgd_conn *c, struct sg_err *err)
 {
-	unsigned n = 0;
+	uid_t uid = c->peer.uid;
 
-	for (const struct sgd_conn *c = d->conns; c; c = c->next)
-		n += c->peer.uid == uid;
-	return n;
+	if (d->n_conns >= CONNS_MAX - (uid ? CONNS_OF_ROOT : 0))
+		return sg_err_set(err, EAGAIN, "too many connections: %u", d->n_conns);
+	if (uid && sgd_let_go_waiting(uid) >= UNCLOSED_MAX)
+		return sg_err_set(err, EAGAIN,
+				  "%d descriptors that came from user %u are not closed yet: a socket that lingers, a "
+				  "file system that does not answer",
+				  UNCLOSED_MAX, uid);
+	c->user = sgd_user_get(&d->users, uid, err);
+	return c->user ? 0 : -err->code;
 }
 
 /* NULL with *err: whoever it is, this one is not served. */
-static struct sgd_conn *open_conn(const struct sgd *d, int fd, struct sg_err *err)
+static struct sgd_conn *open_conn(struct sgd *d, int fd, struct sg_err *err)
 {
-	struct sgd_conn *c = NULL;
-	int rc = 0;
+	struct sgd_conn *c = calloc(1, sizeof(*c));
 
-	if (d->n_conns >= CONNS_MAX)
-		rc = sg_err_set(err, EAGAIN, "too many connections: %d", CONNS_MAX);
-	else if (!(c = calloc(1, sizeof(*c))))
-		rc = sg_err_set(err, ENOMEM, "out of memory");
-	else
-		rc = sgd_peer_open(&c->peer, fd, err);
-	if (!rc && c->peer.uid != 0 && of_user(d, c->peer.uid) >= CONNS_PER_USER) {
-		rc = sg_err_set(err, EAGAIN, "too many connections of user %u: %d", c->peer.uid, CONNS_PER_USER);
+	if (!c) {
+		(void)sg_err_set(err, ENOMEM, "out of memory");
+		return NULL;
+	}
+	if (sgd_peer_open(&c->peer, fd, err) == 0) {
+		if (admit(d, c, err) == 0)
+			return c;
 		sgd_peer_close(&c->peer);
 	}
-	if (!rc && c->peer.uid != 0 && sgd_let_go_waiting(c->peer.uid) >= UNCLOSED_MAX) {
-		rc = sg_err_set(
-			err, EAGAIN,
-			"%d descriptors that came from user %u are not closed yet: a socket that lingers, a file "
-			"system that does not answer",
-			UNCLOSED_MAX, c->peer.uid);
-		sgd_peer_close(&c->peer);
-	}
-	if (!rc)
-		return c;
 	free(c);
 	return NULL;
 }

@@ -8,6 +8,7 @@
 #include "daemon/policies.h"
 #include "daemon/state.h"
 #include "daemon/stats.h"
+#include "daemon/users.h"
 #include "daemon/vlog.h"
 #include "runner/monitor.h"
 #include "runner/spawn.h"
@@ -55,6 +56,7 @@ struct sgd {
 	uint64_t rest_said;  /* when that was last said */
 	struct sgd_conn *conns;
 	unsigned n_conns;
+	struct sgd_user *users; /* those who have connections */
 	struct sgd_opener *openers;
 	struct sgd_box *boxes;                      /* all of them */
 	struct sgd_box *by_index[SG_MAX_SANDBOXES]; /* by number in the BPF tables */
@@ -246,6 +248,7 @@ struct sgd_conn {
 	struct sgd *d;
 	struct sgd_source src;
 	struct sgd_peer peer;
+	struct sgd_user *user;
 	struct sgd_box *box;       /* the sandbox launched on it */
 	struct sgd_opener *opener; /* it waits for the answer to an attach: nothing else is read from it */
 	struct sgd_packet *first, *last;

@@ -247,6 +247,81 @@ def test_a_client_that_does_not_read(daemon):
         healthy(daemon)
 
 
+def as_nobody(what):
+    """Runs it in a process of an ordinary user, whom the daemon knows by the kernel's word. Its result, as JSON."""
+    r, w = os.pipe()
+    pid = os.fork()
+    if not pid:
+        os.close(r)
+        try:
+            os.setgroups([])
+            os.setresgid(NOBODY, NOBODY, NOBODY)
+            os.setresuid(NOBODY, NOBODY, NOBODY)
+            os.write(w, json.dumps(what()).encode())
+        finally:
+            os._exit(0)
+    os.close(w)
+    with open(r, "rb") as f:
+        text = f.read()
+    os.waitpid(pid, 0)
+    assert text, "it failed, see above"
+    return json.loads(text)
+
+
+def test_tails_of_a_user(daemon):
+    """Each record is written once for each of them, so there are bounds; root has none."""
+    def tails(n=40):
+        held = [daemon.connect() for _ in range(n)]
+        answers = [daemon.ask(s, {"op": "tail"}) for s in held]
+        again = daemon.ask(held[0], {"op": "tail"})["ok"]  # the same one is no second one
+        held[0].close()
+        return answers, again, until(lambda: daemon.ask(held[-1], {"op": "tail"})["ok"], 5)
+
+    answers, again, freed = as_nobody(tails)
+    assert [a["ok"] for a in answers] == [True] * 32 + [False] * 8, answers
+    assert "on 32 connections already" in answers[-1]["error"] and again and freed, (answers[-1], again, freed)
+    assert all(a["ok"] for a in tails()[0])
+    healthy(daemon)
+
+
+def memory(daemon):
+    with open(f"/proc/{daemon.process.pid}/status") as f:
+        return next(int(line.split()[1]) >> 10 for line in f if line.startswith("VmRSS:"))
+
+
+def test_what_a_user_does_not_read(daemon):
+    """On many connections: together it has a bound, too, and others are served."""
+    r, w = os.pipe()
+    packet, fds = real_launch(daemon, "/bin/cat", stdin=r)
+    packet = with_texts(packet, degraded=[b"\x01" * 1000, b"\x02" * 1000])
+    os.close(r)
+
+    def fill():
+        os.close(w)
+        held = [daemon.connect() for _ in range(60)]
+        for s in held:
+            socket.send_fds(s, [packet], fds)
+        until(lambda: len(daemon.request({"op": "list"})["parts"]) == len(held))
+        before = memory(daemon)
+        many = [daemon.connect() for _ in range(300)]
+        for s in many:
+            s.send(b'{"v":1,"op":"list","all":true}')
+        daemon.request({"op": "status"})
+        return len(daemon.request({"op": "list"})["parts"]), before, memory(daemon)
+
+    try:
+        n, before, after = as_nobody(fill)
+    finally:
+        os.close(w)
+        for fd in fds:
+            os.close(fd)
+    assert n == 60, n
+    # 300 queues of 512 KiB would be 150.
+    assert 40 < after - before < 110, (before, after)
+    assert until(lambda: not daemon.sandboxes(), 30), daemon.sandboxes()
+    healthy(daemon)
+
+
 def test_a_thousand_connections(daemon):
     held = []
     try:
