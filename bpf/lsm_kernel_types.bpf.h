@@ -148,6 +148,7 @@ struct sock {
 	__u16 sk_protocol;
 	__u16 sk_type;
 	struct sock_cgroup_data sk_cgrp_data;
+	struct pid *sk_peer_pid;
 } SG_CORE;
 
 struct socket {
@@ -169,6 +170,7 @@ struct msghdr {
 	void *msg_name;
 	int msg_namelen;
 	unsigned int msg_flags;
+	void *msg_control;
 	unsigned long msg_controllen;
 } SG_CORE;
 

@@ -14,6 +14,8 @@
 #define SG_IPPROTO_UDPLITE 136
 #define SG_IPPROTO_MPTCP 262
 #define SG_MSG_FASTOPEN 0x20000000U
+#define SG_SOL_SOCKET 1
+#define SG_SCM_CREDENTIALS 2
 
 static __always_inline __u8 sg_proto(__u32 type, __u32 protocol)
 {
@@ -270,12 +272,61 @@ SG_LSM(unix_may_send)
 	return sg_judge_unix(&a, SG_HOOK_unix_may_send, sk);
 }
 
+/* Whether a message carries descriptors: whatever else but credentials alone. The kernel has its own copy by now. */
+static __always_inline int sg_passes_fds(struct msghdr *msg)
+{
+	struct {
+		__u64 len;
+		__s32 level, type;
+	} first = {};
+	__u64 size = msg->msg_controllen;
+	void *control = NULL;
+
+	if (!size)
+		return 0;
+	if (bpf_core_read(&control, sizeof(control), &msg->msg_control) ||
+	    bpf_probe_read_kernel(&first, sizeof(first), control))
+		return 1;
+	return first.level != SG_SOL_SOCKET || first.type != SG_SCM_CREDENTIALS || first.len + sizeof(long) <= size;
+}
+
+/* Whether who listened for the connection of a stream socket is inside. Nobody knows of a listener that has ended. */
+static __always_inline int sg_listener_inside(struct sg_at *a, struct sock *sk)
+{
+	struct pid___tasks *pid = NULL;
+	struct hlist_node *first = NULL;
+
+	if (bpf_core_read(&pid, sizeof(pid), &sk->sk_peer_pid) || !pid ||
+	    bpf_core_read(&first, sizeof(first), &pid->tasks[0].first) || !first)
+		return 0;
+	return sg_task_inside(a, (void *)first - bpf_core_field_offset(struct task_struct___lsm, pid_links));
+}
+
+/*
+ * Where a message on a unix socket goes: 1 inside. The far end of a connection that somebody accepts is made by who
+ * connects, so its cgroup does not tell who has it; such an end carries the listener's address.
+ */
+static __always_inline int sg_unix_leads_inside(struct sg_at *a, struct sock *sk)
+{
+	struct sock *peer = NULL;
+	struct unix_address *addr = NULL;
+
+	/* the socket itself may have been handed in */
+	if (!sg_sock_inside(a, sk) || bpf_core_read(&peer, sizeof(peer), &((struct unix_sock *)sk)->peer))
+		return 0;
+	if (!peer)
+		return !a->lsm->unix_outside; /* a datagram to whoever it names: that it may, unix_may_send judges */
+	if (!sg_sock_inside(a, peer) || bpf_core_read(&addr, sizeof(addr), &((struct unix_sock *)peer)->addr))
+		return 0;
+	return !addr || sk->sk_type == SG_SOCK_DGRAM || sg_listener_inside(a, sk);
+}
+
 SG_LSM(socket_sendmsg)
 {
 	struct socket *sock = (struct socket *)ctx[0];
 	struct msghdr *msg = (struct msghdr *)ctx[1];
 	struct sg_what w = {.hook = SG_HOOK_socket_sendmsg, .cls = SG_CLASS_FDPASS, .family = SG_AF_UNIX};
-	struct sock *sk, *peer = NULL;
+	struct sock *sk;
 	struct sg_at a;
 	__u32 family;
 	void *name;
@@ -286,18 +337,10 @@ SG_LSM(socket_sendmsg)
 		return 0;
 	family = sk->__sk_common.skc_family;
 	if (family == SG_AF_UNIX) {
-		struct unix_sock *u = (struct unix_sock *)sk;
-
-		if (!msg->msg_controllen || sg_mode(&a, SG_CLASS_FDPASS) == SG_MODE_ALLOW)
+		if (sg_mode(&a, SG_CLASS_FDPASS) == SG_MODE_ALLOW || !sg_passes_fds(msg) ||
+		    sg_unix_leads_inside(&a, sk))
 			return 0;
 		w.origin = SG_UNLISTED;
-		/* the socket itself may have been handed in; its peer may have been made outside */
-		if (!sg_sock_inside(&a, sk))
-			return sg_refuse(&a, &w);
-		if (bpf_core_read(&peer, sizeof(peer), &u->peer))
-			return sg_refuse(&a, &w);
-		if (!peer || sg_sock_inside(&a, peer))
-			return 0;
 		return sg_refuse(&a, &w);
 	}
 	name = msg->msg_name;

@@ -280,13 +280,15 @@ struct sg_table {
 
 struct sg_lsm {
 	struct sg_objects objects;
-	__u32 set;        /* first half of the key of its trees */
-	__u32 confined;   /* SG_RIGHT_* whose class is not ALLOW */
-	__u32 execs;      /* programs executed so far, the first not counted, nor what exec_max refused */
-	__u32 starting;   /* the first program is being mapped by the kernel */
-	__u32 level;      /* depth of its cgroup */
-	__u32 generation; /* of the programs that judge it: two supervisors' are attached while one replaces the other
-			   */
+	__u32 set;          /* first half of the key of its trees */
+	__u32 confined;     /* SG_RIGHT_* whose class is not ALLOW */
+	__u32 execs;        /* programs executed so far, the first not counted, nor what exec_max refused */
+	__u32 starting;     /* the first program is being mapped by the kernel */
+	__u32 level;        /* depth of its cgroup */
+	__u32 generation;   /* of the programs that judge it: two supervisors' are attached while one replaces the other
+			     */
+	__u32 unix_outside; /* some unix socket that was made outside may be reached */
+	__u32 pad;
 	struct sg_tree_rights self;    /* about the directories in /proc of the sandbox\'s own processes */
 	__u64 filter[SG_FILTER_WORDS]; /* by sg_filter_bit(): 0: no tree begins at this inode */
 };

@@ -44,7 +44,7 @@ SG_SIZE_IS(sg_class_mode, 8);
 SG_SIZE_IS(sg_net_rule, 32);
 SG_SIZE_IS(sg_objects, 32 + SG_CLASS_N * 8 + SG_NET_MAX * 32);
 SG_SIZE_IS(sg_tree_rights, 16);
-SG_SIZE_IS(sg_lsm, sizeof(struct sg_objects) + 24 + 16 + SG_FILTER_WORDS * 8);
+SG_SIZE_IS(sg_lsm, sizeof(struct sg_objects) + 32 + 16 + SG_FILTER_WORDS * 8);
 SG_SIZE_IS(sg_tree_key, 16);
 SG_SIZE_IS(sg_protected_key, 16);
 SG_SIZE_IS(sg_learned, 32);

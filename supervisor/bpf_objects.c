@@ -297,6 +297,9 @@ int sg_bpf_set_trees(struct sg_bpf *b, uint32_t index, const struct sg_objects *
 	for (uint32_t i = 0; i < SG_N_RIGHTS; i++)
 		if (o->cls[i].mode != SG_MODE_ALLOW)
 			rules.confined |= 1U << i;
+	rules.unix_outside = o->cls[SG_CLASS_UNIX].mode == SG_MODE_ALLOW;
+	for (size_t i = 0; i < n; i++)
+		rules.unix_outside |= !!(says[i].allow & SG_RIGHT_CONNECT);
 	rc = trees_write(b, &set, &rules, says, at, n, err);
 	if (!rc) {
 		live = &b->lsm->rules[index];

@@ -64,6 +64,64 @@ def test_another_process_is_out_of_reach(daemon):
     assert kill["class"] == "trace" and kill["prevented"], kill
 
 
+# Descriptors over every kind of unix socket, both ways, between a parent and its child; the child's words come back.
+PASSED = """
+import array, os, socket, sys
+def passes(s, fd, *to):
+    s.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))], 0, *to)
+def takes(s, word):
+    fd = socket.recv_fds(s, 1, 1)[1][0]
+    os.write(fd, word)
+    os.close(fd)
+def child(what):
+    if os.fork() == 0:
+        what()
+        os._exit(0)
+r, w = os.pipe()
+for kind, name in ((socket.SOCK_STREAM, "s"), (socket.SOCK_SEQPACKET, "\\0" + sys.argv[1])):
+    with socket.socket(socket.AF_UNIX, kind) as heard:
+        heard.bind(name)
+        heard.listen(1)
+        def connects():
+            c = socket.socket(socket.AF_UNIX, kind)
+            c.connect(name)
+            passes(c, w)
+            takes(c, b"2")
+        child(connects)
+        c = heard.accept()[0]
+        takes(c, b"1")
+        passes(c, w)
+        os.wait()
+with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
+    heard.bind("d")
+    def sends():
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        passes(s, w, "d")
+        s.connect("d")
+        passes(s, w)
+    child(sends)
+    takes(heard, b"3")
+    takes(heard, b"4")
+    os.wait()
+a, b = socket.socketpair()
+child(lambda: passes(a, w))
+takes(b, b"5")
+print(os.read(r, 100).decode())
+"""
+
+
+def test_descriptors_are_passed_inside(daemon):
+    """What the attacks fd-send* must not do with somebody outside (tests/objects)."""
+    path, work = os.path.join(daemon.work, "passes.yaml"), tempfile.mkdtemp(dir="/tmp")
+    os.chown(work, NOBODY, NOBODY)
+    with open(path, "w", encoding="utf-8") as f:
+        f.write('passes: {inherit: ["builtin:unix", "builtin:python"]}\n')
+    os.chmod(path, 0o644)
+    r = daemon.run("--require", "lsm", "--policy", path, "--lang", "passes", "--", PYTHON, "-c", PASSED, os.path.basename(work), cwd=work, timeout=120,
+                   user=NOBODY)
+    assert (r.returncode, r.stdout) == (0, "1212345\n"), (r.returncode, r.stdout, r.stderr)
+
+
 # Where the program's code begins, which the kernel shows as 1 to who may not trace; and what three programs return.
 SHOWN = ("import os\nprint(int(open('/proc/%s/stat').read().rsplit(')', 1)[1].split()[23]) > 1, flush=True)\n"
          "for _ in range(3): print(os.spawnv(os.P_WAIT, '/bin/true', ['true']), flush=True)\n")

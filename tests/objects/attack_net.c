@@ -375,7 +375,7 @@ static int receive_mode_3(void)
 	return fd < 0 ? fd : seen(0, "RECEIVED");
 }
 
-static int send_fd(void)
+static int pass_over(int sock, struct sockaddr_un *to)
 {
 	union {
 		char buf[CMSG_SPACE(sizeof(int))];
@@ -383,8 +383,12 @@ static int send_fd(void)
 	} control = {0};
 	char byte = 'x';
 	struct iovec iov = {&byte, 1};
-	struct msghdr m = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof(control.buf)};
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control.buf,
+			   .msg_controllen = sizeof(control.buf),
+			   .msg_name = to,
+			   .msg_namelen = to ? sizeof(*to) : 0};
 	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
 	int fd = open("f", O_RDWR | O_CLOEXEC);
 
@@ -392,7 +396,30 @@ static int send_fd(void)
 	h->cmsg_type = SCM_RIGHTS;
 	h->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(h), &fd, sizeof(fd));
-	return outcome(sendmsg(target.fd, &m, 0));
+	return outcome(sendmsg(sock, &m, 0));
+}
+
+static int send_fd(void)
+{
+	return pass_over(target.fd, NULL);
+}
+
+/* The far end of the connection is made by us as well: who listens only takes it. */
+static int send_connected(void)
+{
+	struct sockaddr_un a = by_path(at("outside/sock"));
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)))
+		give_up("connect");
+	return pass_over(fd, NULL);
+}
+
+static int send_datagram(void)
+{
+	struct sockaddr_un a = by_path(at("outside/dgram"));
+
+	return pass_over(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), &a);
 }
 
 const struct attack sg_objects_net[] = {
@@ -431,5 +458,7 @@ const struct attack sg_objects_net[] = {
 	{"fd-receive", receive},
 	{"fd-receive-mode-3", receive_mode_3},
 	{"fd-send", send_fd},
+	{"fd-send-connected", send_connected},
+	{"fd-send-datagram", send_datagram},
 	{0},
 };

@@ -195,6 +195,8 @@ NET = [
     effect("fd-receive", "fdpass|read", PASSED, fd="socket"),
     effect("fd-receive-mode-3", "fdpass|read", PASSED, fd="socket", shows="RECEIVED"),
     effect("fd-send", "fdpass", PASSED, fd="socket"),
+    effect("fd-send-connected", "fdpass", PASSED, policy="unix-outside"),
+    effect("fd-send-datagram", "fdpass", PASSED, policy="unix-outside"),
 ]
 
 PROCESSES = [

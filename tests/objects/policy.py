@@ -24,6 +24,7 @@ namespaces: {{inherit: matrix, kernel: {{namespace: allow, capability: allow}}}}
 mounts: {{inherit: matrix, kernel: {{namespace: allow, capability: allow, mount: allow}}}}
 mounts-only: {{inherit: matrix, kernel: {{namespace: allow}}}}
 once: {{inherit: matrix, exec: {{max: 1}}}}
+unix-outside: {{inherit: matrix, net: {{allow: ["unix:{base}/outside/sock", "unix:{base}/outside/dgram"]}}}}
 not-itself: {{inherit: matrix, files: {{read: [/], deny: [/proc/self]}}}}
 """
 

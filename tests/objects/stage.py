@@ -324,6 +324,8 @@ class Stage:
 
     def arrived(self):
         """Whether anything came in over any of the listeners."""
+        if self.attack.policy == "unix-outside":
+            return self.descriptor_arrived()
         for s in self.sockets:
             try:
                 if s.type == socket.SOCK_STREAM:
@@ -341,6 +343,23 @@ class Stage:
                 return "a descriptor arrived" if fds else "something arrived"
             except BlockingIOError:
                 pass
+        return None
+
+    def descriptor_arrived(self):
+        """The same where the policy allows the rest."""
+        for s in [x for x in self.sockets if x.family == socket.AF_UNIX]:
+            try:
+                if s.type == socket.SOCK_STREAM:
+                    with s.accept()[0] as c:
+                        fds = socket.recv_fds(c, 64, 4)[1]
+                else:
+                    fds = socket.recv_fds(s, 64, 4)[1]
+            except (BlockingIOError, ConnectionResetError):
+                continue
+            for fd in fds:
+                os.close(fd)
+            if fds:
+                return "a descriptor arrived"
         return None
 
     def effect(self, output, status):
