@@ -483,10 +483,30 @@ static void ready(struct sgd_box *b)
 	}
 }
 
+/*
+ * Not what an administrator gave the daemon. By us and not by the child, which shared our memory: the kernel gives all
+ * who share memory the same. What it is to have beyond ours may be more than we can give.
+ */
+static void set_oom_score_adj(const struct sgd_box *b)
+{
+	char path[48], text[16];
+	int n = snprintf(text, sizeof(text), "%d", b->job->oom_score_adj);
+	SG_CLOSE int fd = -1;
+
+	if (b->job->oom_score_adj == b->d->oom_score_adj)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)b->launch.pid);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if ((fd < 0 || write(fd, text, (size_t)n) < 0) && b->job->oom_score_adj > b->d->oom_score_adj)
+		fprintf(stderr, "sgd: %s: cannot set %s to %s: %s\n", b->session.id, path, text, strerror(errno));
+}
+
 static void box_advance(struct sgd_box *b)
 {
-	if (b->job && b->ready && b->launch.report < 0 && !b->launch.exec_errno)
+	if (b->job && b->ready && b->launch.report < 0 && !b->launch.exec_errno) {
+		set_oom_score_adj(b);
 		drop_job(b);
+	}
 	if (b->watch.ended)
 		end(b, sg_clock_ns(CLOCK_MONOTONIC));
 	else

@@ -42,8 +42,8 @@ static void drop_queue(struct sgd_conn *c)
 
 static void listen_to(struct sgd_conn *c)
 {
-	uint32_t events = (c->closing || c->opener ? 0 : (uint32_t)EPOLLIN) | (c->first ? (uint32_t)EPOLLOUT : 0) |
-			  (uint32_t)EPOLLRDHUP;
+	uint32_t events = (c->closing || c->opener || c->held ? 0 : (uint32_t)EPOLLIN) |
+			  (c->first ? (uint32_t)EPOLLOUT : 0) | (uint32_t)EPOLLRDHUP;
 
 	(void)sgd_loop_set(&c->d->loop, &c->src, c->src.fd, events);
 }
@@ -228,6 +228,24 @@ static void rested(struct sgd *d, uint64_t now)
 	sgd_deadline(d, d->rest_until);
 }
 
+/* A message may carry more of them, and with it they would be ours to close. */
+static bool may_read(const struct sgd_conn *c)
+{
+	return c->peer.uid == 0 || sgd_let_go_waiting(c->peer.uid) < UNCLOSED_MAX;
+}
+
+static void hold(struct sgd_conn *c, uint64_t now)
+{
+	bool held = !may_read(c);
+
+	if (held != c->held) {
+		c->held = held;
+		listen_to(c);
+	}
+	if (held)
+		sgd_deadline(c->d, now + REST_NS);
+}
+
 void sgd_conns_time(struct sgd *d, uint64_t now)
 {
 	struct sgd_conn *next;
@@ -238,6 +256,8 @@ void sgd_conns_time(struct sgd *d, uint64_t now)
 		uint64_t end = c->since + (c->closing ? FINISH_NS : SILENCE_NS);
 
 		next = c->next;
+		if (c->held)
+			hold(c, now);
 		if (!c->since)
 			continue;
 		if (c->since == 1 || now >= end)
@@ -368,6 +388,13 @@ static void on_conn(struct sgd_source *s, uint32_t events)
 	}
 	if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP)))
 		return;
+	if (!may_read(c)) {
+		if (events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP))
+			hang_up(c);
+		else
+			hold(c, sg_clock_ns(CLOCK_MONOTONIC));
+		return;
+	}
 	n = recvmsg(s->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;

@@ -69,7 +69,9 @@ static int open_proc(struct sgd_peer *p, struct sg_err *err)
 	snprintf(path, sizeof(path), "/proc/%d", (int)p->pid);
 	p->proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (p->proc < 0)
-		return sg_err_set(err, ESRCH, "the client process is gone");
+		return errno == ENOENT || errno == ESRCH
+			       ? sg_err_set(err, ESRCH, "the client process is gone")
+			       : sg_err_set(err, errno, "cannot open %s: %s", path, strerror(errno));
 	return 0;
 }
 
@@ -272,6 +274,7 @@ static int read_groups(int socket, struct sgd_heritage *h, struct sg_err *err)
 
 int sgd_peer_inherit(struct sgd_peer *p, int socket, struct sgd_heritage *h, struct sg_err *err)
 {
+	char score[16];
 	long n;
 	int rc = open_proc(p, err);
 
@@ -289,6 +292,10 @@ int sgd_peer_inherit(struct sgd_peer *p, int socket, struct sgd_heritage *h, str
 	h->nice = getpriority(PRIO_PROCESS, (id_t)p->pid);
 	if (errno)
 		return sg_err_set(err, ESRCH, "the client process is gone");
+	rc = sg_read_file(p->proc, "oom_score_adj", score, sizeof(score));
+	if (rc < 0)
+		return sg_err_set(err, ESRCH, "the client process is gone");
+	h->oom_score_adj = (int)strtol(score, NULL, 10);
 	n = syscall(SYS_sched_getaffinity, p->pid, sizeof(h->cpus), h->cpus);
 	h->cpus_size = n > 0 ? (size_t)n : 0;
 	rc = as_it_connected(p, err);

@@ -25,6 +25,7 @@ struct sgd_peer {
 /* What a program started for it gets because its own child would. */
 struct sgd_heritage {
 	int nice;
+	int oom_score_adj;
 	gid_t *groups; /* owned */
 	size_t n_groups;
 	struct rlimit rlimits[RLIM_NLIMITS];

@@ -8,9 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#define KEEP_POLICIES 64      /* that nobody uses */
-#define MAX_POLICIES 1024     /* in all */
-#define MAX_BYTES (64U << 20) /* of texts */
+#define KEEP_POLICIES 64 /* that nobody uses */
 
 static void drop(struct sgd_policies *ps, struct sgd_policy *p)
 {
@@ -34,7 +32,7 @@ static void drop(struct sgd_policies *ps, struct sgd_policy *p)
 /* Makes room by what was not used for longest. */
 static void evict(struct sgd_policies *ps)
 {
-	while (ps->n > KEEP_POLICIES || ps->bytes > MAX_BYTES / 2) {
+	while (ps->n > KEEP_POLICIES || ps->bytes > SGD_POLICIES_BYTES / 2) {
 		struct sgd_policy *oldest = NULL;
 
 		for (struct sgd_policy *p = ps->all; p; p = p->next)
@@ -125,7 +123,8 @@ int sgd_policy_get(struct sgd_policies *ps, const char *language, unsigned widen
 		return sg_err_set(err, EINVAL, "%s: too long for the name of a language", language);
 	p = find(ps, language, widen, b, generation, text, size, generation ? ps->doc_name : name);
 	if (!p) {
-		if (ps->n >= MAX_POLICIES || ps->bytes + size > MAX_BYTES)
+		/* Of the built-in ones and the daemon's own there are only so many. */
+		if (text && (ps->n >= SGD_POLICIES_MAX || ps->bytes + size > SGD_POLICIES_BYTES))
 			return sg_err_set(err, ENOSPC, "sgd holds %u policies already", ps->n);
 		p = calloc(1, sizeof(*p));
 		if (!p)

@@ -9,6 +9,9 @@
  * The policies in use, compiled once each: built-in ones come compiled with the program, others are found again by
  * their text. A policy stays as long as a sandbox uses it, and as long as there is room.
  */
+#define SGD_POLICIES_MAX 1024          /* from which on no text of a client's is taken that is not there */
+#define SGD_POLICIES_BYTES (64U << 20) /* of texts, likewise */
+
 struct sgd_policy {
 	struct sgd_policy *next;
 	unsigned users;
@@ -27,6 +30,7 @@ struct sgd_policy {
 	int slot; /* in the BPF tables, -1: not there */
 	unsigned slot_users;
 	uint64_t used_ns;
+	unsigned mark; /* of who counts */
 };
 
 struct sgd_policies {
@@ -36,7 +40,7 @@ struct sgd_policies {
 	struct sg_doc *doc; /* the daemon's own file, NULL: none */
 	char *doc_name;
 	unsigned generation; /* of doc: never one that another file had */
-	unsigned counter;
+	unsigned counter, marks;
 	bool slots[SG_MAX_POLICIES];
 };
 

@@ -190,6 +190,30 @@ static int take_strings(struct request *r, struct sgd_box *b, const char **polic
 	return 0;
 }
 
+/* Half of the room for texts of policies is what one user gets who is not root. For one that was not there before. */
+static int share_of_texts(struct sgd *d, const struct sgd_box *b, struct sg_err *err)
+{
+	struct sgd_policies *ps = &d->policies;
+	unsigned n = 0, mark = ++ps->marks;
+	size_t bytes = 0;
+
+	if (b->uid == 0 || (ps->n <= SGD_POLICIES_MAX / 2 && ps->bytes <= SGD_POLICIES_BYTES / 2))
+		return 0;
+	for (const struct sgd_box *o = d->boxes; o; o = o->next) {
+		if (o->uid != b->uid || !o->own_policy || !o->policy || o->policy->mark == mark)
+			continue;
+		o->policy->mark = mark;
+		n++;
+		bytes += o->policy->size;
+	}
+	if (n <= SGD_POLICIES_MAX / 2 && bytes <= SGD_POLICIES_BYTES / 2)
+		return 0;
+	return sg_err_set(
+		err, ENOSPC,
+		"user %u has %u policies in use, of %zu bytes: one user gets at most half of the room for them", b->uid,
+		n, bytes);
+}
+
 static int take_policy(struct request *r, struct sgd_box *b, const char *name, struct sg_err *err)
 {
 	struct sgd_policies *ps = &r->d->policies;
@@ -204,6 +228,9 @@ static int take_policy(struct request *r, struct sgd_box *b, const char *name, s
 		return rc;
 	rc = sgd_policy_get(ps, r->w->language, r->w->widen, text, r->w->policy_size, name, &b->policy, err);
 	munmap(text, r->w->policy_size);
+	if (!rc && b->policy->users == 1)
+		rc = share_of_texts(r->d, b, err);
+	r->alone = rc == -ENOSPC;
 	return rc;
 }
 
@@ -231,6 +258,7 @@ static int take_heir(struct request *r, struct sgd_box *b, struct sg_err *err)
 	h->ignored = w->ignored;
 	h->umask = w->umask;
 	h->nice = have.nice;
+	j->oom_score_adj = have.oom_score_adj;
 	memcpy(h->rlimits, have.rlimits, sizeof(h->rlimits));
 	for (int i = 0; i < RLIM_NLIMITS; i++) {
 		struct rlimit own;

@@ -102,6 +102,7 @@ static int watch_signals(struct sgd *d, struct sg_err *err)
 static int protect(struct sgd *d, struct sg_err *err)
 {
 	struct rlimit files;
+	char score[16];
 
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return sg_err_set(err, errno, "cannot become undumpable: %s", strerror(errno));
@@ -111,6 +112,8 @@ static int protect(struct sgd *d, struct sg_err *err)
 	}
 	/* Children get the client's. */
 	(void)umask(077);
+	if (sg_read_file(AT_FDCWD, "/proc/self/oom_score_adj", score, sizeof(score)) > 0)
+		d->oom_score_adj = (int)strtol(score, NULL, 10);
 	/* Nothing is executed here that should gain anything by it, and no child needs to empty the set by itself. */
 	for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
 		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)

@@ -66,6 +66,7 @@ struct sgd {
 	uint64_t serial;
 	uint64_t started; /* when this daemon started: part of the ids */
 	bool stopping;
+	int oom_score_adj;
 	bool bounded; /* no capability is in our bounding set */
 	pid_t keeper; /* 0: none */
 	bool failed;  /* to start or to go on: leave everything as it is */
@@ -94,6 +95,7 @@ enum sgd_phase {
 struct sgd_job {
 	struct sg_spawn spawn;
 	struct sg_heir heir;
+	int oom_score_adj; /* the client's */
 	char *strings;
 	size_t strings_size;
 	bool mapped; /* strings are a mapping */
@@ -256,6 +258,7 @@ struct sgd_conn {
 	uint64_t dropped;
 	uint64_t since;
 	bool closing;  /* when everything is sent */
+	bool held;     /* not read from: too many descriptors of its user's are not closed yet */
 	bool tail;     /* is sent every record that is for its eyes */
 	uint64_t lost; /* of those, since it was last told */
 };

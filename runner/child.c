@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <linux/futex.h>
+#include <linux/keyctl.h>
 #include <linux/landlock.h>
 #include <linux/sched.h>
 #include <linux/securebits.h>
@@ -239,6 +240,17 @@ static void take_signals(const struct sg_child *c)
 	}
 }
 
+/*
+ * Whatever keyring a daemon got with its session is not its clients'. As root, so that it is not of the user's quota;
+ * a program possesses its session's keyring whoever made it.
+ */
+static void new_keyring(const struct sg_child *c)
+{
+	long rc = sys(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0);
+
+	try(c, SG_STEP_IDS, rc == -ENOSYS ? 0 : rc);
+}
+
 static void take_rest(const struct sg_child *c)
 {
 	const struct sg_heir *h = c->heir;
@@ -257,8 +269,8 @@ static void take_rest(const struct sg_child *c)
 		want.rlim_cur = want.rlim_cur < want.rlim_max ? want.rlim_cur : want.rlim_max;
 		try(c, SG_STEP_RLIMIT, sys(SYS_prlimit64, 0, i, (long)&want, 0));
 	}
-	if (h->nice)
-		try(c, SG_STEP_RLIMIT, sys(SYS_setpriority, PRIO_PROCESS, 0, h->nice, 0));
+	/* Higher than ours may be more than we can give. */
+	(void)sys(SYS_setpriority, PRIO_PROCESS, 0, h->nice, 0);
 	if (h->cpus_size)
 		try(c, SG_STEP_RLIMIT, sys(SYS_sched_setaffinity, 0, (long)h->cpus_size, (long)h->cpus, 0));
 }
@@ -429,6 +441,8 @@ _Noreturn void sg_child_run(const struct sg_child *given)
 		try(c, SG_STEP_RLIMIT, sys(SYS_prlimit64, 0, RLIMIT_MSGQUEUE, (long)&mark, 0));
 	}
 	drop_caps(c);
+	if (c->heir)
+		new_keyring(c);
 	if (plan->set_ids)
 		set_ids(c);
 	clear_caps(c);

@@ -49,6 +49,7 @@ class Daemon:
         self.bpf = os.path.join(self.work, "bpf")
         self.cgroup = "sgdtest-" + os.path.basename(self.work)[9:]
         self.options = list(options)
+        self.wrapper = []  # a command that executes sgd
         self.keep_log = log
         self.process = None
         self.attached = []
@@ -60,7 +61,7 @@ class Daemon:
     def begin(self):
         with open(os.path.join(self.work, "err"), "ab") as err:
             self.process = subprocess.Popen(
-                [self.sgd, "--socket", self.socket, "--log", self.log if self.keep_log else "none", "--bpffs",
+                [*self.wrapper, self.sgd, "--socket", self.socket, "--log", self.log if self.keep_log else "none", "--bpffs",
                  os.path.join(self.bpf, "sandgate"), "--state", os.path.join(self.work, "state"), "--cgroup",
                  self.cgroup, *self.options], env=ENV, stdin=subprocess.DEVNULL, stderr=err)
 

@@ -9,6 +9,7 @@ import socket
 import struct
 import subprocess
 import time
+import traceback
 
 from harness import (Daemon, ENV, FAILED, LAUNCH, MAGIC, NOBODY, PACKET_MAX, RESULT, SIGNAL, TIER, cgroup_mount, header, until)
 
@@ -247,6 +248,44 @@ def test_a_client_that_does_not_read(daemon):
         healthy(daemon)
 
 
+def test_descriptors_that_wait_to_be_closed(daemon):
+    """One whose close waits, then many over the same connection: the daemon does not take what it cannot get rid of."""
+    def flood():
+        listener, waits = socket.socket(), socket.socket()
+        listener.bind((b"127.0.0.1", 0))
+        listener.listen(1)
+        waits.connect((b"127.0.0.1", listener.getsockname()[1]))
+        far = listener.accept()[0]
+        waits.setblocking(False)
+        try:
+            while True:
+                waits.send(b"x" * 65536)
+        except BlockingIOError:
+            pass
+        waits.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 60))
+        sent, file = 0, os.open("/etc/passwd", os.O_RDONLY)
+        with daemon.connect() as s:
+            s.settimeout(1)
+            socket.send_fds(s, [b'{"v":1,"op":"status"}'], [waits.fileno()])
+            waits.close()
+            s.recv(PACKET_MAX)
+            try:
+                while sent < 20000:
+                    socket.send_fds(s, [b'{"v":1,"op":"status"}'], [file] * 72)
+                    s.recv(PACKET_MAX)
+                    sent += 72
+            except OSError:
+                pass  # it does not answer
+            far.close()  # nobody waits any more
+            s.settimeout(10)
+            answered = json.loads(s.recv(PACKET_MAX))["ok"]
+        return sent, answered
+
+    sent, answered = as_nobody(flood)
+    assert 1000 < sent < 2000 and answered, (sent, answered)
+    healthy(daemon)
+
+
 def as_nobody(what):
     """Runs it in a process of an ordinary user, whom the daemon knows by the kernel's word. Its result, as JSON."""
     r, w = os.pipe()
@@ -258,6 +297,8 @@ def as_nobody(what):
             os.setresgid(NOBODY, NOBODY, NOBODY)
             os.setresuid(NOBODY, NOBODY, NOBODY)
             os.write(w, json.dumps(what()).encode())
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(0)
     os.close(w)
@@ -624,3 +665,32 @@ def test_it_was_the_launch_message(daemon):
     for fd in fds:
         os.close(fd)
     assert struct.unpack_from("=IHHI", packet) == (MAGIC, 1, LAUNCH, len(packet))
+
+
+def test_policies_of_a_user(daemon):
+    """Each sandbox with a text of its own: half of the room is one user's, and built-in policies need none."""
+    path, ids = os.path.join(daemon.work, "many.yaml"), []
+
+    def launch(n, user):
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(f"x: {{unlisted: allow}}\n# {n}\n")
+        os.chmod(path, 0o644)
+        return daemon.detach("--policy", path, "--lang", "x", "--", "/bin/sleep", "60", user=user, groups=(NOBODY,))
+
+    try:
+        refused_at = None
+        for n in range(530):
+            try:
+                ids.append(launch(n, NOBODY))
+            except subprocess.CalledProcessError:
+                refused_at = n
+                break
+        assert refused_at is not None and 505 < refused_at < 520, refused_at
+        ids.append(launch(0, NOBODY))  # one that is there already
+        ids.append(launch("root's", None))
+        ids.append(launch("another's", NOBODY - 1))
+    finally:
+        for name in ids:
+            daemon.request({"op": "kill", "id": name})
+    assert until(lambda: not daemon.sandboxes(), 30), daemon.sandboxes()
+    healthy(daemon)

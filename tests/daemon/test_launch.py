@@ -32,6 +32,42 @@ def test_status_and_streams(daemon):
     assert r.returncode == 126, r
 
 
+# What a service manager may give the daemon and nobody else: a session keyring with a key, a niceness, a score. The
+# program says what it has of that; KEYCTL_JOIN_SESSION_KEYRING is 1, _GET_KEYRING_ID 0, _SEARCH 10, the session's keyring -3.
+GIVEN = ("import ctypes,os,sys; c=ctypes.CDLL(None).syscall; c(250,1,None); c(248,b'user',b'sandgate-test',b'secret',6,-3); "
+         "open('/proc/self/oom_score_adj','w').write('-300'); os.nice(-5); os.execv(sys.argv[1],sys.argv[1:])")
+TAKEN = ("import ctypes,os; c=ctypes.CDLL(None).syscall; "
+         "print(c(250,10,-3,b'user',b'sandgate-test',0) > 0, c(250,0,-3,0) > 0, os.getpriority(0,0), open('/proc/self/oom_score_adj').read(), "
+         "c(248,b'user',b'sandgate-test',b'own',3,-3) > 0)")
+
+
+def test_nothing_of_the_daemons_own(daemon):
+    path = os.path.join(daemon.work, "all.yaml")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("all: {unlisted: allow}\n")
+
+    def changed():
+        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as f:
+            f.write("200")
+        os.nice(3)
+
+    with open("/proc/self/oom_score_adj", encoding="ascii") as f:
+        own = f.read().strip()
+    daemon.stop()
+    daemon.wrapper = [PYTHON, "-c", GIVEN]
+    daemon.start()
+    try:
+        # The second one finds nothing of the first one's either.
+        for user, prepare, nice, score in ((NOBODY, None, 0, own), (NOBODY, None, 0, own), (None, None, 0, own), (None, changed, 3, "200")):
+            r = daemon.run("--policy", path, "--lang", "all", "--", PYTHON, "-c", "import time; time.sleep(0.2); " + TAKEN, user=user,
+                           preexec_fn=prepare)
+            assert r.stdout.split() == ["False", "True", str(os.getpriority(0, 0) + nice), score, "True"], (user, r.stdout, r.stderr)
+    finally:
+        daemon.stop()
+        daemon.wrapper = []
+        daemon.start()
+
+
 def test_standard_input(daemon):
     r, w = os.pipe()
     os.write(w, b"through\n")

@@ -108,6 +108,9 @@ def test_unit_file():
             f.write(text.replace("/usr/sbin/sgd", program))
         r = run("systemd-analyze", "verify", "--man=no", unit)
         check(r.returncode == 0 and "sgd.service" not in r.stderr, r.stderr)
+        # What programs launched through the daemon would inherit, and namespaces in which no client is (systemd.exec(5)).
+        for word in ("SystemCall", "Restrict", "MemoryDeny", "LockPersonality", "Protect", "Private", "OOMScoreAdjust", "Nice", "RootDirectory"):
+            check(not any(line.startswith(word) for line in text.splitlines()), word)
 
 
 def test_manifests():
