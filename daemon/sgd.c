@@ -145,7 +145,7 @@ static int start(struct sgd *d, struct sg_err *err)
 	if (!rc)
 		rc = watch_signals(d, err);
 	if (!rc)
-		rc = sgd_vlog_open(&d->log, d->o->log, d->o->log_max, err);
+		rc = sgd_vlog_open(&d->log, &d->loop, d->o->log, d->o->log_max, err);
 	if (!rc)
 		rc = sg_cgroup_parent(&d->parent, d->o->cgroup, err);
 	if (!rc)

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -26,9 +27,26 @@ static int open_file(const char *path, uint64_t *size, struct sg_err *err)
 	return SG_TAKE_FD(fd);
 }
 
-int sgd_vlog_open(struct sgd_vlog *l, const char *path, uint64_t max, struct sg_err *err)
+/* Nobody else comes back to what waits when no more records come. */
+static void wait_for_reader(struct sgd_vlog *l)
 {
-	*l = (struct sgd_vlog){.path = path, .fd = -1, .max = max, .out.fd = -1};
+	(void)sgd_loop_set(l->loop, &l->src, sg_stream_wait_fd(&l->out), EPOLLOUT);
+	l->lost = l->out.dropped;
+}
+
+static void on_room(struct sgd_source *s, uint32_t events)
+{
+	struct sgd_vlog *l = s->owner;
+
+	(void)events;
+	sg_stream_pump(&l->out);
+	wait_for_reader(l);
+}
+
+int sgd_vlog_open(struct sgd_vlog *l, struct sgd_loop *loop, const char *path, uint64_t max, struct sg_err *err)
+{
+	*l = (struct sgd_vlog){.path = path, .fd = -1, .max = max, .out.fd = -1, .loop = loop};
+	l->src = (struct sgd_source){.fd = -1, .fn = on_room, .owner = l};
 	if (!path)
 		return sg_stream_open(&l->out, "-", err);
 	if (!*path)
@@ -125,8 +143,8 @@ void sgd_vlog_line(struct sgd_vlog *l, const char *json)
 
 	l->lines++;
 	if (!l->path) {
-		if (!sg_stream_line(&l->out, json, n - 1, true))
-			l->lost++;
+		(void)sg_stream_line(&l->out, json, n - 1, true);
+		wait_for_reader(l);
 		return;
 	}
 	if (l->fd < 0)
@@ -157,6 +175,8 @@ void sgd_vlog_close(struct sgd_vlog *l)
 {
 	if (!l->path)
 		(void)sg_stream_flush(&l->out, 1000);
+	if (l->loop)
+		(void)sgd_loop_set(l->loop, &l->src, -1, 0);
 	sg_stream_close(&l->out);
 	if (l->fd >= 0)
 		close(SG_TAKE_FD(l->fd));

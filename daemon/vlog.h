@@ -2,6 +2,7 @@
 #ifndef SG_SGD_VLOG_H
 #define SG_SGD_VLOG_H
 
+#include "daemon/loop.h"
 #include "supervisor/stream.h"
 
 /*
@@ -15,13 +16,16 @@ struct sgd_vlog {
 	int fd;
 	uint64_t size, max; /* bytes; max 0: never rotated */
 	uint64_t lines, lost, lost_told;
-	struct sg_stream out; /* standard output */
+	struct sg_stream out;  /* standard output */
+	struct sgd_source src; /* its, while lines wait */
+	struct sgd_loop *loop;
 	bool held;
 	char *waiting; /* whole lines */
 	size_t n_waiting;
 };
 
-int sgd_vlog_open(struct sgd_vlog *l, const char *path, uint64_t max, struct sg_err *err);
+/* loop: where it is waited for that a slow reader takes more. */
+int sgd_vlog_open(struct sgd_vlog *l, struct sgd_loop *loop, const char *path, uint64_t max, struct sg_err *err);
 /* Opens the file anew (it was moved away). On failure the old one stays in use. */
 int sgd_vlog_reopen(struct sgd_vlog *l, struct sg_err *err);
 /* One record, without newline. */

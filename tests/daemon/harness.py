@@ -38,7 +38,7 @@ def until(condition, seconds=10, step=0.02):
 
 
 class Daemon:
-    def __init__(self, build, *options, log=True):
+    def __init__(self, build, *options, log=True, out=None):
         self.sgd = os.path.join(build, "daemon", "sgd")
         self.sgctl = os.path.join(build, "daemon", "sgctl")
         self.sgrun = os.path.join(build, "runner", "sgrun")
@@ -51,6 +51,7 @@ class Daemon:
         self.options = list(options)
         self.wrapper = []  # a command that executes sgd
         self.keep_log = log
+        self.out = out  # its standard output
         self.process = None
         self.attached = []
         self.seen = 0  # records() begins there
@@ -63,7 +64,7 @@ class Daemon:
             self.process = subprocess.Popen(
                 [*self.wrapper, self.sgd, "--socket", self.socket, "--log", self.log if self.keep_log else "none", "--bpffs",
                  os.path.join(self.bpf, "sandgate"), "--state", os.path.join(self.work, "state"), "--cgroup",
-                 self.cgroup, *self.options], env=ENV, stdin=subprocess.DEVNULL, stderr=err)
+                 self.cgroup, *self.options], env=ENV, stdin=subprocess.DEVNULL, stdout=self.out, stderr=err)
 
     def start(self):
         self.begin()

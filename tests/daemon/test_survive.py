@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """sgd killed and started again: what is to go on goes on, what happened meanwhile is in the log, once."""
+import fcntl
 import json
 import os
+import select
 import shutil
 import signal
 import struct
 import subprocess
 import time
 
-from harness import Cgroup, cgroup_mount, until
+from harness import Cgroup, Daemon, cgroup_mount, until
 
 PYTHON = "/usr/bin/python3"
 ASKS = "import os,time\nwhile True:\n    os.getppid()\n    time.sleep(0.05)\n"
@@ -262,6 +264,48 @@ def test_the_log_is_opened_anew(daemon):
     assert until(lambda: os.path.exists(daemon.log))
     assert daemon.run("--lang", "c", "--", "/bin/true").returncode == 0
     assert until(lambda: len(daemon.records(type="exit")) == 1)
+
+
+def read_lines(fd, n, seconds=10):
+    """At least n lines, or what came until nobody writes any more or the time is over."""
+    data, end = b"", time.monotonic() + seconds
+    while data.count(b"\n") < n and select.select([fd], [], [], max(0, end - time.monotonic()))[0]:
+        more = os.read(fd, 65536)
+        if not more:
+            break
+        data += more
+    return [json.loads(line) for line in data[:data.rfind(b"\n") + 1].splitlines()]
+
+
+def cpu_ticks(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        return sum(map(int, f.read().rsplit(")", 1)[1].split()[11:13]))
+
+
+def test_a_pipe_that_is_read_late_gets_every_record(daemon):
+    """The reader pauses; what waits follows by itself when it reads again, and at the daemon's end."""
+    r, w = os.pipe()
+    fcntl.fcntl(w, fcntl.F_SETPIPE_SZ, 4096)
+    piped = Daemon(os.path.dirname(os.path.dirname(daemon.sgd)), "--metrics-port", "0", "--log", "-", out=w)
+    os.close(w)
+    try:
+        for at_end in (False, True):
+            for _ in range(10):
+                assert piped.run("--lang", "c", "--", "/bin/true").returncode == 0
+            assert until(lambda: not piped.sandboxes())
+            if at_end:
+                piped.process.terminate()
+            lines = read_lines(r, 20)
+            assert [x["type"] for x in lines] == ["start", "exit"] * 10, (at_end, len(lines))
+            if not at_end:
+                # Nothing waits any more, and nobody turns in circles for it.
+                before = cpu_ticks(piped.process.pid)
+                time.sleep(0.5)
+                assert cpu_ticks(piped.process.pid) - before < 10
+        assert piped.process.wait(20) == 0 and not read_lines(r, 1)
+    finally:
+        os.close(r)
+        piped.close()
 
 
 def test_a_full_disk_costs_records_and_nothing_else(daemon):
