@@ -243,9 +243,13 @@ static void adopt_again(struct sgd *d, const struct sgd_entry *e)
 	if (!rc)
 		rc = sg_launch_register(&b->launch, slot, &err);
 	if (rc) {
-		fprintf(stderr, "sgd: sandbox %s is no longer supervised: %s\n", b->session.id, err.message);
+		/* sgd_adopt_finish() sees to the record of its end. */
+		fprintf(stderr, "sgd: sandbox %s is %s: %s\n", b->session.id,
+			b->attached ? "no longer supervised" : "ended", err.message);
+		sg_session_degrade(&b->session, "this supervisor could not take it over: %s", err.message);
 		b->launch.sys_enter = false;
-		sgd_box_free(b);
+		if (!b->attached)
+			(void)sg_cgroup_kill(&b->launch.cg);
 		return;
 	}
 	if (b->launch.sys_enter)
@@ -312,6 +316,8 @@ static void sweep(struct sgd *d)
 		cg.dirfd = openat(d->parent.dirfd, e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 		if (cg.dirfd < 0)
 			continue;
+		if (sg_cgroup_populated(&cg) > 0)
+			fprintf(stderr, "sgd: %s ran before and is written down nowhere: it is ended\n", e->d_name);
 		(void)sg_cgroup_kill(&cg);
 		snprintf(cg.path, sizeof(cg.path), "%s/%s", d->parent.path, e->d_name);
 		(void)sg_cgroup_remove(&cg);
@@ -353,8 +359,9 @@ void sgd_adopt_finish(struct sgd *d)
 		next = b->next;
 		if (b->attached) {
 			b->watch.l = &b->launch;
-			if (b->launch.cg.dirfd < 0 || (b->discovered && !sgd_discover_wants(d, b->launch.cg.rel))) {
-				sgd_box_detach(b, "ok");
+			if (b->launch.cg.dirfd < 0 || !b->launch.registered ||
+			    (b->discovered && !sgd_discover_wants(d, b->launch.cg.rel))) {
+				sgd_box_detach(b, b->launch.registered ? "ok" : "error");
 				continue;
 			}
 			sgd_box_deadline(b, sg_clock_ns(CLOCK_MONOTONIC));

@@ -261,6 +261,8 @@ static int complete(struct sgd_box *b, const int *fds, struct sg_err *err)
 	int rc = check_place(d, NULL, &l->cg, err);
 
 	if (!rc)
+		rc = sgd_box_place(d, err);
+	if (!rc)
 		rc = sgd_policy_slot_get(&d->policies, d->bpf, b->policy, err);
 	if (rc)
 		return rc;

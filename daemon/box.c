@@ -211,6 +211,20 @@ struct sgd_box *sgd_box_new(struct sgd *d)
 	return b;
 }
 
+int sgd_box_place(const struct sgd *d, struct sg_err *err)
+{
+	unsigned n = 0;
+
+	/* The one that asks is among the boxes. */
+	if (d->n_boxes <= d->o->max_sandboxes)
+		return 0;
+	for (const struct sgd_box *o = d->boxes; o; o = o->next)
+		n += o->launch.registered;
+	if (n < d->o->max_sandboxes)
+		return 0;
+	return sg_err_set(err, ENOSPC, "all %u places for sandboxes are taken", d->o->max_sandboxes);
+}
+
 static void let_go_passed(struct sgd_box *b)
 {
 	for (int i = 0; i < b->job->n_fds; i++)

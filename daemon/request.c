@@ -383,7 +383,9 @@ static int set_up(struct request *r, struct sgd_box *b, struct sg_err *err)
 		return sg_err_set(err, ENOTSUP, "a memory limit below 16 MiB is kept by sgrun itself");
 	}
 	sg_plan_rlimits(&b->plan, b->job->heir.rlimits);
-	rc = share_of_places(d, b->uid, err);
+	rc = sgd_box_place(d, err);
+	if (!rc)
+		rc = share_of_places(d, b->uid, err);
 	if (!rc)
 		rc = sg_cgroup_create_below(&l->cg, &d->parent, b->session.id, err);
 	if (rc)

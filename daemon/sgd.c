@@ -126,7 +126,8 @@ static int start(struct sgd *d, struct sg_err *err)
 {
 	struct sg_bpf_opts opts = {
 		.programs = SG_BPF_KILLS | SG_BPF_SYS_ENTER,
-		.max_sandboxes = d->o->max_sandboxes,
+		/* Whatever --max-sandboxes is: tables of another size would not be those of the daemon before. */
+		.max_sandboxes = SG_MAX_SANDBOXES,
 		.max_policies = SG_MAX_POLICIES,
 		.max_procs = MAX_PROCS,
 		.discover = d->o->n_rules,
@@ -255,10 +256,10 @@ static int run(struct sgd *d, struct sg_err *err)
 	}
 }
 
-/* What was attached only half is not. */
+/* What was attached only half, or could not be taken over, is not. */
 static bool stays(const struct sgd_box *b)
 {
-	return b->phase != SGD_GONE && (b->keep || b->attached) && (!b->attached || b->launch.registered);
+	return b->phase != SGD_GONE && (b->keep || b->attached) && b->launch.registered;
 }
 
 static void stop(struct sgd *d)

@@ -146,6 +146,8 @@ struct sgd_box {
 
 struct sgd_box *sgd_box_new(struct sgd *d);
 void sgd_box_free(struct sgd_box *b);
+/* Whether --max-sandboxes lets one more be registered. What is taken over is not asked. -ENOSPC */
+int sgd_box_place(const struct sgd *d, struct sg_err *err);
 /* Watches what the sandbox now waits for. */
 void sgd_box_sync(struct sgd_box *b);
 /* Passes a signal on to the first process, as soon as that is one of the program. */

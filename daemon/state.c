@@ -38,10 +38,29 @@ static int make_directory(const char *path, struct sg_err *err)
 	return 0;
 }
 
+/* Whether the entries there are what is read here. They may be fewer: earlier ones had only --max-sandboxes of them. */
+static bool usable(int fd, const char *dir)
+{
+	struct head h = {0};
+
+	if (pread(fd, &h, sizeof(h), 0) == (ssize_t)sizeof(h) && h.magic == MAGIC && h.version == SGD_STATE_VERSION &&
+	    h.entry_size == sizeof(struct sgd_entry) && h.n <= SG_MAX_SANDBOXES)
+		return true;
+	if (h.magic == MAGIC)
+		fprintf(stderr,
+			"sgd: the table in %s is another version's (%u, %u entries of %u bytes; here %u, %u of %zu)",
+			dir, h.version, h.n, h.entry_size, SGD_STATE_VERSION, SG_MAX_SANDBOXES,
+			sizeof(struct sgd_entry));
+	else
+		fprintf(stderr, "sgd: the table in %s is damaged", dir);
+	fprintf(stderr, ": what was launched before is ended, what was attached is to be attached again\n");
+	return false;
+}
+
 int sgd_state_open(struct sgd *d, struct sg_err *err)
 {
 	struct sgd_state *s = &d->state;
-	size_t size;
+	size_t size = sizeof(struct head) + SG_MAX_SANDBOXES * sizeof(*s->entries);
 	struct head *h;
 	struct stat st;
 	SG_CLOSE int fd = -1;
@@ -49,24 +68,22 @@ int sgd_state_open(struct sgd *d, struct sg_err *err)
 
 	if (rc)
 		return rc;
-	s->n = d->o->max_sandboxes;
-	size = sizeof(*h) + s->n * sizeof(*s->entries);
+	/* Whatever --max-sandboxes is: the daemon before may have had another. */
+	s->n = SG_MAX_SANDBOXES;
 	s->dir = open(d->o->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (s->dir >= 0)
 		fd = openat(s->dir, "table", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return sg_err_set(err, errno, "cannot open the table in %s: %s", d->o->state, strerror(errno));
-	if ((uint64_t)st.st_size != size && (ftruncate(fd, 0) < 0 || ftruncate(fd, (off_t)size) < 0))
+	if ((st.st_size && !usable(fd, d->o->state) && ftruncate(fd, 0) < 0) || ftruncate(fd, (off_t)size) < 0)
 		return sg_err_set(err, errno, "cannot make the table in %s: %s", d->o->state, strerror(errno));
 	h = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (h == MAP_FAILED)
 		return sg_err_set(err, errno, "cannot map the table in %s: %s", d->o->state, strerror(errno));
-	if (h->magic != MAGIC || h->version != SGD_STATE_VERSION || h->entry_size != sizeof(*s->entries) ||
-	    h->n != s->n) {
-		memset(h, 0, size);
-		*h = (struct head){
-			.magic = MAGIC, .version = SGD_STATE_VERSION, .entry_size = sizeof(*s->entries), .n = s->n};
-	}
+	h->magic = MAGIC;
+	h->version = SGD_STATE_VERSION;
+	h->entry_size = sizeof(*s->entries);
+	h->n = s->n;
 	s->entries = (struct sgd_entry *)(h + 1);
 	s->born = &h->born;
 	s->keepers = &h->keepers;

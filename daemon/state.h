@@ -58,7 +58,7 @@ struct sgd_frozen {
 };
 
 struct sgd_state {
-	struct sgd_entry *entries; /* of --max-sandboxes; NULL: nothing is written down */
+	struct sgd_entry *entries; /* SG_MAX_SANDBOXES; NULL: nothing is written down */
 	unsigned n;
 	int dir;
 	struct sgd_keepers *keepers;
@@ -67,7 +67,7 @@ struct sgd_state {
 	uint64_t *born;            /* realtime, ns: when the ring buffer was made that records are numbered by */
 };
 
-/* Opens or creates the table in dir (made, 0700). One of another version or size is begun anew. */
+/* Opens or creates the table in dir (made, 0700). One of another version is begun anew, and that is said. */
 int sgd_state_open(struct sgd *d, struct sg_err *err);
 void sgd_state_close(struct sgd *d);
 /* Writes a sandbox down, or what changed of it; forgets it. */

@@ -200,6 +200,88 @@ def test_a_pid_that_is_a_strangers_by_now(daemon):
             stranger.kill()
 
 
+def test_another_max_sandboxes(daemon):
+    """More than before or fewer: what is there is taken over as it is; fewer hold for what is new."""
+    usual, cgroup = daemon.options, Cgroup(daemon, "max")
+    kept = [daemon.detach("--lang", "c", "--", "/bin/sleep", "300") for _ in range(2)]
+    name = attached(daemon, cgroup)
+    try:
+        for most in (64, 2, 4096):
+            daemon.options = [*usual, "--max-sandboxes", str(most)]
+            assert daemon.stop() == 0
+            loose = cgroup.start("import ctypes\nctypes.CDLL(None).ptrace(0, 0, 0, 0)\nprint('survived')\n")
+            cgroup.go(loose)
+            assert (loose.communicate(timeout=20)[0], loose.returncode) == ("", -9)
+            daemon.start()
+            assert {b["id"] for b in daemon.listed()} == {*kept, name}, (most, daemon.errors())
+            assert until(lambda p=loose: daemon.records(sandbox=name, action="kill", pid=p.pid)), most
+            r = daemon.run("--lang", "c", "--", "/bin/true")
+            if most > 2:
+                assert r.returncode == 0, r
+            else:
+                assert r.returncode == 125 and "all 2 places for sandboxes are taken" in r.stderr, r
+        for n in kept:
+            assert daemon.ctl("kill", n).returncode == 0
+            assert until(lambda n=n: daemon.records(sandbox=n, type="exit"))
+            r, = daemon.records(sandbox=n, type="exit")
+            assert not [why for why in r["reasons"] if "between two supervisors" in why], r
+        assert daemon.ctl("detach", name).returncode == 0
+        assert until(lambda: not daemon.sandboxes())
+    finally:
+        daemon.options = usual
+        daemon.stop()
+        daemon.start()
+
+
+def test_a_table_of_fewer_entries_is_read(daemon):
+    """As the daemons before wrote it, whose tables had one entry for each of --max-sandboxes."""
+    name = daemon.detach("--lang", "c", "--", "/bin/sleep", "300")
+    daemon.crash()
+    path = os.path.join(daemon.work, "state", "table")
+    with open(path, "r+b") as f:
+        *_, size, _ = struct.unpack("=IIII", f.read(16))
+        f.truncate(HEAD + 8 * size)
+        f.seek(12)
+        f.write(struct.pack("=I", 8))
+    daemon.start()
+    assert [b["id"] for b in daemon.listed()] == [name], daemon.errors()
+    assert daemon.ctl("kill", name).returncode == 0
+    assert until(lambda: not daemon.sandboxes())
+
+
+def test_what_cannot_be_taken_over_is_said(daemon):
+    """Another version's table; and a policy that nobody has any more, with no BPF table left that it is in."""
+    daemon.detach("--lang", "c", "--", "/bin/sleep", "300")
+    name, = daemon.sandboxes()
+    daemon.crash()
+    with open(os.path.join(daemon.work, "state", "table"), "r+b") as f:
+        f.seek(4)
+        f.write(struct.pack("=I", 1))
+    daemon.start()
+    said = daemon.errors()
+    assert "the table in " in said and "is another version's (1, " in said, said
+    assert f"{name} ran before and is written down nowhere: it is ended" in said, said
+    assert until(lambda: not daemon.sandboxes()) and not daemon.listed()
+
+    own = os.path.join(daemon.work, "nobodys.yaml")
+    with open(own, "w", encoding="utf-8") as f:
+        f.write("nobodys: {unlisted: allow}\n")
+    name = daemon.detach("--policy", own, "--lang", "nobodys", "--seccomp", "off", "--", "/bin/sleep", "300")
+    assert daemon.ctl("reload", own).returncode == 0
+    cgroup = Cgroup(daemon, "nobodys")
+    other = json.loads(daemon.ctl("--json", "attach", "--cgroup", cgroup.path, "--lang", "nobodys").stdout)["sandbox"]["id"]
+    assert until(lambda: len([b for b in daemon.listed() if b["state"] == "running"]) == 2)
+    daemon.crash()
+    shutil.rmtree(os.path.join(daemon.bpf, "sandgate"))
+    daemon.start()
+    for n, what in ((name, "ended"), (other, "no longer supervised")):
+        assert f"sandbox {n} is {what}: " in daemon.errors(), daemon.errors()
+        assert until(lambda n=n: daemon.records(sandbox=n, type="exit")), n
+        r, = daemon.records(sandbox=n, type="exit")
+        assert r["verdict"] == "error" and any("could not take it over" in why for why in r["reasons"]), r
+    assert until(lambda: not daemon.sandboxes()) and not daemon.listed()
+
+
 def test_a_second_daemon_changes_nothing(daemon):
     p = daemon.popen("--lang", "c", "--", "/bin/sleep", "300")
     assert until(lambda: [b for b in daemon.listed() if b["state"] == "running"])
