@@ -103,7 +103,9 @@ int sg_learn_write(struct sg_learn *l, FILE *out, struct sg_err *err)
 	fprintf(out, MAGIC "%llu run%s. What they did is allowed, and nothing else.\n", (unsigned long long)l->n_runs,
 		l->n_runs == 1 ? "" : "s");
 	fprintf(out,
-		"# Learn again into the same file to widen it. After each rule: who made the call first, and where.\n");
+		"# Learn again into the same file to widen it. After each rule: who made the call first, and where.\n"
+		"# Kept then: what you add under allow, files and kernel to allow more, and net as it is. Else it is "
+		"refused.\n");
 	if (l->lost)
 		fprintf(out, "# incomplete: %llu records were lost\n", (unsigned long long)l->lost);
 	for (size_t i = 0; i < l->runs.n; i++)
@@ -274,7 +276,7 @@ static int merge_items(struct sg_learn *l, const struct sg_lang *lang, const cha
 
 		for (size_t t = 0; t < sizeof(timing) / sizeof(timing[0]); t++)
 			by_timing |= !l->base && !strcmp(timing[t], i->name);
-		if (i->list != SG_LIST_ALLOW || by_timing || i->nr < 0)
+		if (i->list != SG_LIST_ALLOW || by_timing)
 			continue;
 		rc = sg_learn_insert(l, (uint32_t)i->nr, i->name, cond ? cond + 2 : "", &s, err);
 		line = line_at(text, len, i->pos.line, &n);
@@ -313,16 +315,20 @@ int sg_learn_merge(struct sg_learn *l, const char *name, const char *text, size_
 	int rc = open_learnt(name, text, len, &doc, err);
 	const struct sg_lang *lang = rc ? NULL : doc->langs;
 
-	if (!rc && (!lang || strcmp(lang->name, l->language) != 0))
+	while (lang && strcmp(lang->name, l->language) != 0)
+		lang = lang->next;
+	if (!rc && !lang)
 		rc = refuse(name, err, "what was learnt there is a policy for another language");
 	if (!rc && strcmp(parent_of(lang), l->from) != 0)
 		rc = refuse(name, err, "what was learnt there starts from another policy (--from)");
+	if (!rc)
+		rc = sg_learn_lost(l, doc, lang, err);
 	if (!rc)
 		rc = merge_header(l, text, len, err);
 	if (!rc)
 		rc = merge_items(l, lang, text, len, err);
 	if (!rc)
-		rc = sg_learn_merge_objects(l, lang, err);
+		rc = sg_learn_merge_objects(l, doc, lang, err);
 	if (!rc && lang->parents && !l->base)
 		l->confined = true;
 	sg_doc_free(doc);

@@ -11,6 +11,7 @@
 
 #include "policy/in_place.h"
 
+#define NET_LEARNT "otherwise: allow"
 #define FOLD_ABOVE 3 /* more than this many of one directory, and it is the directory */
 
 /* Directories that mean too much to stand for a few of their files. */
@@ -192,32 +193,57 @@ static int fold(const struct sg_learn *l, int right, struct sg_words *out, struc
 	return rc;
 }
 
+/* One word of a policy, in quotes. */
+static void put_quoted(const char *text, FILE *out)
+{
+	fputc('"', out);
+	for (; *text; text++)
+		fprintf(out, "%s%c", *text == '"' || *text == '\\' ? "\\" : "", *text);
+	fputc('"', out);
+}
+
+static void put_path(const char *path, FILE *out)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+@=-$";
+
+	if (path[strspn(path, plain)])
+		put_quoted(path, out);
+	else
+		fputs(path, out);
+}
+
+static bool has_call(const struct sg_learn *l, const char *name)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (!strcmp(l->shapes[i].name, name))
+			return true;
+	return false;
+}
+
+static void put_net(const struct sg_learn *l, FILE *out)
+{
+	const bool used = has_call(l, "socket") || has_call(l, "connect") || has_call(l, "bind");
+	const char *net = l->net ? l->net : used ? NET_LEARNT : NULL;
+
+	if (net && !strcmp(net, NET_LEARNT))
+		fprintf(out, "  # sockets were used; addresses are not learnt: name them here to confine it further\n");
+	if (net)
+		fprintf(out, "  net: {%s}\n", net);
+}
+
 static void put_kernel(const struct sg_learn *l, FILE *out)
 {
-	const char *last = "";
-	bool net = false;
+	const char *key = "  kernel:\n";
 
-	for (size_t i = 0; i < l->n; i++)
-		net |= !strcmp(l->shapes[i].name, "socket") || !strcmp(l->shapes[i].name, "connect") ||
-		       !strcmp(l->shapes[i].name, "bind");
-	if (net)
-		fprintf(out, "  # sockets were used; addresses are not learnt: name them here to confine it further\n"
-			     "  net: {otherwise: allow}\n");
-	for (size_t i = 0; i < sizeof(facilities) / sizeof(facilities[0]); i++) {
-		bool seen = false, told = false;
+	for (unsigned c = 0; c < SG_CLASS_N; c++) {
+		bool used = l->kernel >> c & 1;
 
-		for (size_t k = 0; k < i; k++) {
-			if (strcmp(facilities[k].cls, facilities[i].cls) != 0)
-				continue;
-			for (size_t j = 0; j < l->n; j++)
-				told |= !strcmp(l->shapes[j].name, facilities[k].syscall);
+		for (size_t i = 0; i < sizeof(facilities) / sizeof(facilities[0]); i++)
+			used |= !strcmp(facilities[i].cls, sg_class_name(c)) && has_call(l, facilities[i].syscall);
+		if (used) {
+			fprintf(out, "%s    %s: allow\n", key, sg_class_name(c));
+			key = "";
 		}
-		for (size_t j = 0; j < l->n; j++)
-			seen |= !strcmp(l->shapes[j].name, facilities[i].syscall);
-		if (!seen || told)
-			continue;
-		fprintf(out, "%s    %s: allow\n", *last ? "" : "  kernel:\n", facilities[i].cls);
-		last = facilities[i].cls;
 	}
 }
 
@@ -236,20 +262,56 @@ int sg_learn_put_objects(const struct sg_learn *l, FILE *out, struct sg_err *err
 		if (w.n)
 			fprintf(out, "    %s:\n", keys[i]);
 		for (size_t j = 0; j < w.n; j++)
-			if (!covered(&w, w.word[j]))
-				fprintf(out, "      - %s\n", w.word[j]);
+			if (!covered(&w, w.word[j])) {
+				fputs("      - ", out);
+				put_path(w.word[j], out);
+				fputc('\n', out);
+			}
 		any |= w.n != 0;
 		sg_words_free(&w);
 	}
-	if (!rc)
+	if (!rc) {
+		put_net(l, out);
 		put_kernel(l, out);
+	}
 	return rc;
 }
 
-int sg_learn_merge_objects(struct sg_learn *l, const struct sg_lang *lang, struct sg_err *err)
+static int merge_net(struct sg_learn *l, const struct sg_doc *doc, const struct sg_lang_objects *o, struct sg_err *err)
 {
-	int rc = 0;
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
 
+	if (!f)
+		return sg_learn_no_memory(err);
+	for (const struct sg_net_item *n = o->nets; n; n = n->next) {
+		fprintf(f, n == o->nets ? "allow: [" : ", ");
+		put_quoted(n->text, f);
+	}
+	fprintf(f, "%s%s%s", o->nets ? "]" : "", o->nets && o->net_otherwise.text ? ", " : "",
+		o->net_otherwise.text ? o->net_otherwise.text : "");
+	if (fclose(f) != 0) {
+		free(text);
+		return sg_learn_no_memory(err);
+	}
+	if (l->net && strcmp(l->net, text) != 0) {
+		free(text);
+		return sg_err_at(
+			err, EINVAL, doc->name, o->net_pos.line, o->net_pos.column,
+			"\"net\" is not the same here as in the files before: make it the same in all of them");
+	}
+	free(l->net);
+	l->net = text;
+	return 0;
+}
+
+int sg_learn_merge_objects(struct sg_learn *l, const struct sg_doc *doc, const struct sg_lang *lang, struct sg_err *err)
+{
+	int rc = lang->objects.net ? merge_net(l, doc, &lang->objects, err) : 0;
+
+	for (unsigned c = 0; c < SG_CLASS_N; c++)
+		l->kernel |= lang->objects.cls[c].text ? 1U << c : 0;
 	for (const struct sg_tree_item *t = lang->objects.trees; t && !rc; t = t->next)
 		for (int i = 0; i < SG_LEARN_RIGHTS && !rc; i++)
 			if (t->allow >> i & 1)
@@ -263,5 +325,6 @@ void sg_learn_free_objects(struct sg_learn *l)
 		sg_words_free(&l->trees[i]);
 	for (int i = 0; i < SG_LEARN_VARS; i++)
 		free(l->vars[i]);
+	free(l->net);
 	sg_policy_free(l->confine);
 }

@@ -480,8 +480,10 @@ static int parse_language_key(struct sg_parser *p, struct sg_lang *lang, const s
 		return parse_words(p, &lang->aliases, val, "aliases", false);
 	if (!strcmp(key->value, "unlisted"))
 		return parse_unlisted(p, lang, val);
-	if (!strcmp(key->value, "limits"))
+	if (!strcmp(key->value, "limits")) {
+		lang->limits_pos = key->pos;
 		return parse_limits(p, lang, val);
+	}
 	if (!strcmp(key->value, "then")) {
 		if (val->type != SG_NODE_SCALAR)
 			return sg_wrong_type(p, val, "then", "the name of a language of this file");
