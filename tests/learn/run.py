@@ -293,6 +293,38 @@ class More:
         assert got.returncode == 125 and "another language" in got.stderr, got
         assert self.text("lang") == before
 
+    def test_refused_before_it_runs(self):
+        """What cannot be learnt into is refused before the program, unprotected, does anything."""
+        ran = self.path("ran")
+        code = f"open({ran!r}, 'w')"
+        assert self.learn("before", code).returncode == 0 and os.path.exists(ran), "control"
+        os.unlink(ran)
+        learnt = self.text("before")
+        os.mkdir(self.path("folder"))
+        os.mkfifo(self.path("fifo"))
+        os.symlink("before", self.path("link"))
+        for name, add in (("kill", "  kill: [reboot]\n"), ("deny", "denied: [reboot]\n"), ("broken", "  : [\n")):
+            with open(self.path(name), "w", encoding="utf-8") as f:
+                f.write(learnt + add)
+        with open(self.path("foreign"), "w", encoding="utf-8") as f:
+            f.write("python: {allow: [read]}\n")
+        place = f"{self.path('kill')}:{learnt.count(chr(10)) + 1}:10: "
+        for name, options, message in (
+                ("folder", [], "a directory"), ("fifo", [], "not a regular file"), ("link", [], "a symbolic link"),
+                ("", [], "a directory"), ("missing/x", [], "No such file"), ("y" * 250, [], "name too long"),
+                ("before", ["--lang", "perl"], "another language"), ("before", ["--from", "builtin"], "(--from)"),
+                ("kill", [], place + '"kill: reboot" was added by hand'), ("deny", [], '"denied: reboot"'),
+                ("broken", [], "not valid YAML"), ("foreign", [], "was not written by sgrun --learn"),
+                ("new", ["--lang", "version"], "cannot be the name"), ("new", ["--lang", "a b"], "cannot be the name"),
+                ("new", ["--lang", ""], "is empty")):
+            got = self.learn(name, code, *options)
+            assert got.returncode == 125 and message in got.stderr, (name, got)
+            assert not os.path.exists(ran), name
+        assert self.sgrun_("--learn", "", "--", "/usr/bin/python3", "-c", code).returncode == 125
+        assert not os.path.exists(ran) and not os.path.exists(self.path("new"))
+        assert self.text("before") == learnt and self.text("kill") == learnt + "  kill: [reboot]\n"
+        assert self.sgrun_("policy", "merge", self.path("kill")).returncode == 2
+
     def test_no_language(self):
         prog = self.path("prog")
         shutil.copy("/bin/true", prog)

@@ -378,6 +378,32 @@ static void what_is_added_by_hand(void **state)
 	sg_learn_free(l);
 }
 
+/* What is learnt under a name is run by that name. */
+static void names_that_no_file_can_have(void **state)
+{
+	static const char *const names[] = {"",
+					    "version",
+					    "denied",
+					    "UPPER",
+					    "a b",
+					    "x:y",
+					    "~",
+					    "builtin:python",
+					    "x: {}\ny",
+					    "\xc3\xa4",
+					    "aaaaaaaaaabbbbbbbbbbccccccccccdddddddddd"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct sg_learn *l = NULL;
+		struct sg_err err = {0};
+
+		if (sg_learn_new(names[i], NULL, &l, &err) == 0)
+			fail_msg("\"%s\" was taken", names[i]);
+		assert_non_null(strstr(err.message, "name of a language"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -388,6 +414,7 @@ int main(void)
 		cmocka_unit_test(many_of_one_call),
 		cmocka_unit_test(refuses),
 		cmocka_unit_test(what_is_added_by_hand),
+		cmocka_unit_test(names_that_no_file_can_have),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
