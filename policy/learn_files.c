@@ -5,6 +5,7 @@
 #include "policy/model.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,21 +39,27 @@ static const struct {
 		  {"umount2", "mount"},
 		  {"unshare", "namespace"}};
 
-int sg_learn_places(struct sg_learn *l, const char *const values[SG_LEARN_VARS], struct sg_err *err)
+int sg_learn_confine(struct sg_learn *l, struct sg_err *err)
 {
 	static const char text[] = "x: {inherit: \"builtin:confine\"}\n";
 	struct sg_doc *doc = NULL;
-	int rc = 0;
+	int rc;
 
-	for (int i = 0; i < SG_LEARN_VARS && !rc; i++)
-		if (values[i] && !(l->vars[i] = strdup(values[i])))
-			rc = sg_learn_no_memory(err);
-	if (!rc)
-		rc = sg_doc_parse("confine", text, sizeof(text) - 1, &doc, err);
+	if (l->confine)
+		return 0;
+	rc = sg_doc_parse("confine", text, sizeof(text) - 1, &doc, err);
 	if (!rc)
 		rc = sg_policy_resolve(doc, "x", &l->confine, err);
 	sg_doc_free(doc);
 	return rc;
+}
+
+int sg_learn_places(struct sg_learn *l, const char *const values[SG_LEARN_VARS], struct sg_err *err)
+{
+	for (int i = 0; i < SG_LEARN_VARS; i++)
+		if (values[i] && !(l->vars[i] = strdup(values[i])))
+			return sg_learn_no_memory(err);
+	return sg_learn_confine(l, err);
 }
 
 static bool below(const char *path, const char *dir)
@@ -140,41 +147,91 @@ static bool may_fold(const char *dir)
 	return true;
 }
 
-static bool covered(const struct sg_words *w, const char *path)
+static bool has(const struct sg_words *w, const char *path)
 {
-	for (size_t i = 0; i < w->n; i++)
-		if (strcmp(w->word[i], path) != 0 && below(path, w->word[i]))
+	size_t lo = 0, hi = w->n;
+
+	while (lo < hi) {
+		const size_t mid = lo + (hi - lo) / 2;
+		const int c = strcmp(w->word[mid], path);
+
+		if (!c)
 			return true;
-	return false;
-}
-
-/* One directory that stands for more than FOLD_ABOVE entries goes in; true when there was one. */
-static bool fold_once(struct sg_words *w, struct sg_err *err)
-{
-	char dir[SG_LEARN_PATH_MAX], other[SG_LEARN_PATH_MAX];
-
-	for (size_t i = 0; i < w->n; i++) {
-		size_t same = 0;
-
-		if (covered(w, w->word[i]))
-			continue;
-		parent_of(w->word[i], dir);
-		if (!may_fold(dir))
-			continue;
-		for (size_t j = 0; j < w->n; j++) {
-			parent_of(w->word[j], other);
-			same += !strcmp(other, dir) && !covered(w, w->word[j]);
-		}
-		if (same > FOLD_ABOVE)
-			return sg_words_add(w, dir, err) == 0;
+		if (c < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
 	}
 	return false;
 }
 
+static bool covered(const struct sg_words *w, const char *path)
+{
+	char dir[SG_LEARN_PATH_MAX], next[SG_LEARN_PATH_MAX];
+
+	for (parent_of(path, dir); *dir && strcmp(path, dir) != 0; memcpy(dir, next, sizeof(dir))) {
+		if (has(w, dir))
+			return true;
+		parent_of(dir, next);
+		if (!strcmp(dir, next))
+			break;
+	}
+	return false;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Directories that stand for more than `above` entries go in. *more: there were some, and they may be entries too. */
+static int fold_once(struct sg_words *w, size_t above, bool *more, struct sg_err *err)
+{
+	char **dirs = (char **)calloc(w->n + 1, sizeof(*dirs)), dir[SG_LEARN_PATH_MAX];
+	size_t n = 0, same;
+	int rc = dirs ? 0 : sg_learn_no_memory(err);
+
+	*more = false;
+	for (size_t i = 0; i < w->n && !rc; i++) {
+		parent_of(w->word[i], dir);
+		if (!may_fold(dir) || covered(w, w->word[i]))
+			continue;
+		dirs[n] = strdup(dir);
+		if (!dirs[n++])
+			rc = sg_learn_no_memory(err);
+	}
+	if (!rc)
+		qsort(dirs, n, sizeof(*dirs), by_text);
+	for (size_t i = 0; i < n && !rc; i += same) {
+		for (same = 1; i + same < n && !strcmp(dirs[i], dirs[i + same]); same++)
+			;
+		if (same <= above)
+			continue;
+		*more = true;
+		rc = sg_words_add(w, dirs[i], err);
+	}
+	for (size_t i = 0; i < n; i++)
+		free(dirs[i]);
+	free(dirs);
+	return rc;
+}
+
+static unsigned depth_of(const char *path)
+{
+	unsigned n = 0;
+
+	for (; *path; path++)
+		n += *path == '/';
+	return n;
+}
+
 /* What was made by the program itself is not there at its start: its directory is what a rule can name. */
-static int fold(const struct sg_learn *l, int right, struct sg_words *out, struct sg_err *err)
+static int fold(const struct sg_learn *l, int right, size_t above, unsigned depth, struct sg_words *out,
+		struct sg_err *err)
 {
 	const struct sg_words *from = &l->trees[right], *made = &l->trees[2];
+	char cut[SG_LEARN_PATH_MAX], dir[SG_LEARN_PATH_MAX];
+	bool more = true;
 	int rc = 0;
 
 	*out = (struct sg_words){.max = SIZE_MAX};
@@ -186,10 +243,62 @@ static int fold(const struct sg_learn *l, int right, struct sg_words *out, struc
 				path = made->word[j];
 				break;
 			}
-		rc = sg_words_add(out, path, err);
+		snprintf(cut, sizeof(cut), "%s", path);
+		for (unsigned d = depth_of(cut); d > depth; d--) {
+			parent_of(cut, dir);
+			if (!may_fold(dir))
+				break;
+			memcpy(cut, dir, sizeof(cut));
+		}
+		rc = sg_words_add(out, cut, err);
 	}
-	while (!rc && fold_once(out, err))
-		;
+	while (!rc && more)
+		rc = fold_once(out, above, &more, err);
+	return rc;
+}
+
+static void free_all(struct sg_words w[SG_LEARN_RIGHTS])
+{
+	for (int i = 0; i < SG_LEARN_RIGHTS; i++) {
+		sg_words_free(&w[i]);
+		w[i] = (struct sg_words){0};
+	}
+}
+
+/* All rights' trees. *n: how many there are with the inherited ones, which a policy counts by their paths. */
+static int fold_all(const struct sg_learn *l, size_t above, unsigned depth, struct sg_words w[SG_LEARN_RIGHTS],
+		    size_t *n, struct sg_err *err)
+{
+	struct sg_words all = {.max = SIZE_MAX};
+	int rc = 0;
+
+	(void)sg_policy_trees(l->base ? l->base : l->confine, n);
+	for (int i = 0; i < SG_LEARN_RIGHTS && !rc; i++) {
+		rc = fold(l, i, above, depth, &w[i], err);
+		for (size_t j = 0; j < w[i].n && !rc; j++)
+			if (!covered(&w[i], w[i].word[j]))
+				rc = sg_words_add(&all, w[i].word[j], err);
+	}
+	*n += all.n;
+	sg_words_free(&all);
+	return rc;
+}
+
+/* Folded until a policy has room for them: two of one directory are the directory, then what lies deepest goes up. */
+static int fold_to_fit(const struct sg_learn *l, struct sg_words w[SG_LEARN_RIGHTS], bool *tight, struct sg_err *err)
+{
+	unsigned depth = 0;
+	size_t n;
+	int rc = fold_all(l, FOLD_ABOVE, UINT_MAX, w, &n, err);
+
+	for (int i = 0; i < SG_LEARN_RIGHTS; i++)
+		for (size_t j = 0; j < w[i].n; j++)
+			depth = depth_of(w[i].word[j]) > depth ? depth_of(w[i].word[j]) : depth;
+	*tight = !rc && n > SG_TREES_MAX;
+	for (; !rc && n > SG_TREES_MAX && depth; depth--) {
+		free_all(w);
+		rc = fold_all(l, 1, depth, w, &n, err);
+	}
 	return rc;
 }
 
@@ -250,26 +359,26 @@ static void put_kernel(const struct sg_learn *l, FILE *out)
 int sg_learn_put_objects(const struct sg_learn *l, FILE *out, struct sg_err *err)
 {
 	static const char keys[SG_LEARN_RIGHTS][8] = {"read", "write", "create", "delete", "exec", "map"};
-	bool any = false;
-	int rc = 0;
+	struct sg_words w[SG_LEARN_RIGHTS] = {{0}};
+	bool any = false, tight;
+	int rc = fold_to_fit(l, w, &tight, err);
 
 	for (int i = 0; i < SG_LEARN_RIGHTS && !rc; i++) {
-		struct sg_words w;
-
-		rc = fold(l, i, &w, err);
-		if (w.n && !any)
-			fprintf(out, "  files:\n");
-		if (w.n)
+		if (w[i].n && !any)
+			fprintf(out, "%s  files:\n",
+				tight ? "  # more than a policy has room for: directories stand for few files too\n"
+				      : "");
+		if (w[i].n)
 			fprintf(out, "    %s:\n", keys[i]);
-		for (size_t j = 0; j < w.n; j++)
-			if (!covered(&w, w.word[j])) {
+		for (size_t j = 0; j < w[i].n; j++)
+			if (!covered(&w[i], w[i].word[j])) {
 				fputs("      - ", out);
-				put_path(w.word[j], out);
+				put_path(w[i].word[j], out);
 				fputc('\n', out);
 			}
-		any |= w.n != 0;
-		sg_words_free(&w);
+		any |= w[i].n != 0;
 	}
+	free_all(w);
 	if (!rc) {
 		put_net(l, out);
 		put_kernel(l, out);

@@ -404,6 +404,56 @@ static void names_that_no_file_can_have(void **state)
 	}
 }
 
+/* More than a policy has room for: less is told apart, and what was seen is allowed still. */
+static void what_a_policy_has_no_room_for(void **state)
+{
+	static const uint32_t calls[] = {SYS_ioctl, SYS_fcntl,  SYS_prctl,      SYS_socket,     SYS_kill,   SYS_clone,
+					 SYS_mmap,  SYS_tgkill, SYS_setsockopt, SYS_getsockopt, SYS_madvise};
+	const char *const nothing[SG_LEARN_VARS] = {NULL};
+	struct sg_learn *l = fresh(NULL);
+	struct sg_err err = {0};
+	struct sg_policy *p;
+	char path[128], *text;
+
+	(void)state;
+	assert_int_equal(sg_learn_places(l, nothing, &err), 0);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		for (unsigned j = 0; j < 30; j++) {
+			char cond[40];
+
+			snprintf(cond, sizeof(cond), "arg%u == %u", (unsigned)(i % 3), 1000 + j);
+			assert_int_equal(sg_learn_add(l, calls[i], cond, "x", NULL, &err), 0);
+		}
+	for (unsigned i = 0; i < 900; i++)
+		for (unsigned j = 0; j < 2; j++) {
+			snprintf(path, sizeof(path), "/srv/app/node_modules/pkg%u/lib/%s.js", i, j ? "util" : "index");
+			assert_int_equal(sg_learn_file(l, path, SG_RIGHT_READ, &err), 0);
+		}
+	for (unsigned i = 0; i < 300; i++) {
+		snprintf(path, sizeof(path), "/etc/rc%u/conf", i);
+		assert_int_equal(sg_learn_file(l, path, SG_RIGHT_READ, &err), 0);
+	}
+	assert_int_equal(sg_learn_policy(l, &p, &err), 0);
+	sg_policy_free(p);
+	text = written(l);
+	p = policy_of(l);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		struct call c = {calls[i], {1001, 1001, 1001}};
+
+		assert_int_equal(says(p, &c), SG_ACTION_ALLOW);
+	}
+	if (!strstr(text, "      - /etc/rc7\n") && !strstr(text, "      - /etc/rc7/conf\n"))
+		fail_msg("%s", text);
+	if (!strstr(text, "      - /srv/app/node_modules\n"))
+		fail_msg("%s", text);
+	sg_policy_free(p);
+	/* It is learnt into again. */
+	into(l, text);
+	sg_policy_free(policy_of(l));
+	free(text);
+	sg_learn_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -415,6 +465,7 @@ int main(void)
 		cmocka_unit_test(refuses),
 		cmocka_unit_test(what_is_added_by_hand),
 		cmocka_unit_test(names_that_no_file_can_have),
+		cmocka_unit_test(what_a_policy_has_no_room_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
