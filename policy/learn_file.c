@@ -199,7 +199,7 @@ static void put_quiet(const struct sg_learn *l, FILE *out)
 	}
 }
 
-#define WATCHED_MAX 29 /* rules that put_watched() adds */
+#define WATCHED_MAX 30 /* rules that put_watched() adds */
 
 /*
  * Calls that name files go past the supervisor in any tier, which can see what the name leads to. "in sandbox" is only
@@ -208,10 +208,10 @@ static void put_quiet(const struct sg_learn *l, FILE *out)
 static void put_watched(const struct sg_learn *l, FILE *out)
 {
 	static const char calls[WATCHED_MAX - 1][16] = {
-		"open",    "creat",    "openat",    "openat2",   "mkdir",     "mkdirat", "mknod",
-		"mknodat", "symlink",  "symlinkat", "link",      "linkat",    "unlink",  "unlinkat",
-		"rmdir",   "rename",   "renameat",  "renameat2", "truncate",  "chmod",   "fchmodat",
-		"chown",   "fchownat", "utime",     "utimes",    "utimensat", "execve",  "execveat"};
+		"open",     "creat",     "openat",   "openat2", "mkdir",    "mkdirat",  "mknod",    "mknodat",
+		"symlink",  "symlinkat", "link",     "linkat",  "unlink",   "unlinkat", "rmdir",    "rename",
+		"renameat", "renameat2", "truncate", "chmod",   "fchmodat", "chown",    "fchownat", "utime",
+		"utimes",   "utimensat", "execve",   "bind",    "execveat"};
 
 	if (!l->confine)
 		return;

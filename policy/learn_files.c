@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Which files were used beyond what every program may, folded into trees. */
 #include "policy/access.h"
+#include "policy/hint.h"
 #include "policy/learn_priv.h"
 #include "policy/model.h"
 
@@ -108,28 +109,6 @@ static bool granted(const struct sg_learn *l, const char *path, uint32_t right)
 	return false;
 }
 
-int sg_learn_file(struct sg_learn *l, const char *path, uint32_t rights, struct sg_err *err)
-{
-	char text[SG_LEARN_PATH_MAX], checked[SG_LEARN_PATH_MAX], why[SG_WHY_SIZE];
-	int rc = 0;
-
-	if (!l->confine || strlen(path) >= SG_LEARN_PATH_MAX - 16)
-		return 0;
-	for (const char *c = path; *c; c++)
-		if ((unsigned char)*c <= 0x20 || (unsigned char)*c >= 0x7f || strchr("#,[]{}\"'\\", *c))
-			return 0; /* cannot be said in one word of a policy */
-	for (int i = 0; i < SG_LEARN_RIGHTS && !rc; i++) {
-		if (!(rights >> i & 1) || granted(l, path, 1U << i))
-			continue;
-		with_variable(l, path, text, sizeof(text));
-		if (sg_tree_path(text, checked, why) == 0)
-			rc = sg_words_add(&l->trees[i], checked, err);
-	}
-	return rc;
-}
-
-/* ---- folding ---- */
-
 static void parent_of(const char *path, char *out)
 {
 	const char *slash = strrchr(path, '/');
@@ -146,6 +125,51 @@ static bool may_fold(const char *dir)
 			return false;
 	return true;
 }
+
+/* What a policy can name of it: the path, else the nearest directory around it that it can. False: none that will do.
+ */
+static bool nameable(const struct sg_learn *l, const char *path, char *text)
+{
+	char place[SG_LEARN_PATH_MAX], up[SG_LEARN_PATH_MAX], checked[SG_LEARN_PATH_MAX], why[SG_WHY_SIZE];
+
+	snprintf(place, sizeof(place), "%s", path);
+	while (*place && !sg_hint_can_name(place)) {
+		parent_of(place, up);
+		memcpy(place, up, sizeof(place));
+	}
+	with_variable(l, place, text, SG_LEARN_PATH_MAX);
+	if (sg_tree_path(text, checked, why) != 0 || (strcmp(place, path) != 0 && !may_fold(text)))
+		return false;
+	memcpy(text, checked, strlen(checked) + 1);
+	return true;
+}
+
+int sg_learn_file(struct sg_learn *l, const char *path, uint32_t rights, struct sg_err *err)
+{
+	char text[SG_LEARN_PATH_MAX];
+	bool new = false, can;
+	int rc = 0;
+
+	if (!l->confine || strlen(path) >= SG_LEARN_PATH_MAX - 16)
+		return 0;
+	can = nameable(l, path, text);
+	for (int i = 0; i < SG_LEARN_RIGHTS && !rc; i++) {
+		if (!(rights >> i & 1) || granted(l, path, 1U << i))
+			continue;
+		new = true;
+		if (can)
+			rc = sg_words_add(&l->trees[i], text, err);
+	}
+	l->unnamed += new && !can;
+	return rc;
+}
+
+uint64_t sg_learn_unnamed(const struct sg_learn *l)
+{
+	return l->unnamed;
+}
+
+/* ---- folding ---- */
 
 static bool has(const struct sg_words *w, const char *path)
 {

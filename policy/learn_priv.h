@@ -37,8 +37,9 @@ struct sg_learn {
 	char *vars[SG_LEARN_VARS];
 	struct sg_policy *confine; /* the common part, which it inherits; NULL: files are not confined */
 	struct sg_words trees[SG_LEARN_RIGHTS];
-	char *net;       /* `net:` as the file has it: it stays; NULL: none */
-	uint32_t kernel; /* bit SG_CLASS_*: the file allows it */
+	char *net;        /* `net:` as the file has it: it stays; NULL: none */
+	uint64_t unnamed; /* uses of files that no policy can name */
+	uint32_t kernel;  /* bit SG_CLASS_*: the file allows it */
 };
 
 /*

@@ -187,6 +187,10 @@ int sg_learn_finish(struct sg_learn *learn, const char *file, char *const *argv,
 	if (rc)
 		return rc;
 	fprintf(stderr, "sgrun: %zu rules learnt, %zu in %s\n", mine, sg_learn_count(learn), file);
+	if (sg_learn_unnamed(learn))
+		fprintf(stderr, "sgrun: files were used that no policy can name (\"*\", a control character or other "
+				"than UTF-8 in "
+				"their path): they are not in it\n");
 	if (lost)
 		fprintf(stderr, "sgrun: %llu records were lost: calls may be missing, learn once more\n",
 			(unsigned long long)lost);

@@ -454,6 +454,28 @@ static void what_a_policy_has_no_room_for(void **state)
 	sg_learn_free(l);
 }
 
+/* What cannot be named is its directory; where that means too much, it is said that it is missing. */
+static void files_that_no_policy_can_name(void **state)
+{
+	static const char *const paths[] = {"/srv/a b/x", "/srv/x/a*b", "/srv/y/\xff/z", "/srv/a*b", "/srv/a\nb"};
+	const char *const nothing[SG_LEARN_VARS] = {NULL};
+	struct sg_learn *l = fresh(NULL);
+	struct sg_err err = {0};
+	char *text;
+
+	(void)state;
+	assert_int_equal(sg_learn_places(l, nothing, &err), 0);
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		assert_int_equal(sg_learn_file(l, paths[i], SG_RIGHT_READ, &err), 0);
+	text = written(l);
+	if (!strstr(text, "    read:\n      - \"/srv/a b/x\"\n      - /srv/x\n      - /srv/y\n"))
+		fail_msg("%s", text);
+	assert_int_equal(sg_learn_unnamed(l), 2);
+	sg_policy_free(policy_of(l));
+	free(text);
+	sg_learn_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -466,6 +488,7 @@ int main(void)
 		cmocka_unit_test(what_is_added_by_hand),
 		cmocka_unit_test(names_that_no_file_can_have),
 		cmocka_unit_test(what_a_policy_has_no_room_for),
+		cmocka_unit_test(files_that_no_policy_can_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
