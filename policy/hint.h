@@ -17,6 +17,9 @@ void sg_text_add_key(struct sg_text *t, const char *name);
 /* A file name that stays on its line. */
 void sg_text_add_file(struct sg_text *t, const char *file);
 
+/* Whether a policy can name the file: all of its path can stand in double quotes. */
+bool sg_hint_can_name(const char *path);
+
 /* Whether the language's text is the document's own, so that a change is an addition to it. */
 bool sg_hint_in_file(const struct sg_policy *p);
 /* Whether a rule stands in the language's own text in that document. */

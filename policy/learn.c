@@ -2,6 +2,7 @@
 #include "policy/learn_priv.h"
 #include "policy/learn_shape.h"
 #include "policy/names.h"
+#include "policy/parse.h"
 #include "policy/seccomp.h"
 
 #include <ctype.h>
@@ -72,10 +73,11 @@ int sg_learn_new(const char *language, const char *from, struct sg_learn **out, 
 
 	if (!l)
 		return sg_learn_no_memory(err);
+	rc = sg_language_name_check(language, err);
 	l->runs.max = RUNS_MAX;
 	for (int i = 0; i < SG_LEARN_RIGHTS; i++)
 		l->trees[i].max = SIZE_MAX;
-	if (from) {
+	if (from && !rc) {
 		const char *name = sg_builtin_canonical(from);
 
 		rc = sg_policy_resolve(NULL, name ? name : from, &l->base, err);

@@ -48,6 +48,8 @@ int sg_learn_ran(struct sg_learn *l, char *const *argv, uint64_t lost, struct sg
 int sg_learn_places(struct sg_learn *l, const char *const values[SG_LEARN_VARS], struct sg_err *err);
 /* path: absolute, links followed; rights: SG_RIGHT_* */
 int sg_learn_file(struct sg_learn *l, const char *path, uint32_t rights, struct sg_err *err);
+/* How often a file was used that no policy can name, nor a directory that may stand for it. */
+uint64_t sg_learn_unnamed(const struct sg_learn *l);
 size_t sg_learn_count(const struct sg_learn *l);
 
 /*

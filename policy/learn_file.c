@@ -10,8 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The shapes of one call stand together: [*from, *to). Whether they are to be written as the call itself. */
-static bool group(const struct sg_learn *l, size_t from, size_t *to)
+/*
+ * The shapes of one call stand together: [*from, *to). Whether they are to be written as the call itself, as more than
+ * per_call of them are.
+ */
+static bool group(const struct sg_learn *l, size_t from, size_t per_call, size_t *to)
 {
 	size_t end = from;
 
@@ -19,7 +22,21 @@ static bool group(const struct sg_learn *l, size_t from, size_t *to)
 		end++;
 	*to = end;
 	/* "" sorts first, and allows whatever the others do. */
-	return !l->shapes[from].cond[0] || end - from > SHAPES_PER_NR;
+	return !l->shapes[from].cond[0] || end - from > per_call;
+}
+
+/* What per_call is to be for at most `room` conditions in all: the calls with most of them lose theirs first. */
+static size_t to_fit(const struct sg_learn *l, size_t room)
+{
+	size_t per_call = SHAPES_PER_NR, n, to;
+
+	for (;; per_call--) {
+		n = 0;
+		for (size_t i = 0; i < l->n; i = to)
+			n += group(l, i, per_call, &to) ? 0 : to - i;
+		if (n <= room || !per_call)
+			return per_call;
+	}
 }
 
 static void put_notes(const struct sg_words *w, FILE *out)
@@ -40,8 +57,10 @@ static void put_base_answer(const struct sg_learn *l, const struct sg_shape *s, 
 static const char *const timing[] = {SG_LEARN_TIMING};
 static const char *const refused[] = {SG_LEARN_REFUSED};
 
-static void put_allow(const struct sg_learn *l, bool notes, FILE *out)
+/* notes: for people; else for the policy to learn under, where what finds no room is seen again. */
+static void put_allow(const struct sg_learn *l, size_t room, bool notes, FILE *out)
 {
+	const size_t per_call = to_fit(l, room);
 	size_t i, to, t = 0;
 	const size_t n_timing = l->base ? 0 : sizeof(timing) / sizeof(timing[0]);
 
@@ -49,16 +68,21 @@ static void put_allow(const struct sg_learn *l, bool notes, FILE *out)
 		fprintf(out, "  allow:\n");
 	for (i = 0; i < l->n || t < n_timing; i = to) {
 		const struct sg_shape *s = &l->shapes[i];
-		bool whole;
+		bool whole, tight;
 
 		if (t < n_timing && (i == l->n || strcmp(timing[t], s->name) < 0)) {
 			fprintf(out, "    - %s%s\n", timing[t++], notes ? "  # timing" : "");
 			to = i;
 			continue;
 		}
-		whole = group(l, i, &to);
+		whole = group(l, i, per_call, &to);
+		tight = whole && s->cond[0] && to - i <= SHAPES_PER_NR;
+		if (tight && !notes)
+			continue;
 		if (notes)
 			put_base_answer(l, s, out);
+		if (tight)
+			fprintf(out, "    # whatever its arguments are: a policy has no room for more conditions\n");
 		fprintf(out, whole ? "    - %s" : "    - %s:\n", s->name);
 		if (whole && notes)
 			put_notes(&s->notes, out);
@@ -96,14 +120,19 @@ static int add_timing_shape(struct sg_learn *l, struct sg_err *err)
 	return rc ? rc : sg_words_add(&s->notes, "timing", err);
 }
 
-int sg_learn_write(struct sg_learn *l, FILE *out, struct sg_err *err)
+static int put_file(struct sg_learn *l, FILE *out, struct sg_err *err)
 {
+	const struct sg_policy *inherited = l->base ? l->base : l->confine;
+	const size_t used = inherited ? sg_policy_ruleset(inherited)->n_rules : 0;
+
 	if (add_timing_shape(l, err))
 		return -err->code;
 	fprintf(out, MAGIC "%llu run%s. What they did is allowed, and nothing else.\n", (unsigned long long)l->n_runs,
 		l->n_runs == 1 ? "" : "s");
 	fprintf(out,
-		"# Learn again into the same file to widen it. After each rule: who made the call first, and where.\n");
+		"# Learn again into the same file to widen it. After each rule: who made the call first, and where.\n"
+		"# Kept then: what you add under allow, files and kernel to allow more, and net as it is. Else it is "
+		"refused.\n");
 	if (l->lost)
 		fprintf(out, "# incomplete: %llu records were lost\n", (unsigned long long)l->lost);
 	for (size_t i = 0; i < l->runs.n; i++)
@@ -113,15 +142,47 @@ int sg_learn_write(struct sg_learn *l, FILE *out, struct sg_err *err)
 	fprintf(out, "version: 1\n%s:\n", l->language);
 	if (l->base)
 		fprintf(out, "  inherit: builtin:%s\n", l->from);
-	else if (l->confine || l->confined)
+	else if (l->confine)
 		fprintf(out, "  # files and sockets: what every program may; the rest is below\n  inherit: "
 			     "builtin:confine\n");
-	put_allow(l, true, out);
+	put_allow(l, SG_RULES_MAX - used, true, out);
 	if (!l->base)
 		put_refused(out);
-	if ((l->base || l->confine || l->confined) && sg_learn_put_objects(l, out, err) < 0)
-		return -err->code;
-	return ferror(out) ? sg_err_set(err, EIO, "the output cannot be written") : 0;
+	return l->base || l->confine ? sg_learn_put_objects(l, out, err) : 0;
+}
+
+/* Nothing is handed out that would be refused when it is to be used. */
+static int check_text(const struct sg_learn *l, const char *text, size_t len, struct sg_err *err)
+{
+	struct sg_policy *p = NULL;
+	struct sg_doc *doc = NULL;
+	int rc = sg_doc_parse("what was learnt", text, len, &doc, err);
+
+	if (!rc)
+		rc = sg_policy_resolve(doc, l->language, &p, err);
+	sg_policy_free(p);
+	sg_doc_free(doc);
+	return rc ? sg_err_context(err, "it cannot be written as a policy: learn less into one file") : 0;
+}
+
+int sg_learn_write(struct sg_learn *l, FILE *out, struct sg_err *err)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+	int rc;
+
+	if (!f)
+		return sg_learn_no_memory(err);
+	rc = put_file(l, f, err);
+	if (fclose(f) != 0 && !rc)
+		rc = sg_learn_no_memory(err);
+	if (!rc)
+		rc = check_text(l, text, len, err);
+	if (!rc && fwrite(text, 1, len, out) != len)
+		rc = sg_err_set(err, EIO, "the output cannot be written");
+	free(text);
+	return rc;
 }
 
 /* What the policy that is inherited allows whatever the arguments are: of no interest, and the bulk of all calls. */
@@ -138,17 +199,19 @@ static void put_quiet(const struct sg_learn *l, FILE *out)
 	}
 }
 
+#define WATCHED_MAX 30 /* rules that put_watched() adds */
+
 /*
  * Calls that name files go past the supervisor in any tier, which can see what the name leads to. "in sandbox" is only
  * said to get them there.
  */
 static void put_watched(const struct sg_learn *l, FILE *out)
 {
-	static const char calls[][16] = {"open",     "creat",     "openat",   "openat2",   "mkdir",    "mkdirat",
-					 "mknod",    "mknodat",   "symlink",  "symlinkat", "link",     "linkat",
-					 "unlink",   "unlinkat",  "rmdir",    "rename",    "renameat", "renameat2",
-					 "truncate", "chmod",     "fchmodat", "chown",     "fchownat", "utime",
-					 "utimes",   "utimensat", "execve",   "execveat"};
+	static const char calls[WATCHED_MAX - 1][16] = {
+		"open",     "creat",     "openat",   "openat2", "mkdir",    "mkdirat",  "mknod",    "mknodat",
+		"symlink",  "symlinkat", "link",     "linkat",  "unlink",   "unlinkat", "rmdir",    "rename",
+		"renameat", "renameat2", "truncate", "chmod",   "fchmodat", "chown",    "fchownat", "utime",
+		"utimes",   "utimensat", "execve",   "bind",    "execveat"};
 
 	if (!l->confine)
 		return;
@@ -168,7 +231,7 @@ int sg_learn_policy(const struct sg_learn *l, struct sg_policy **out, struct sg_
 	if (!f)
 		return sg_learn_no_memory(err);
 	fprintf(f, "learning:\n  unlisted: audit\n");
-	put_allow(l, false, f);
+	put_allow(l, SG_RULES_MAX - WATCHED_MAX, false, f);
 	put_watched(l, f);
 	if (l->base)
 		put_quiet(l, f);
@@ -274,7 +337,7 @@ static int merge_items(struct sg_learn *l, const struct sg_lang *lang, const cha
 
 		for (size_t t = 0; t < sizeof(timing) / sizeof(timing[0]); t++)
 			by_timing |= !l->base && !strcmp(timing[t], i->name);
-		if (i->list != SG_LIST_ALLOW || by_timing || i->nr < 0)
+		if (i->list != SG_LIST_ALLOW || by_timing)
 			continue;
 		rc = sg_learn_insert(l, (uint32_t)i->nr, i->name, cond ? cond + 2 : "", &s, err);
 		line = line_at(text, len, i->pos.line, &n);
@@ -313,18 +376,22 @@ int sg_learn_merge(struct sg_learn *l, const char *name, const char *text, size_
 	int rc = open_learnt(name, text, len, &doc, err);
 	const struct sg_lang *lang = rc ? NULL : doc->langs;
 
-	if (!rc && (!lang || strcmp(lang->name, l->language) != 0))
+	while (lang && strcmp(lang->name, l->language) != 0)
+		lang = lang->next;
+	if (!rc && !lang)
 		rc = refuse(name, err, "what was learnt there is a policy for another language");
 	if (!rc && strcmp(parent_of(lang), l->from) != 0)
 		rc = refuse(name, err, "what was learnt there starts from another policy (--from)");
+	if (!rc)
+		rc = sg_learn_lost(l, doc, lang, err);
 	if (!rc)
 		rc = merge_header(l, text, len, err);
 	if (!rc)
 		rc = merge_items(l, lang, text, len, err);
 	if (!rc)
-		rc = sg_learn_merge_objects(l, lang, err);
+		rc = sg_learn_merge_objects(l, doc, lang, err);
 	if (!rc && lang->parents && !l->base)
-		l->confined = true;
+		rc = sg_learn_confine(l, err);
 	sg_doc_free(doc);
 	return rc;
 }

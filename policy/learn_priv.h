@@ -34,10 +34,12 @@ struct sg_learn {
 	size_t n, room;
 	struct sg_words runs;
 	uint64_t n_runs, lost;
-	bool confined; /* it inherits the common part's object rules */
 	char *vars[SG_LEARN_VARS];
-	struct sg_policy *confine; /* the common part; NULL: no files are learnt in this run */
+	struct sg_policy *confine; /* the common part, which it inherits; NULL: files are not confined */
 	struct sg_words trees[SG_LEARN_RIGHTS];
+	char *net;        /* `net:` as the file has it: it stays; NULL: none */
+	uint64_t unnamed; /* uses of files that no policy can name */
+	uint32_t kernel;  /* bit SG_CLASS_*: the file allows it */
 };
 
 /*
@@ -61,7 +63,13 @@ int sg_learn_insert(struct sg_learn *l, uint32_t nr, const char *name, const cha
 /* policy/learn_files.c: the object rules of the file. */
 struct sg_lang;
 int sg_learn_put_objects(const struct sg_learn *l, FILE *out, struct sg_err *err);
-int sg_learn_merge_objects(struct sg_learn *l, const struct sg_lang *lang, struct sg_err *err);
+int sg_learn_merge_objects(struct sg_learn *l, const struct sg_doc *doc, const struct sg_lang *lang,
+			   struct sg_err *err);
+/* It inherits the common part. */
+int sg_learn_confine(struct sg_learn *l, struct sg_err *err);
 void sg_learn_free_objects(struct sg_learn *l);
+
+/* policy/learn_lost.c: an error where the file says something that would not be in it any more. */
+int sg_learn_lost(const struct sg_learn *l, const struct sg_doc *doc, const struct sg_lang *lang, struct sg_err *err);
 
 #endif

@@ -115,6 +115,7 @@ struct sg_lang {
 	enum sg_action unlisted_action;
 	unsigned unlisted_err;
 	struct sg_limits limits;
+	struct sg_pos limits_pos; /* line 0: no limits are set */
 	struct sg_lang_objects objects;
 	const char *then; /* the language that follows, NULL: none */
 	struct sg_pos then_pos;

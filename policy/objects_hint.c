@@ -22,13 +22,16 @@ static size_t character(const unsigned char *s)
 		if ((s[i] & 0xc0) != 0x80)
 			return 0;
 	if ((n == 1 && (*s < 0x20 || *s == 0x7f)) || (n == 2 && *s == 0xc2 && s[1] < 0xa0) ||
+	    (n == 3 &&
+	     (!memcmp(s, "\xe2\x80\xa8", 3) || !memcmp(s, "\xe2\x80\xa9", 3) || !memcmp(s, "\xef\xbb\xbf", 3) ||
+	      !memcmp(s, "\xef\xbf\xbe", 3) || !memcmp(s, "\xef\xbf\xbf", 3))) ||
 	    (n == 3 && *s == 0xe0 && s[1] < 0xa0) || (n == 3 && *s == 0xed && s[1] >= 0xa0) ||
 	    (n == 4 && ((*s == 0xf0 && s[1] < 0x90) || (*s == 0xf4 && s[1] >= 0x90))))
 		return 0;
 	return n;
 }
 
-static bool can_be_written(const char *path)
+bool sg_hint_can_name(const char *path)
 {
 	char out[4096], why[SG_WHY_SIZE];
 	size_t n;
@@ -94,9 +97,9 @@ static void say_file(struct sg_text *t, const struct sg_policy *p, const struct 
 	/* Making and removing are done to the directory. */
 	if (a->cls == SG_CLASS_CREATE || a->cls == SG_CLASS_DELETE)
 		up(path);
-	while (!can_be_written(path) && strcmp(path, "/") && strchr(path, '/'))
+	while (!sg_hint_can_name(path) && strcmp(path, "/") && strchr(path, '/'))
 		up(path);
-	if (!can_be_written(path)) {
+	if (!sg_hint_can_name(path)) {
 		sg_text_add(t, "no policy can name this file");
 		return;
 	}

@@ -62,23 +62,41 @@ int sg_wrong_type(struct sg_parser *p, const struct sg_node *n, const char *what
 	return sg_perr(p, n->pos, "\"%.64s\" must be %s, but is %s", what, wanted, sg_node_kind(n));
 }
 
-static int check_name(struct sg_parser *p, const struct sg_node *n, const char *what)
+static int name_fault(const char *name, const char *what, char *why)
 {
 	static const char ok[] = "abcdefghijklmnopqrstuvwxyz0123456789+_.-";
 
-	if (!n->len)
-		return sg_perr(p, n->pos, "the name of %s is empty", what);
-	if (n->len > NAME_MAX_LEN)
-		return sg_perr(p, n->pos, "the name of %s is longer than %d characters", what, NAME_MAX_LEN);
-	if (strspn(n->value, ok) != n->len)
-		return sg_perr(p, n->pos, "\"%.64s\" cannot be the name of %s: use a-z, 0-9 and + _ . -", n->value,
-			       what);
+	if (!*name)
+		return sg_why_not(why, "the name of %s is empty", what);
+	if (strlen(name) > NAME_MAX_LEN)
+		return sg_why_not(why, "the name of %s is longer than %d characters", what, NAME_MAX_LEN);
+	if (name[strspn(name, ok)])
+		return sg_why_not(why, "\"%.64s\" cannot be the name of %s: use a-z, 0-9 and + _ . -", name, what);
 	return 0;
+}
+
+static int check_name(struct sg_parser *p, const struct sg_node *n, const char *what)
+{
+	char why[SG_WHY_SIZE];
+
+	return name_fault(n->value, what, why) ? sg_perr(p, n->pos, "%s", why) : 0;
 }
 
 static bool is_reserved(const char *name)
 {
 	return !strcmp(name, "default") || !strcmp(name, "denied") || !strcmp(name, "version");
+}
+
+int sg_language_name_check(const char *name, struct sg_err *err)
+{
+	char why[SG_WHY_SIZE];
+
+	if (name_fault(name, "a language", why))
+		return sg_err_set(err, EINVAL, "%s", why);
+	if (is_reserved(name) && strcmp(name, "default") != 0)
+		return sg_err_set(err, EINVAL, "\"%s\" cannot be the name of a language: it means something else",
+				  name);
+	return 0;
 }
 
 int sg_check_duplicate_keys(struct sg_parser *p, const struct sg_node *map)
@@ -480,8 +498,10 @@ static int parse_language_key(struct sg_parser *p, struct sg_lang *lang, const s
 		return parse_words(p, &lang->aliases, val, "aliases", false);
 	if (!strcmp(key->value, "unlisted"))
 		return parse_unlisted(p, lang, val);
-	if (!strcmp(key->value, "limits"))
+	if (!strcmp(key->value, "limits")) {
+		lang->limits_pos = key->pos;
 		return parse_limits(p, lang, val);
+	}
 	if (!strcmp(key->value, "then")) {
 		if (val->type != SG_NODE_SCALAR)
 			return sg_wrong_type(p, val, "then", "the name of a language of this file");

@@ -12,6 +12,8 @@ int sg_wrong_type(struct sg_parser *p, const struct sg_node *n, const char *what
 int sg_check_duplicate_keys(struct sg_parser *p, const struct sg_node *map);
 /* "name: value" on one line, in the arena; NULL: no memory. */
 const char *sg_item_text(struct sg_parser *p, const char *name, const struct sg_node *value);
+/* An error where no policy file can have a language of this name. */
+int sg_language_name_check(const char *name, struct sg_err *err);
 /* kill, allow, audit or "errno NAME". */
 int sg_parse_action(struct sg_parser *p, const struct sg_node *n, const char *what, enum sg_action *action,
 		    unsigned *err);

@@ -13,29 +13,6 @@
 
 #define NO_LANGUAGE "program" /* of a program whose name tells none */
 
-int sg_learn_prepare(const struct sg_plan *plan, const char *language, struct sg_learn **learn,
-		     struct sg_policy **policy, struct sg_err *err)
-{
-	const struct sg_options *o = plan->options;
-	const struct sg_place_vars *v = &plan->vars;
-	const char *const places[SG_LEARN_VARS] = {v->cwd, v->tmp, v->home, v->program, v->runtime};
-	const char *canonical = language ? sg_builtin_canonical(language) : NULL, *from = NULL;
-	int rc;
-
-	if (canonical)
-		language = canonical;
-	if (o->learn_from && !strcmp(o->learn_from, "builtin"))
-		from = language;
-	else if (o->learn_from)
-		from = o->learn_from + 8;
-	if (o->learn_from && !from)
-		return sg_err_set(err, EINVAL, "--from builtin: which one? Say --lang NAME, or --from builtin:NAME");
-	rc = sg_learn_new(language ? language : NO_LANGUAGE, from, learn, err);
-	if (!rc)
-		rc = sg_learn_places(*learn, places, err);
-	return rc ? rc : sg_learn_policy(*learn, policy, err);
-}
-
 int sg_learn_refresh(struct sg_launch *l, struct sg_err *err)
 {
 	struct sg_policy *p = NULL;
@@ -68,6 +45,92 @@ static int read_whole(int fd, const char *name, char **text, size_t *len, struct
 	return 0;
 }
 
+/* The file in whose place the next one is written, beside it. NULL: no memory. */
+static char *temporary_name(const char *file, struct sg_err *err)
+{
+	char *name;
+
+	if (asprintf(&name, "%s.%d.new", file, (int)getpid()) >= 0)
+		return name;
+	(void)sg_err_set(err, ENOMEM, "out of memory");
+	return NULL;
+}
+
+/* A file that is there can be learnt into: it is what was learnt of the same before. */
+static int check_old(const char *file, const char *language, const char *from, struct sg_err *err)
+{
+	SG_CLOSE int fd = open(file, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
+	struct sg_learn *scratch = NULL;
+	SG_FREE char *text = NULL;
+	size_t len = 0;
+	int rc;
+
+	if (fd < 0)
+		return sg_err_set(err, errno, "--learn %s: %s", file, strerror(errno));
+	rc = read_whole(fd, file, &text, &len, err);
+	if (rc || !len)
+		return rc;
+	rc = sg_learn_new(language, from, &scratch, err);
+	if (!rc)
+		rc = sg_learn_merge(scratch, file, text, len, err);
+	sg_learn_free(scratch);
+	return rc;
+}
+
+/* Before the program runs: afterwards, what it did would have been done for nothing. */
+static int check_file(const char *file, const char *language, const char *from, struct sg_err *err)
+{
+	SG_FREE char *temporary = temporary_name(file, err);
+	struct stat st;
+	int fd, rc = 0;
+
+	if (!temporary)
+		return -err->code;
+	if (!*file)
+		return sg_err_set(err, EINVAL, "--learn: the name of the file is empty");
+	if (lstat(file, &st) == 0) {
+		if (!S_ISREG(st.st_mode))
+			return sg_err_set(err, EINVAL, "--learn %s: this is %s: name a file", file,
+					  S_ISDIR(st.st_mode)   ? "a directory"
+					  : S_ISLNK(st.st_mode) ? "a symbolic link"
+								: "not a regular file");
+		rc = check_old(file, language, from, err);
+	}
+	if (rc)
+		return rc;
+	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return sg_err_set(err, errno, "--learn %s: cannot write %s: %s", file, temporary, strerror(errno));
+	close(fd);
+	(void)unlink(temporary);
+	return 0;
+}
+
+int sg_learn_prepare(const struct sg_plan *plan, const char *language, struct sg_learn **learn,
+		     struct sg_policy **policy, struct sg_err *err)
+{
+	const struct sg_options *o = plan->options;
+	const struct sg_place_vars *v = &plan->vars;
+	const char *const places[SG_LEARN_VARS] = {v->cwd, v->tmp, v->home, v->program, v->runtime};
+	const char *canonical = language ? sg_builtin_canonical(language) : NULL, *from = NULL;
+	int rc;
+
+	if (canonical)
+		language = canonical;
+	if (o->learn_from && !strcmp(o->learn_from, "builtin"))
+		from = language;
+	else if (o->learn_from)
+		from = o->learn_from + 8;
+	if (o->learn_from && !from)
+		return sg_err_set(err, EINVAL, "--from builtin: which one? Say --lang NAME, or --from builtin:NAME");
+	rc = sg_learn_new(language ? language : NO_LANGUAGE, from, learn, err);
+	if (!rc)
+		rc = check_file(o->learn_file, sg_learn_language(*learn), from, err);
+	if (!rc)
+		rc = sg_learn_places(*learn, places, err);
+	return rc ? rc : sg_learn_policy(*learn, policy, err);
+}
+
 /* Locks the file that the name stands for now: another run may replace it while we wait. */
 static int open_locked(const char *file, struct sg_err *err)
 {
@@ -89,12 +152,12 @@ static int open_locked(const char *file, struct sg_err *err)
 /* Whole or not at all: a policy that was half written would be a different one. */
 static int replace(struct sg_learn *learn, const char *file, struct sg_err *err)
 {
-	SG_FREE char *temporary = NULL;
+	SG_FREE char *temporary = temporary_name(file, err);
 	FILE *f;
 	int rc;
 
-	if (asprintf(&temporary, "%s.%d.new", file, (int)getpid()) < 0)
-		return sg_err_set(err, ENOMEM, "out of memory");
+	if (!temporary)
+		return -err->code;
 	f = fopen(temporary, "wxe");
 	if (!f)
 		return sg_err_set(err, errno, "cannot write %s: %s", temporary, strerror(errno));
@@ -124,6 +187,10 @@ int sg_learn_finish(struct sg_learn *learn, const char *file, char *const *argv,
 	if (rc)
 		return rc;
 	fprintf(stderr, "sgrun: %zu rules learnt, %zu in %s\n", mine, sg_learn_count(learn), file);
+	if (sg_learn_unnamed(learn))
+		fprintf(stderr, "sgrun: files were used that no policy can name (\"*\", a control character or other "
+				"than UTF-8 in "
+				"their path): they are not in it\n");
 	if (lost)
 		fprintf(stderr, "sgrun: %llu records were lost: calls may be missing, learn once more\n",
 			(unsigned long long)lost);

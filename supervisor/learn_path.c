@@ -10,12 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 
 #define FOREIGN (-1) /* no directory argument */
 
-enum what { OPENING, OPENING2, MAKING, REMOVING, CHANGING, RUNNING, MAPPING };
+enum what { OPENING, OPENING2, MAKING, REMOVING, CHANGING, RUNNING, MAPPING, BINDING };
 
 static const struct {
 	int nr, path, dir;
@@ -34,6 +36,7 @@ static const struct {
 	{SYS_renameat, 1, 0, REMOVING},     {SYS_renameat, 3, 2, MAKING},       {SYS_truncate, 0, FOREIGN, CHANGING},
 	{SYS_fchmodat, 1, 0, CHANGING},     {SYS_fchownat, 1, 0, CHANGING},     {SYS_utimensat, 1, 0, CHANGING},
 	{SYS_execve, 0, FOREIGN, RUNNING},  {SYS_execveat, 1, 0, RUNNING},      {SYS_mmap, 4, FOREIGN, MAPPING},
+	{SYS_bind, 1, FOREIGN, BINDING},
 };
 
 static bool read_memory(pid_t pid, uint64_t at, void *out, size_t size, size_t *got)
@@ -75,14 +78,11 @@ static void say_self(pid_t pid, char *path)
 }
 
 /* The file that a path leads to, or will lead to when it is made. */
-static bool resolve(pid_t pid, uint64_t at, int dirfd, bool has_dir, char out[PATH_MAX])
+static bool resolve_text(pid_t pid, const char *text, int dirfd, bool has_dir, char out[PATH_MAX])
 {
-	char text[PATH_MAX] = "", base[PATH_MAX], whole[2 * PATH_MAX + 2], what[32];
+	char base[PATH_MAX], whole[2 * PATH_MAX + 2], what[32];
 	char *slash;
-	size_t got;
 
-	if (!at || !read_memory(pid, at, text, sizeof(text) - 1, &got) || !memchr(text, '\0', got))
-		return false;
 	if (!strncmp(text, "/proc/self", 10) && (!text[10] || text[10] == '/'))
 		snprintf(whole, sizeof(whole), "/proc/%d%s", (int)pid, text + 10);
 	else if (text[0] == '/')
@@ -109,6 +109,28 @@ static bool resolve(pid_t pid, uint64_t at, int dirfd, bool has_dir, char out[PA
 	}
 	say_self(pid, out);
 	return true;
+}
+
+static bool resolve(pid_t pid, uint64_t at, int dirfd, bool has_dir, char out[PATH_MAX])
+{
+	char text[PATH_MAX] = "";
+	size_t got;
+
+	return at && read_memory(pid, at, text, sizeof(text) - 1, &got) && memchr(text, '\0', got) &&
+	       resolve_text(pid, text, dirfd, has_dir, out);
+}
+
+/* The file that a unix socket becomes when it is bound. */
+static bool resolve_bound(pid_t pid, uint64_t at, uint64_t len, char out[PATH_MAX])
+{
+	struct sockaddr_un un = {0};
+	char text[sizeof(un.sun_path) + 1] = "";
+	size_t got;
+
+	if (len > sizeof(un) || !read_memory(pid, at, &un, (size_t)len, &got) || un.sun_family != AF_UNIX)
+		return false;
+	memcpy(text, un.sun_path, sizeof(un.sun_path)); /* which may fill its room without an end */
+	return *text && resolve_text(pid, text, 0, false, out);
 }
 
 static void note(struct sg_learn *l, const char *path, uint32_t rights)
@@ -151,6 +173,33 @@ static void note_opening(struct sg_learn *l, const char *path, uint64_t flags)
 		note_around(l, path, rights | SG_RIGHT_CREATE);
 }
 
+/* The program, and what its first line says that it is run by: that is executed as well. */
+static void note_running(struct sg_learn *l, pid_t pid, const char *program)
+{
+	char path[PATH_MAX], line[256];
+
+	snprintf(path, sizeof(path), "%s", program);
+	for (int i = 0; i < 5; i++) { /* no more does the kernel follow */
+		SG_CLOSE int fd = -1;
+		struct stat st;
+		ssize_t n;
+		char *name;
+
+		if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+			return;
+		note(l, path, SG_RIGHT_READ | SG_RIGHT_MAP | SG_RIGHT_EXEC);
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+		n = fd < 0 ? -1 : pread(fd, line, sizeof(line) - 1, 0);
+		if (n < 2 || memcmp(line, "#!", 2) != 0)
+			return;
+		line[n] = '\0';
+		name = line + 2 + strspn(line + 2, " \t");
+		name[strcspn(name, " \t\n")] = '\0';
+		if (!*name || !resolve_text(pid, name, 0, false, path))
+			return;
+	}
+}
+
 static void note_one(struct sg_learn *l, pid_t pid, enum what what, const char *path, uint32_t nr, const uint64_t *args)
 {
 	uint64_t flags = nr == SYS_openat ? args[2] : args[1];
@@ -181,9 +230,15 @@ static void note_one(struct sg_learn *l, pid_t pid, enum what what, const char *
 		if (stat(path, &st) == 0)
 			note(l, path, SG_RIGHT_WRITE);
 		break;
-	default:
+	case RUNNING:
+		note_running(l, pid, path);
+		break;
+	case BINDING:
+		note_around(l, path, SG_RIGHT_CREATE);
+		break;
+	case MAPPING:
 		if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
-			note(l, path, SG_RIGHT_READ | SG_RIGHT_MAP | (what == RUNNING ? SG_RIGHT_EXEC : 0));
+			note(l, path, SG_RIGHT_READ | SG_RIGHT_MAP);
 		break;
 	}
 }
@@ -200,6 +255,9 @@ void sg_learner_paths(struct sg_learn *l, pid_t pid, uint32_t nr, const uint64_t
 				continue;
 			snprintf(what, sizeof(what), "fd/%d", (int)args[4]);
 			if (!link_of(pid, what, path))
+				continue;
+		} else if (calls[i].what == BINDING) {
+			if (!resolve_bound(pid, args[1], args[2], path))
 				continue;
 		} else if (!resolve(pid, args[calls[i].path], calls[i].dir < 0 ? 0 : (int)args[calls[i].dir],
 				    calls[i].dir >= 0, path)) {

@@ -265,6 +265,35 @@ class More:
         assert self.merge("m", "m1").count(many) == merged.count(many)
         assert self.read("m", f"{many}/f5").stdout == "5\n"
 
+    def test_files_with_other_names(self):
+        folder = self.data("odd", 0)
+        names = ["a b", "\u00e4\u00f6", "it's \"x\" #\\, [y]", "\U0001f600"]
+        for name in names + ["star*", "zwei\x01", "line\u2028"]:
+            with open(os.path.join(folder, name), "w", encoding="ascii") as f:
+                f.write("seen\n")
+
+        for i, name in enumerate(names + ["star*", "zwei\x01", "line\u2028"]):
+            path, policy = os.path.join(folder, name), f"odd-{i}"
+            assert self.read(policy, path, options=["--learn", self.path(policy)]).stdout == "seen\n\n", name
+            got = self.read(policy, path)
+            assert (got.returncode, got.stdout) == (0, "seen\n\n"), (got, self.text(policy))
+            if name in names:
+                assert self.read(policy, os.path.join(folder, "star*")).returncode == 1, name
+
+    def test_scripts_and_sockets(self):
+        folder, place = self.data("interpreters", 0), self.data("sockets", 0)
+        shell, script = os.path.join(folder, "shell"), os.path.join(folder, "script")
+        shutil.copy("/bin/sh", shell)
+        with open(script, "w", encoding="ascii") as f:
+            f.write(f"#! {shell} -e\necho ran\n")
+        os.chmod(script, 0o755)
+        code = (f"import socket as s, subprocess as p; x = s.socket(s.AF_UNIX); x.bind('{place}/sock-' + str(__import__"
+                f"('os').getpid())); print(p.run(['{script}'], capture_output=True, text=True, check=True).stdout)")
+        got = self.learn("script", code)
+        assert (got.returncode, got.stdout) == (0, "ran\n\n"), got
+        got = self.sgrun_("--tier", self.tier, "--policy", self.path("script"), "--", "/usr/bin/python3", "-c", code)
+        assert (got.returncode, got.stdout) == (0, "ran\n\n"), (got, self.text("script"))
+
     def test_files_that_it_makes(self):
         made, place = self.data("made", 0), self.data("elsewhere", 0)
         code = (f"import os; open('{made}/x', 'w').write('x'); print(open('{made}/x').read()); "
@@ -292,6 +321,38 @@ class More:
         got = self.learn("lang", "pass", "--lang", "perl")
         assert got.returncode == 125 and "another language" in got.stderr, got
         assert self.text("lang") == before
+
+    def test_refused_before_it_runs(self):
+        """What cannot be learnt into is refused before the program, unprotected, does anything."""
+        ran = self.path("ran")
+        code = f"open({ran!r}, 'w')"
+        assert self.learn("before", code).returncode == 0 and os.path.exists(ran), "control"
+        os.unlink(ran)
+        learnt = self.text("before")
+        os.mkdir(self.path("folder"))
+        os.mkfifo(self.path("fifo"))
+        os.symlink("before", self.path("link"))
+        for name, add in (("kill", "  kill: [reboot]\n"), ("deny", "denied: [reboot]\n"), ("broken", "  : [\n")):
+            with open(self.path(name), "w", encoding="utf-8") as f:
+                f.write(learnt + add)
+        with open(self.path("foreign"), "w", encoding="utf-8") as f:
+            f.write("python: {allow: [read]}\n")
+        place = f"{self.path('kill')}:{learnt.count(chr(10)) + 1}:10: "
+        for name, options, message in (
+                ("folder", [], "a directory"), ("fifo", [], "not a regular file"), ("link", [], "a symbolic link"),
+                ("", [], "a directory"), ("missing/x", [], "No such file"), ("y" * 250, [], "name too long"),
+                ("before", ["--lang", "perl"], "another language"), ("before", ["--from", "builtin"], "(--from)"),
+                ("kill", [], place + '"kill: reboot" was added by hand'), ("deny", [], '"denied: reboot"'),
+                ("broken", [], "not valid YAML"), ("foreign", [], "was not written by sgrun --learn"),
+                ("new", ["--lang", "version"], "cannot be the name"), ("new", ["--lang", "a b"], "cannot be the name"),
+                ("new", ["--lang", ""], "is empty")):
+            got = self.learn(name, code, *options)
+            assert got.returncode == 125 and message in got.stderr, (name, got)
+            assert not os.path.exists(ran), name
+        assert self.sgrun_("--learn", "", "--", "/usr/bin/python3", "-c", code).returncode == 125
+        assert not os.path.exists(ran) and not os.path.exists(self.path("new"))
+        assert self.text("before") == learnt and self.text("kill") == learnt + "  kill: [reboot]\n"
+        assert self.sgrun_("policy", "merge", self.path("kill")).returncode == 2
 
     def test_no_language(self):
         prog = self.path("prog")

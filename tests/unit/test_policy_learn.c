@@ -305,6 +305,177 @@ static void refuses(void **state)
 	}
 }
 
+#define FILE_OF(rest)                                                                                                  \
+	"# Learnt by sgrun --learn from 1 run.\nversion: 1\npython:\n  inherit: builtin:confine\n"                     \
+	"  allow:\n    - read\n    - socket\n" rest
+
+/* What somebody added by hand is kept, or the file is refused with the place. */
+static void what_is_added_by_hand(void **state)
+{
+	static const struct {
+		const char *text, *message;
+		unsigned line, column;
+	} lost[] = {
+		{FILE_OF("  kill: [reboot]\n"), "\"kill: reboot\" was added by hand", 8, 10},
+		{FILE_OF("  audit: [reboot]\n"), "\"audit: reboot\"", 8, 11},
+		{FILE_OF("  errno: {EPERM: [reboot]}\n"), "\"errno: reboot\"", 8, 19},
+		{FILE_OF("    - clone3\n"), "\"allow: clone3\"", 8, 7},
+		{FILE_OF("    - futex: op == 1\n"), "\"allow: futex: op == 1\"", 8, 7},
+		{FILE_OF("denied: [reboot]\n"), "\"denied: reboot\"", 8, 10},
+		{FILE_OF("perl: {allow: [read]}\n"), "\"perl\"", 8, 1},
+		{FILE_OF("  limits: {pids: 4}\n"), "\"limits\"", 8, 3},
+		{FILE_OF("  unlisted: errno EPERM\n"), "\"unlisted: errno EPERM\"", 8, 13},
+		{FILE_OF("  aliases: [py]\n"), "\"aliases: py\"", 8, 13},
+		{FILE_OF("  files: {deny: [/etc]}\n"), "\"files: deny: /etc\"", 8, 18},
+		{FILE_OF("  files: {otherwise: kill}\n"), "\"files: otherwise: kill\"", 8, 11},
+		{FILE_OF("  exec: {max: 3}\n"), "\"exec\"", 8, 3},
+		{FILE_OF("  kernel: {trace: kill}\n"), "\"kernel: trace: kill\"", 8, 12},
+		{FILE_OF("  kernel: {capabilities: [CHOWN]}\n"), "\"kernel: capabilities\"", 8, 12},
+		{"# Learnt by sgrun --learn from 1 run.\npython:\n  inherit: [\"builtin:confine\", \"builtin:inet\"]\n",
+		 "\"inherit: builtin:inet\"", 3, 32},
+	};
+	static const char kept[] =
+		FILE_OF("    - reboot\n    - kill: sig == 0\n"
+			"  net: {allow: [\"tcp 192.0.2.1:443\", \"unix:/run/a b\"], otherwise: errno EPERM}\n"
+			"  files: {read: [\"/srv/a: b\"], full: [/srv/c]}\n"
+			"  kernel: {ipc: allow}\n");
+	static const char *const parts[] = {
+		"    - reboot\n",
+		"        - sig == 0\n",
+		"  net: {allow: [\"tcp 192.0.2.1:443\", \"unix:/run/a b\"], otherwise: errno EPERM}\n",
+		"      - \"/srv/a: b\"\n      - /srv/c\n    write:\n      - /srv/c\n",
+		"  kernel:\n    ipc: allow\n",
+	};
+	const char *const nothing[SG_LEARN_VARS] = {NULL};
+	struct sg_learn *l;
+	struct sg_err err = {0};
+	char *text;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++) {
+		l = fresh(NULL);
+		sg_err_reset(&err);
+		if (sg_learn_merge(l, "file", lost[i].text, strlen(lost[i].text), &err) == 0)
+			fail_msg("row %zu: taken", i);
+		if (!strstr(err.message, lost[i].message) || err.line != lost[i].line || err.column != lost[i].column)
+			fail_msg("row %zu: %u:%u: %s", i, err.line, err.column, err.message);
+		sg_learn_free(l);
+	}
+	l = fresh(NULL);
+	sg_err_reset(&err);
+	assert_int_equal(sg_learn_places(l, nothing, &err), 0);
+	into(l, kept);
+	text = written(l);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (!strstr(text, parts[i]))
+			fail_msg("part %zu is missing: %s", i, text);
+	sg_policy_free(policy_of(l));
+	/* Another idea of `net` in another file: neither is dropped. */
+	assert_true(sg_learn_merge(l, "file", FILE_OF("  net: {otherwise: allow}\n"),
+				   strlen(FILE_OF("  net: {otherwise: allow}\n")), &err) < 0);
+	assert_int_equal(err.line, 8);
+	free(text);
+	sg_learn_free(l);
+}
+
+/* What is learnt under a name is run by that name. */
+static void names_that_no_file_can_have(void **state)
+{
+	static const char *const names[] = {"",
+					    "version",
+					    "denied",
+					    "UPPER",
+					    "a b",
+					    "x:y",
+					    "~",
+					    "builtin:python",
+					    "x: {}\ny",
+					    "\xc3\xa4",
+					    "aaaaaaaaaabbbbbbbbbbccccccccccdddddddddd"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct sg_learn *l = NULL;
+		struct sg_err err = {0};
+
+		if (sg_learn_new(names[i], NULL, &l, &err) == 0)
+			fail_msg("\"%s\" was taken", names[i]);
+		assert_non_null(strstr(err.message, "name of a language"));
+	}
+}
+
+/* More than a policy has room for: less is told apart, and what was seen is allowed still. */
+static void what_a_policy_has_no_room_for(void **state)
+{
+	static const uint32_t calls[] = {SYS_ioctl, SYS_fcntl,  SYS_prctl,      SYS_socket,     SYS_kill,   SYS_clone,
+					 SYS_mmap,  SYS_tgkill, SYS_setsockopt, SYS_getsockopt, SYS_madvise};
+	const char *const nothing[SG_LEARN_VARS] = {NULL};
+	struct sg_learn *l = fresh(NULL);
+	struct sg_err err = {0};
+	struct sg_policy *p;
+	char path[128], *text;
+
+	(void)state;
+	assert_int_equal(sg_learn_places(l, nothing, &err), 0);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		for (unsigned j = 0; j < 30; j++) {
+			char cond[40];
+
+			snprintf(cond, sizeof(cond), "arg%u == %u", (unsigned)(i % 3), 1000 + j);
+			assert_int_equal(sg_learn_add(l, calls[i], cond, "x", NULL, &err), 0);
+		}
+	for (unsigned i = 0; i < 900; i++)
+		for (unsigned j = 0; j < 2; j++) {
+			snprintf(path, sizeof(path), "/srv/app/node_modules/pkg%u/lib/%s.js", i, j ? "util" : "index");
+			assert_int_equal(sg_learn_file(l, path, SG_RIGHT_READ, &err), 0);
+		}
+	for (unsigned i = 0; i < 300; i++) {
+		snprintf(path, sizeof(path), "/etc/rc%u/conf", i);
+		assert_int_equal(sg_learn_file(l, path, SG_RIGHT_READ, &err), 0);
+	}
+	assert_int_equal(sg_learn_policy(l, &p, &err), 0);
+	sg_policy_free(p);
+	text = written(l);
+	p = policy_of(l);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		struct call c = {calls[i], {1001, 1001, 1001}};
+
+		assert_int_equal(says(p, &c), SG_ACTION_ALLOW);
+	}
+	if (!strstr(text, "      - /etc/rc7\n") && !strstr(text, "      - /etc/rc7/conf\n"))
+		fail_msg("%s", text);
+	if (!strstr(text, "      - /srv/app/node_modules\n"))
+		fail_msg("%s", text);
+	sg_policy_free(p);
+	/* It is learnt into again. */
+	into(l, text);
+	sg_policy_free(policy_of(l));
+	free(text);
+	sg_learn_free(l);
+}
+
+/* What cannot be named is its directory; where that means too much, it is said that it is missing. */
+static void files_that_no_policy_can_name(void **state)
+{
+	static const char *const paths[] = {"/srv/a b/x", "/srv/x/a*b", "/srv/y/\xff/z", "/srv/a*b", "/srv/a\nb"};
+	const char *const nothing[SG_LEARN_VARS] = {NULL};
+	struct sg_learn *l = fresh(NULL);
+	struct sg_err err = {0};
+	char *text;
+
+	(void)state;
+	assert_int_equal(sg_learn_places(l, nothing, &err), 0);
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		assert_int_equal(sg_learn_file(l, paths[i], SG_RIGHT_READ, &err), 0);
+	text = written(l);
+	if (!strstr(text, "    read:\n      - \"/srv/a b/x\"\n      - /srv/x\n      - /srv/y\n"))
+		fail_msg("%s", text);
+	assert_int_equal(sg_learn_unnamed(l), 2);
+	sg_policy_free(policy_of(l));
+	free(text);
+	sg_learn_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -314,6 +485,10 @@ int main(void)
 		cmocka_unit_test(only_the_difference),
 		cmocka_unit_test(many_of_one_call),
 		cmocka_unit_test(refuses),
+		cmocka_unit_test(what_is_added_by_hand),
+		cmocka_unit_test(names_that_no_file_can_have),
+		cmocka_unit_test(what_a_policy_has_no_room_for),
+		cmocka_unit_test(files_that_no_policy_can_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
