@@ -593,7 +593,7 @@ void sgd_box_time(struct sgd_box *b, uint64_t now)
 		return;
 	if (b->watch.deadline_ns && now >= b->watch.deadline_ns && b->phase == SGD_RUNNING) {
 		sg_watch_deadline(&b->watch);
-		sgd_box_sync(b);
+		box_advance(b);
 	}
 	watch_deadline(b);
 	if (!b->deadline)
