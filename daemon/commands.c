@@ -271,19 +271,21 @@ static int op_reload(struct call *k, json_t **answer, struct sg_err *err)
 static int op_status(struct call *k, json_t **answer, struct sg_err *err)
 {
 	const struct sgd *d = k->c->d;
-	json_int_t launched = 0, attached = 0;
+	json_int_t launched = 0, attached = 0, stuck = 0;
 	uint64_t misses = 0, malformed = 0;
 
 	for (const struct sgd_box *b = d->boxes; b; b = b->next) {
 		launched += !b->attached && b->phase != SGD_GONE && !b->removals;
 		attached += b->attached && b->phase != SGD_GONE;
+		stuck += b->stuck && b->phase != SGD_GONE;
 	}
 	(void)sg_bpf_misses(d->bpf, &misses, &malformed, err);
 	*answer = json_pack(
-		"{s:b, s:s, s:i, s:s, s:s, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "ok", 1,
-		"version", SG_VERSION, "pid", (int)getpid(), "tier", sg_tier_name(d->lsm ? SG_TIER_LSM : SG_TIER_BPF),
-		"no_lsm", d->no_lsm, "launched", launched, "attached", attached, "sys_enter", d->sys_enter_users > 0,
-		"launches", (json_int_t)d->count.launches, "failed", (json_int_t)d->count.failed, "attaches",
+		"{s:b, s:s, s:i, s:s, s:s, s:I, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "ok",
+		1, "version", SG_VERSION, "pid", (int)getpid(), "tier",
+		sg_tier_name(d->lsm ? SG_TIER_LSM : SG_TIER_BPF), "no_lsm", d->no_lsm, "launched", launched, "attached",
+		attached, "stuck", stuck, "sys_enter", d->sys_enter_users > 0, "launches",
+		(json_int_t)d->count.launches, "failed", (json_int_t)d->count.failed, "attaches",
 		(json_int_t)d->count.attaches, "adopted", (json_int_t)d->count.adopted, "reloads",
 		(json_int_t)d->count.reloads, "refused", (json_int_t)d->count.refused, "log_lines",
 		(json_int_t)d->log.lines, "log_lost", (json_int_t)d->log.lost, "orphan_records",

@@ -311,17 +311,22 @@ static void take_options(struct request *r, struct sgd_box *b)
 /* Half of the places, and of those for policies that sys_enter judges by, is what one user gets who is not root. */
 static int share_of_places(const struct sgd *d, uid_t uid, struct sg_err *err)
 {
-	unsigned n = 0, most = (d->o->max_sandboxes + 1) / 2;
+	unsigned n = 0, stuck = 0, most = (d->o->max_sandboxes + 1) / 2;
+	char over[128] = "";
 
 	/* Whose they are need not be asked while there are no more of them. */
 	if (uid == 0 || d->n_boxes <= most)
 		return 0;
-	for (const struct sgd_box *o = d->boxes; o; o = o->next)
-		n += o->uid == uid && !o->attached && o->launch.registered;
+	for (const struct sgd_box *o = d->boxes; o; o = o->next) {
+		n += o->uid == uid && !o->attached && (o->launch.registered || o->stuck);
+		stuck += o->uid == uid && o->stuck;
+	}
 	if (n < most)
 		return 0;
-	return sg_err_set(err, ENOSPC, "user %u has %u sandboxes: one user gets at most half of sgd's %u places", uid,
-			  n, d->o->max_sandboxes);
+	if (stuck)
+		snprintf(over, sizeof(over), ", %u of which have ended and cannot be removed", stuck);
+	return sg_err_set(err, ENOSPC, "user %u has %u sandboxes%s: one user gets at most half of sgd's %u places", uid,
+			  n, over, d->o->max_sandboxes);
 }
 
 static int share_of_policies(const struct sgd *d, uid_t uid, const struct sgd_policy *wanted, struct sg_err *err)

@@ -226,7 +226,7 @@ static unsigned to_end(struct sgd *d, bool kill)
 	unsigned n = 0;
 
 	for (struct sgd_box *b = d->boxes; b; b = b->next) {
-		if (b->attached || b->keep)
+		if (b->attached || b->keep || b->stuck)
 			continue;
 		n++;
 		if (kill)
@@ -256,10 +256,10 @@ static int run(struct sgd *d, struct sg_err *err)
 	}
 }
 
-/* What was attached only half, or could not be taken over, is not. */
+/* What was attached only half, could not be taken over, or is over but for its cgroup, is not. */
 static bool stays(const struct sgd_box *b)
 {
-	return b->phase != SGD_GONE && (b->keep || b->attached) && b->launch.registered;
+	return b->phase != SGD_GONE && !b->removals && (b->keep || b->attached) && b->launch.registered;
 }
 
 static void stop(struct sgd *d)

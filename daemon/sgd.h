@@ -135,6 +135,7 @@ struct sgd_box {
 	uint64_t ending_ns;       /* since when it is */
 	uint32_t pending;         /* signals that came too early, bit N */
 	unsigned removals;        /* attempts to remove the cgroup */
+	bool stuck;               /* it cannot be removed for now, which was said; it is its user's until then */
 	struct sg_stats counted;  /* of the BPF side, as far as they are in the metrics */
 	__u64 dropped_counted;
 	int places;                /* holds what its object rules name; -1: nothing */

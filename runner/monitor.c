@@ -4,6 +4,7 @@
 #include "runner/child.h"
 #include "runner/learn.h"
 #include "runner/program.h"
+#include "supervisor/proc.h"
 #include "supervisor/util.h"
 
 #include <errno.h>
@@ -22,6 +23,8 @@
 /* How long a reader that is slow or stuck may delay sgrun's own end. */
 #define FLUSH_MS 2000
 #define TICK_NS 20000000ULL
+#define HELD_LOOK_NS 100000000ULL /* between looks at a first process that has ended and cannot be reaped */
+#define HELD_NS 5000000000ULL     /* after this long the sandbox ends without its status */
 
 void sg_watch_stop(struct sg_watch *w)
 {
@@ -41,7 +44,7 @@ void sg_watch_signal(struct sg_watch *w, int sig)
 	bool end = sig == SIGTERM || sig == SIGINT || sig == SIGHUP || sig == SIGQUIT;
 
 	/* A program may ignore the first request to end; not the second. */
-	if (w->ended)
+	if (w->ended_ns)
 		w->gave_up |= end;
 	else if (end && ++w->terms > 1)
 		sg_watch_cancel(w);
@@ -118,6 +121,55 @@ static void answer_notifications(struct sg_watch *w)
 	close_watched(w, &l->listener);
 }
 
+void sg_watch_unknown(struct sg_watch *w, const char *why)
+{
+	snprintf(w->unknown, sizeof(w->unknown), "its exit status is not known: %s", why);
+	sg_session_degrade(w->l->session, "%s", w->unknown);
+}
+
+/*
+ * It has ended, and its tracer is to wait for it before we can, which may be never. What it left running ends now; its
+ * status may come yet.
+ */
+static void look_again(struct sg_watch *w, uint64_t now)
+{
+	struct sg_proc_info info = {0};
+	char why[80];
+
+	sg_watch_stop(w);
+	w->held = true;
+	w->ended = w->gave_up || now - w->ended_ns >= HELD_NS;
+	if (!w->ended) {
+		w->deadline_ns = now + HELD_LOOK_NS;
+		return;
+	}
+	(void)sg_proc_info(w->l->pid, &info);
+	snprintf(why, sizeof(why), "process %d traces it and does not wait for it", (int)info.tracer);
+	sg_watch_unknown(w, info.tracer ? why : "another process traces it and does not wait for it");
+	sg_members_drop_first(&w->l->members);
+}
+
+/* Once its pidfd says that it has ended. */
+static void reap(struct sg_watch *w)
+{
+	pid_t pid = wait4(w->l->pid, &w->status, WNOHANG, &w->usage);
+	uint64_t now = sg_clock_ns(CLOCK_MONOTONIC);
+
+	if (!w->ended_ns)
+		w->ended_ns = now;
+	w->deadline_ns = 0;
+	if (pid == 0) {
+		look_again(w, now);
+		return;
+	}
+	w->held = false;
+	w->ended = true;
+	/* The status went to whoever took the children of another supervisor over, or to nobody. */
+	if (pid < 0)
+		sg_watch_unknown(w, w->l->shared ? "the supervisor that started it is gone"
+						 : "somebody else waited for it, or SIGCHLD is ignored");
+}
+
 void sg_watch_deadline(struct sg_watch *w)
 {
 	struct sg_session *s = w->l->session;
@@ -125,7 +177,7 @@ void sg_watch_deadline(struct sg_watch *w)
 	const char *limit = NULL;
 
 	/* What ended by itself in time ended in time, even if we are late to look. */
-	if (!w->ended && !w->l->judge.stopping)
+	if (!w->ended_ns && !w->l->judge.stopping)
 		limit = sg_limiter_check(&w->l->limiter, sg_clock_ns(CLOCK_MONOTONIC), &value);
 	if (!limit && w->l->output.exceeded && !s->limit) {
 		limit = "output";
@@ -136,29 +188,10 @@ void sg_watch_deadline(struct sg_watch *w)
 		sg_session_limit(s, limit, value);
 		sg_watch_stop(w);
 	}
-	w->deadline_ns = w->ended || w->l->judge.stopping ? 0 : sg_limiter_next(&w->l->limiter);
-}
-
-void sg_watch_unknown(struct sg_watch *w, const char *why)
-{
-	snprintf(w->unknown, sizeof(w->unknown), "its exit status is not known: %s", why);
-	sg_session_degrade(w->l->session, "%s", w->unknown);
-}
-
-static void reap(struct sg_watch *w)
-{
-	pid_t pid = wait4(w->l->pid, &w->status, WNOHANG, &w->usage);
-
-	if (pid == w->l->pid) {
-		w->ended = true;
-	} else if (pid < 0 && errno == ECHILD) {
-		/* The status went to whoever took the children of another supervisor over, or to nobody. */
-		w->ended = true;
-		sg_watch_unknown(w, w->l->shared ? "the supervisor that started it is gone"
-						 : "somebody else waited for it, or SIGCHLD is ignored");
-	}
-	if (w->ended)
-		w->ended_ns = sg_clock_ns(CLOCK_MONOTONIC);
+	if (!w->ended_ns)
+		w->deadline_ns = w->l->judge.stopping ? 0 : sg_limiter_next(&w->l->limiter);
+	else if (w->deadline_ns && sg_clock_ns(CLOCK_MONOTONIC) >= w->deadline_ns)
+		reap(w);
 }
 
 void sg_watch_start(struct sg_watch *w, struct sg_launch *l)
@@ -171,7 +204,7 @@ void sg_watch_fds(const struct sg_watch *w, struct pollfd p[SG_WATCH_N])
 {
 	const struct sg_launch *l = w->l;
 
-	p[SG_WATCH_PID] = (struct pollfd){.fd = w->ended ? -1 : l->pidfd, .events = POLLIN};
+	p[SG_WATCH_PID] = (struct pollfd){.fd = w->ended_ns ? -1 : l->pidfd, .events = POLLIN};
 	p[SG_WATCH_SIGNALS] = (struct pollfd){.fd = l->signals.fd, .events = POLLIN};
 	p[SG_WATCH_REPORT] = (struct pollfd){.fd = l->report, .events = POLLIN};
 	p[SG_WATCH_LISTENER] = (struct pollfd){.fd = l->judge.kill ? -1 : l->listener, .events = POLLIN};
@@ -210,7 +243,7 @@ void sg_watch_step(struct sg_watch *w, const struct pollfd p[SG_WATCH_N])
 	if (p[SG_WATCH_PID].revents)
 		reap(w);
 	if (p[SG_WATCH_CANCEL].revents) {
-		if (w->ended)
+		if (w->ended_ns)
 			w->gave_up = true;
 		else
 			sg_watch_cancel(w);

@@ -22,11 +22,12 @@
  */
 struct sg_watch {
 	struct sg_launch *l;
-	bool ended; /* the first process was reaped */
+	bool ended; /* the first process was reaped, or is not going to be */
+	bool held;  /* it has ended, and whoever traces it keeps it from being reaped */
 	int status;
 	char unknown[128]; /* why nobody can tell how it ended; "": status says it */
 	struct rusage usage;
-	uint64_t ended_ns;    /* CLOCK_MONOTONIC */
+	uint64_t ended_ns;    /* when it ended, CLOCK_MONOTONIC; 0: it has not */
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
 	int epoll;            /* a daemon's, with shared launches */
 	unsigned terms;       /* how often we were asked to end */

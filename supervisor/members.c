@@ -299,6 +299,14 @@ void sg_members_reap(const struct sg_members *m)
 	}
 }
 
+void sg_members_drop_first(struct sg_members *m)
+{
+	if (m->n_others == SG_MEMBERS_OTHERS)
+		return;
+	m->others[m->n_others++] = m->first;
+	m->first = 0;
+}
+
 int sg_members_count_all(const struct sg_members *m)
 {
 	struct zombies z = {0};

@@ -48,6 +48,8 @@ int sg_members_count_all(const struct sg_members *m);
  * the first process of its PID namespace. The sandbox's first process is its launcher's to wait for.
  */
 void sg_members_reap(const struct sg_members *m);
+/* Nobody waits for the first process any more: it is no member from here on. */
+void sg_members_drop_first(struct sg_members *m);
 /* Sends SIGKILL to all, again and again until none is left that is not being reaped. 0 or negative errno. */
 int sg_members_kill(const struct sg_members *m);
 /* Reaps children of the supervisor and waits until no member is left. 0, or -ETIMEDOUT after timeout_ms. */

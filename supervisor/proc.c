@@ -32,7 +32,7 @@ static const char *status_field(const char *status, const char *name)
 int sg_proc_info(pid_t pid, struct sg_proc_info *info)
 {
 	char file[64], buf[4096];
-	const char *tgid, *ppid, *uid, *gid, *name;
+	const char *tgid, *ppid, *tracer, *uid, *gid, *name;
 	ssize_t n;
 	size_t len;
 
@@ -45,12 +45,14 @@ int sg_proc_info(pid_t pid, struct sg_proc_info *info)
 	name = status_field(buf, "Name");
 	tgid = status_field(buf, "Tgid");
 	ppid = status_field(buf, "PPid");
+	tracer = status_field(buf, "TracerPid");
 	uid = status_field(buf, "Uid");
 	gid = status_field(buf, "Gid");
-	if (!name || !tgid || !ppid || !uid || !gid)
+	if (!name || !tgid || !ppid || !tracer || !uid || !gid)
 		return -ESRCH;
 	info->tgid = (pid_t)strtol(tgid, NULL, 10);
 	info->ppid = (pid_t)strtol(ppid, NULL, 10);
+	info->tracer = (pid_t)strtol(tracer, NULL, 10);
 	info->uid = (uid_t)strtoul(uid, NULL, 10);
 	info->gid = (gid_t)strtoul(gid, NULL, 10);
 	len = strcspn(name, "\n");

@@ -13,6 +13,7 @@ struct sg_proc_info {
 	pid_t ppid;
 	uid_t uid;
 	gid_t gid;
+	pid_t tracer;  /* 0: none, or of another PID namespace */
 	char comm[16]; /* terminated */
 };
 

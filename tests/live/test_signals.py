@@ -17,6 +17,12 @@ def state(pid):
         return f.read().rsplit(")", 1)[1].split()[0]
 
 
+def cpu(pid):
+    with open(f"/proc/{pid}/stat") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Passed(LiveTest):
     def ready(self, *words, **how):
         p = self.launch([self.act, *map(str, words)], **how)
@@ -170,6 +176,59 @@ class SelfInflicted(LiveTest):
                 r = self.run_in(["/usr/bin/python3", "-c", code], lang=lang)
                 self.assertRan(r, "1\n")
         self.assertIsNone(victim.process.poll())
+
+
+TRACER = """import ctypes, sys
+libc = ctypes.CDLL(None, use_errno=True)
+libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+print(libc.ptrace(0x4206, int(sys.argv[1]), None, None), flush=True)  # PTRACE_SEIZE
+sys.stdin.read()
+"""
+
+
+class Traced(LiveTest):
+    """By a process outside, which waits for nothing: nobody else can wait for the program while it lives."""
+
+    def held(self):
+        p = self.launch(["/bin/sh", "-c", "sleep 99 & echo $$ $!; exec sleep 1"], options=["--wall-time", "2"])
+        first, child = map(int, p.line().split())
+        tracer = subprocess.Popen(["/usr/bin/python3", "-c", TRACER, str(first)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  text=True, **self.tier.identity)
+        self.addCleanup(tracer.communicate)
+        if tracer.stdout.readline() != "0\n":
+            p.kill()
+            self.skipTest("nobody may trace here")
+        self.assertTrue(wait_until(lambda: state(first) == "Z"))
+        return p, child, tracer
+
+    def test_for_ever(self):
+        p, child, tracer = self.held()
+        before = cpu(p.pid)
+        time.sleep(2)
+        self.assertLess(cpu(p.pid) - before, 0.5)
+        self.assertFalse(alive(child))
+        r = p.wait(6)
+        self.check_schema(r.records)
+        self.assertEqual((r.status, r.exit["verdict"], r.of("limit")), (125, "error", []), r.describe())
+        self.assertIn(f"process {tracer.pid} traces it", r.exit["error"])
+        self.assertEqual(r.exit["reasons"], [r.exit["error"]])
+        self.assertLess(r.exit["wall_ms"], 1900)
+        self.assertFalse(sandbox_cgroups(p.pid))
+
+    def test_for_a_while(self):
+        p, child, tracer = self.held()
+        time.sleep(1.5)
+        tracer.communicate()
+        r = p.wait(2)
+        self.check_stream(r)
+        self.assertEqual((r.status, r.exit["verdict"], r.of("limit")), (0, "ok", []), r.describe())
+        self.assertLess(r.exit["wall_ms"], 1900)
+        self.assertFalse(alive(child))
+
+    def test_asked_to_end(self):
+        p, _, _ = self.held()
+        p.send(S.SIGTERM)
+        self.assertEqual(p.wait(2).exit["verdict"], "error")
 
 
 class Neighbours(LiveTest):
