@@ -185,9 +185,10 @@ static int quantity(int opt, const char *value, struct sg_limits *l, struct sg_e
 	}
 	/* 0 would read as "no limit" further on; nobody who writes it means that. */
 	if (!rc && strspn(value, "0.KMGTiBshm") == strlen(value))
-		rc = -ERANGE;
+		rc = -EINVAL;
 	if (rc)
-		return sg_err_set(err, EINVAL, "%s is no usable limit; expected %s", value,
+		return sg_err_set(err, EINVAL, "%s %s; expected %s", value,
+				  rc == -ERANGE ? "is out of range" : "is no usable limit",
 				  opt == OPT_WALL || opt == OPT_CPU     ? "a time such as 10, 500ms, 2s, 1m"
 				  : opt == OPT_PIDS || opt == OPT_FILES ? "a number above 0"
 				  : opt == OPT_CPUS                     ? "a number of processors such as 2 or 0.5"
@@ -296,7 +297,7 @@ static int one(struct sg_options *o, int opt, const char *value, struct sg_err *
 
 int sg_options_parse(struct sg_options *o, int argc, char **argv, struct sg_err *err)
 {
-	int opt, rc;
+	int opt, rc = 0;
 
 	memset(o, 0, sizeof(*o));
 	o->seccomp = true;
