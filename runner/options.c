@@ -305,14 +305,16 @@ int sg_options_parse(struct sg_options *o, int argc, char **argv, struct sg_err 
 	opterr = 0;
 	/* "+": options end at the first word that is none, so the program's own options are never taken for ours. */
 	while ((opt = getopt_long(argc, argv, "+:", long_options, NULL)) != -1) {
+		/* The first error is the one that is told; what comes after may still say where to. */
 		if (opt == ':')
-			return sg_err_set(err, EINVAL, "%s needs a value; see sgrun --help", argv[optind - 1]);
-		if (opt == '?')
-			return sg_err_set(err, EINVAL, "unknown option %s; see sgrun --help", argv[optind - 1]);
-		rc = one(o, opt, optarg, err);
-		if (rc)
-			return rc;
+			rc = sg_err_set(err, EINVAL, "%s needs a value; see sgrun --help", argv[optind - 1]);
+		else if (opt == '?')
+			rc = sg_err_set(err, EINVAL, "unknown option %s; see sgrun --help", argv[optind - 1]);
+		else if (one(o, opt, optarg, err) < 0)
+			rc = -EINVAL;
 	}
+	if (rc)
+		return rc;
 	if (o->learn_from && !o->learn_file)
 		return sg_err_set(err, EINVAL, "--from says where --learn FILE starts, and there is no --learn");
 	if (o->learn_file && (o->policy_file || o->audit || !o->seccomp))
