@@ -162,6 +162,16 @@ static void hold_standard_fds(void)
 		close(fd);
 }
 
+/* An answer that did not get out is none. */
+static int said(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	if (status != 2)
+		fputs("sgrun: the output cannot be written\n", stderr);
+	return 2;
+}
+
 int main(int argc, char **argv)
 {
 	struct sg_options o;
@@ -171,17 +181,17 @@ int main(int argc, char **argv)
 	if (argc > 1 && sg_verb_known(argv[1])) {
 		/* doctor waits for its children, whatever our caller does with its own. */
 		(void)sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
-		return sg_verb_run(argc - 1, argv + 1);
+		return said(sg_verb_run(argc - 1, argv + 1));
 	}
 	if (sg_options_parse(&o, argc, argv, &err) < 0)
 		return refuse(&o, &err);
 	if (o.help) {
 		fputs(sg_options_help, stdout);
-		return 0;
+		return said(0);
 	}
 	if (o.version) {
 		puts("sgrun " SG_VERSION);
-		return 0;
+		return said(0);
 	}
 	return run(&o);
 }
