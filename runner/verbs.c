@@ -158,19 +158,10 @@ static int check_one(const struct args *a, const struct sg_doc *doc, const struc
 
 static int explain_one(const struct args *a, const struct sg_doc *doc, const struct sg_policy *p)
 {
-	struct sg_filter filter;
 	struct sg_err err = {0};
 
 	(void)doc;
-	if (sg_policy_explain(p, a->json, stdout, &err) < 0)
-		return fail(&err);
-	if (!a->filter)
-		return 0;
-	if (sg_filter_compile(p, &filter, &err) < 0)
-		return fail(&err);
-	sg_filter_dump(&filter, stdout);
-	sg_filter_release(&filter);
-	return 0;
+	return sg_policy_explain(p, a->json, a->filter, stdout, &err) < 0 ? fail(&err) : 0;
 }
 
 static int resolve_one(const char *what, const char *language, struct sg_policy **out, struct sg_err *err)
@@ -228,8 +219,9 @@ static int policy(int argc, char **argv)
 		return 2;
 	}
 	if (!strcmp(argv[1], "check") && a.n_rest) {
-		for (int i = 0; i < a.n_rest && !status; i++)
-			status = each_policy(&a, a.rest[i], check_one);
+		for (int i = 0; i < a.n_rest; i++)
+			if (each_policy(&a, a.rest[i], check_one) != 0)
+				status = 2;
 		return status;
 	}
 	if (!strcmp(argv[1], "explain") && a.denial && a.n_rest <= 1)

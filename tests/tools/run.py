@@ -66,9 +66,14 @@ class Test(Base):
         self.path("a.py", "# sg-test: okay\n")
         self.path("b.py", "# sg-test: lang=python\n")
         self.path("c.py", "# sg-test: ok exit=1\n")
+        self.path("d.py", "#!/usr/bin/python3\n# sg-test: exit=abc\n")
+        self.path("e.py", "# sg-test: ok=5\n")
+        self.path("f", "")
+        self.path("f.expect", "sg-test: signal=9x\n")
         got = sgrun("test", self.work)
         self.assertEqual(got.returncode, 1)
-        for text in ('"okay": expected ok', "the line says no outcome", '"exit=1": more than one outcome'):
+        for text in ('"okay": expected ok', "the line says no outcome", '"exit=1": more than one outcome', 'got d.py:2: "exit=abc": expected exit=N',
+                     'got e.py:1: "ok=5": this outcome takes no value', 'got f.expect:1: "signal=9x": expected'):
             self.assertIn(text, got.stdout)
 
     def test_nothing_to_do(self):
@@ -76,6 +81,32 @@ class Test(Base):
         self.assertEqual(got.returncode, 2)
         self.assertIn("no file there has a line", got.stderr)
         self.assertEqual(sgrun("test", "/nonexistent").returncode, 2)
+
+
+class Policies(Base):
+    def test_output_that_cannot_be_written(self):
+        good = self.path("good.yaml", "mine: {allow: [read]}\n")
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            for words in (["check", good], ["list"], ["explain", good], ["diff", good, "builtin:python"]):
+                got = subprocess.run([SGRUN, "policy", *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+                self.assertEqual(got.returncode, 2, words)
+                self.assertIn("the output cannot be written", got.stderr)
+
+    def test_check_looks_at_every_file(self):
+        good, bad = self.path("good.yaml", "mine: {allow: [read]}\n"), self.path("bad.yaml", "mine: {alow: [read]}\n")
+        got = sgrun("check", bad, good, self.path("none.yaml"), good)
+        self.assertEqual(got.returncode, 2)
+        self.assertEqual(got.stdout.count("mine: ok"), 2, got.stdout)
+        self.assertIn("bad.yaml:1:8:", got.stderr)
+        self.assertIn("none.yaml", got.stderr)
+        self.assertEqual(sgrun("check", good, good).returncode, 0)
+
+    def test_the_filter_in_json(self):
+        got = sgrun("explain", "--json", "--filter", "builtin:python")
+        policy, text = json.loads(got.stdout), sgrun("explain", "--filter", "builtin:python").stdout
+        self.assertTrue(text.endswith("\n".join(policy["filter"]) + "\n"))
+        self.assertGreater(len(policy["filter"]), 100)
+        self.assertNotIn("filter", json.loads(sgrun("explain", "--json", "builtin:python").stdout))
 
 
 class Drift(Base):
