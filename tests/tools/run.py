@@ -83,6 +83,41 @@ class Test(Base):
         self.assertEqual(sgrun("test", "/nonexistent").returncode, 2)
 
 
+class Denial(Base):
+    CALL = {"type": "syscall_violation", "sandbox": "a", "language": "mine", "pid": 7, "tgid": 7, "comm": "x", "syscall": "kill",
+            "syscall_nr": 62, "abi": "x86_64", "args": [9999, 15, 0, 0, 0, 0], "action": "kill", "prevented": True, "rule": None}
+
+    def explain(self, *records, policy=None):
+        stream = self.path("stream.jsonl", "".join(json.dumps(r) + "\n" for r in records))
+        words = ["--policy", self.path("p.yaml", policy)] if policy else []
+        got = sgrun("explain", "--denial", "--json", *words, stream)
+        self.assertEqual((got.returncode, got.stderr), (0, ""))
+        return [json.loads(line) for line in got.stdout.splitlines()]
+
+    def test_what_cannot_be_judged_again_is_told_all_the_same(self):
+        of_object = {**self.CALL, "type": "lsm_violation", "hook": "task_kill", "class": "signal", "object": {"target_pid": 1}}
+        del of_object["args"]
+        told = self.explain(of_object, self.CALL, policy="mine: {allow: [kill]}\n")
+        self.assertEqual([t.get("now") for t in told], [None, "allow"])
+
+    def test_sandboxes_that_run_at_the_same_time(self):
+        calls = [{**self.CALL, "sandbox": s} for s in "abcd"]
+        ends = [{"type": "exit", "sandbox": s, "verdict": "violation", "violation": {**self.CALL, "sandbox": s}} for s in "abce"]
+        self.assertEqual(len(self.explain(*calls, *ends)), 5)
+
+    def test_what_hangs_on_the_pid(self):
+        def now(policy, pid):
+            return self.explain({**self.CALL, "args": [pid, 15, 0, 0, 0, 0]}, policy=policy)[0]["now"]
+        unsure = "depends on the pid (allow where it is of the sandbox, else kill)"
+        for condition in ("pid == self", "pid in sandbox"):
+            policy = f'mine: {{allow: [{{kill: "{condition}"}}]}}\n'
+            self.assertEqual(now(policy, 9999), unsure, condition)
+            self.assertEqual(now(policy, -1), "kill", condition)
+        self.assertEqual(now(policy, 0), "allow")
+        self.assertEqual(now(policy, 7), "allow")
+        self.assertEqual(now('mine: {allow: [{kill: "pid == 9999"}]}\n', 9999), "allow")
+
+
 class Policies(Base):
     def test_output_that_cannot_be_written(self):
         good = self.path("good.yaml", "mine: {allow: [read]}\n")
