@@ -54,7 +54,7 @@ static json_t *explain_json(const struct sg_policy *p)
 	const struct sg_origin *unlisted = sg_policy_origin(p, p->unlisted_origin);
 	json_t *limits = json_object(), *rules = json_array();
 	struct sg_row rows[SG_ROWS_PER_NR];
-	char text[64];
+	char text[64], at[4200];
 	json_t *o;
 	unsigned nr;
 	size_t i, n;
@@ -68,16 +68,17 @@ static json_t *explain_json(const struct sg_policy *p)
 		for (i = 0; i < n; i++)
 			json_array_append_new(rules, sg_row_json(&rows[i]));
 	}
-	o = json_pack("{s:s, s:s, s:s, s:s}", "name", p->name, "source", p->source, "digest", p->digest, "unlisted",
-		      sg_action_text(p->rs.unlisted_action, p->rs.unlisted_err, text, sizeof(text)));
+	o = json_pack("{s:s, s:o, s:s, s:s}", "name", p->name, "source", sg_json_text(p->source), "digest", p->digest,
+		      "unlisted", sg_action_text(p->rs.unlisted_action, p->rs.unlisted_err, text, sizeof(text)));
 	if (!o) {
 		json_decref(limits);
 		json_decref(rules);
 		return NULL;
 	}
-	if (unlisted)
-		json_object_set_new(o, "unlisted_at",
-				    json_sprintf("%s:%u:%u", unlisted->file, unlisted->line, unlisted->column));
+	if (unlisted) {
+		snprintf(at, sizeof(at), "%s:%u:%u", unlisted->file, unlisted->line, unlisted->column);
+		json_object_set_new(o, "unlisted_at", sg_json_text(at));
+	}
 	if (p->then)
 		json_object_set_new(o, "then", json_string(p->then));
 	json_object_set_new(o, "limits", limits);

@@ -3,6 +3,7 @@
 #include "runner/verbs_more.h"
 
 #include "policy/denial.h"
+#include "policy/json.h"
 #include "policy/seccomp.h"
 #include "supervisor/util.h"
 
@@ -48,7 +49,7 @@ static int judge_again(struct denial *d, const json_t *r, json_t *o, struct sg_e
 	const struct sg_origin *at;
 	struct sg_policy *p = NULL;
 	struct sg_decision got, other;
-	char action[32], instead[32];
+	char action[32], instead[32], by[8192];
 	int rc;
 
 	rc = sg_policy_resolve(d->doc, language ? language : "default", &p, err);
@@ -64,8 +65,10 @@ static int judge_again(struct denial *d, const json_t *r, json_t *o, struct sg_e
 							 instead, action));
 		else
 			json_object_set_new(o, "now", json_string(action));
-		if (at)
-			json_object_set_new(o, "now_by", json_sprintf("\"%s\" (%s:%u)", at->text, at->file, at->line));
+		if (at) {
+			snprintf(by, sizeof(by), "\"%s\" (%s:%u)", at->text, at->file, at->line);
+			json_object_set_new(o, "now_by", sg_json_text(by));
+		}
 	}
 	sg_policy_free(p);
 	return rc;
@@ -91,7 +94,7 @@ static int tell(struct denial *d, const json_t *r)
 
 	if (rc || !sentence)
 		return rc ? complain(&err) : 0;
-	o = json_pack("{s:s}", "sentence", sentence);
+	o = json_pack("{s:o}", "sentence", sg_json_text(sentence));
 	if (!o)
 		return complain(&(struct sg_err){.code = ENOMEM, .message = "out of memory"});
 	if (field(r, "syscall"))

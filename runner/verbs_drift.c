@@ -6,6 +6,7 @@
 #include "runner/self.h"
 #include "runner/verbs_more.h"
 
+#include "policy/json.h"
 #include "policy/policy.h"
 #include "supervisor/util.h"
 
@@ -226,8 +227,9 @@ static void tell(const struct state *s, const struct probe *p, const char *runti
 	json_t *o, *r;
 
 	if (s->d->json) {
-		o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:[]}", "policy", p->language, "runtime", runtime, "probe",
-			      p->name, "outcome", outcome, "got", got, "calls");
+		o = json_pack("{s:s, s:o, s:s, s:s, s:o, s:[]}", "policy", p->language, "runtime",
+			      sg_json_text(runtime), "probe", p->name, "outcome", outcome, "got", sg_json_text(got),
+			      "calls");
 		json_object_foreach(calls, call, r)
 			json_array_append_new(json_object_get(o, "calls"),
 					      json_pack("{s:s, s:s}", "syscall", call, "policy", text(r, "hint")));

@@ -9,6 +9,7 @@
 #include "runner/self.h"
 #include "runner/verbs_more.h"
 
+#include "policy/json.h"
 #include "policy/policy.h"
 #include "supervisor/util.h"
 
@@ -196,8 +197,8 @@ static void tell(const struct sg_policy_test *t, const char *name, const struct 
 	json_t *o;
 
 	if (t->json) {
-		o = json_pack("{s:s, s:b, s:s, s:s, s:s}", "program", name, "passed", (int)passed, "expected",
-			      e->verdict, "what", e->what, "got", got);
+		o = json_pack("{s:o, s:b, s:s, s:o, s:o}", "program", sg_json_text(name), "passed", (int)passed,
+			      "expected", e->verdict, "what", sg_json_text(e->what), "got", sg_json_text(got));
 		json_dumpf(o, stdout, JSON_COMPACT);
 		putchar('\n');
 		json_decref(o);

@@ -136,6 +136,22 @@ class Policies(Base):
         self.assertIn("none.yaml", got.stderr)
         self.assertEqual(sgrun("check", good, good).returncode, 0)
 
+    def test_names_that_are_not_utf_8_in_json(self):
+        file = self.path("m\udcffne.yaml", 'mine: {unlisted: allow, kill: [mount], files: {read: [/usr]}}\n')
+        policy = json.loads(sgrun("explain", "--json", file).stdout)
+        self.assertEqual(policy["source"], self.path("m\ufffdne.yaml"))
+        self.assertEqual(policy["unlisted_at"], self.path("m\ufffdne.yaml:1:18"))
+        self.assertEqual({r["file"] for r in policy["rules"] + policy["object_rules"]}, {policy["source"]})
+        got = json.loads(sgrun("diff", "--json", file, "builtin:python").stdout)
+        self.assertEqual(got["a"]["source"], policy["source"])
+        record = self.path("stream.jsonl", json.dumps(Denial.CALL) + "\n")
+        got = json.loads(sgrun("explain", "--denial", "--json", "--policy", file, record).stdout)
+        self.assertEqual((got["now"], got["now_by"]), ("allow", f'"unlisted: allow" ({policy["source"]}:1)'))
+        os.mkdir(self.path("programs"))
+        self.path("programs/p\udcff.py", "# sg-test: okay\n")
+        got = json.loads(sgrun("test", "--json", self.path("programs")).stdout)
+        self.assertEqual((got["program"], got["passed"]), ("p\ufffd.py", False))
+
     def test_the_filter_in_json(self):
         got = sgrun("explain", "--json", "--filter", "builtin:python")
         policy, text = json.loads(got.stdout), sgrun("explain", "--filter", "builtin:python").stdout
