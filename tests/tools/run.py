@@ -152,6 +152,25 @@ class Policies(Base):
         got = json.loads(sgrun("test", "--json", self.path("programs")).stdout)
         self.assertEqual((got["program"], got["passed"]), ("p\ufffd.py", False))
 
+    def test_diff_of_all_languages(self):
+        same, one = "same: {allow: [read]}\n", "one: {allow: [read]}\n"
+        a = self.path("a.yaml", same + one + "gone: {allow: [read]}\n")
+        b = self.path("b.yaml", "new: {allow: [read]}\n" + one.replace("[read]", "[read, write]") + same)
+        got = sgrun("diff", a, b)
+        self.assertEqual(got.returncode, 1)
+        self.assertRegex(got.stdout, r"\Aone:\n\+ allow +write .*\n- language gone\n\+ language new\n\Z")
+        rows = [json.loads(line) for line in sgrun("diff", "--json", a, b).stdout.splitlines()]
+        self.assertEqual([(r["a"] and r["a"]["name"], r["b"] and r["b"]["name"], r["differs"]) for r in rows],
+                         [("same", "same", False), ("one", "one", True), ("gone", None, True), (None, "new", True)])
+        self.assertEqual({tuple(sorted(r)) for r in rows}, {tuple(sorted(rows[0]))})
+        self.assertEqual(sgrun("diff", a, a).returncode, 0)
+        self.assertEqual(sgrun("diff", "--lang", "same", a, b).returncode, 0)
+
+    def test_diff_of_one_language_each(self):
+        a, b = self.path("a.yaml", "mine: {allow: [read]}\n"), self.path("b.yaml", "yours: {allow: [read]}\n")
+        got = sgrun("diff", a, b)
+        self.assertEqual((got.returncode, got.stdout), (0, ""))
+
     def test_the_filter_in_json(self):
         got = sgrun("explain", "--json", "--filter", "builtin:python")
         policy, text = json.loads(got.stdout), sgrun("explain", "--filter", "builtin:python").stdout
@@ -205,6 +224,18 @@ class Drift(Base):
         sgrun("drift", "--lang", "lua")
         left = {n for n in set(os.listdir("/tmp")) - before if n.startswith("sandgate-drift-")}
         self.assertFalse(left)
+
+    def test_an_alias(self):
+        got = sgrun("drift", "--lang", "py")
+        self.assertEqual(got.returncode, 0, got.stdout + got.stderr)
+        self.assertIn("holds   python", got.stdout)
+
+    def test_a_language_that_there_is_not(self):
+        for words in (["--lang", "pyhton"], ["--runtime", "perl=/usr/bin/perl", "--runtime", "pyhton=/usr/bin/python3"]):
+            got = sgrun("drift", *words)
+            self.assertEqual((got.returncode, got.stdout), (2, ""))
+            self.assertIn(f'{words[-2]}: unknown language "pyhton"; did you mean "python"?', got.stderr)
+        self.assertIn("no programs to try", sgrun("drift", "--runtime", "c=/bin/true").stderr)
 
     def test_options(self):
         self.assertIn("expected LANGUAGE=PATH", sgrun("drift", "--runtime", "python").stderr)
