@@ -293,8 +293,31 @@ int sg_denial_sentence(const json_t *record, char **out, struct sg_err *err)
 	return t.n && !*out ? sg_err_set(err, ENOMEM, "out of memory") : 0;
 }
 
-int sg_denial_decide(const json_t *record, const struct sg_policy *p, struct sg_decision *out, struct sg_err *err)
+/* Which processes may have been of the sandbox, as far as a record goes. */
+struct guess {
+	int32_t pid, tgid; /* who made the call was */
+	uint32_t self;     /* 0: none that the call names */
+	bool others;
+};
+
+static bool inside(void *ctx, int32_t pid)
 {
+	const struct guess *g = (const struct guess *)ctx;
+
+	if (pid == 0 || pid == -1)
+		return pid == 0;
+	return g->others || pid == g->pid || pid == g->tgid || (uint32_t)pid == g->self;
+}
+
+static bool same(const struct sg_decision *a, const struct sg_decision *b)
+{
+	return a->action == b->action && (a->action != SG_ACTION_ERRNO || a->err == b->err);
+}
+
+int sg_denial_decide(const json_t *record, const struct sg_policy *p, struct sg_decision *out,
+		     struct sg_decision *other, struct sg_err *err)
+{
+	struct guess g = {.pid = (int32_t)sg_record_num(record, "pid"), .tgid = (int32_t)sg_record_num(record, "tgid")};
 	const json_t *args = json_object_get(record, "args");
 	const char *abi = sg_record_str(record, "abi");
 	uint64_t regs[SG_ARGS] = {0};
@@ -312,6 +335,16 @@ int sg_denial_decide(const json_t *record, const struct sg_policy *p, struct sg_
 		arch = AUDIT_ARCH_I386;
 	if (!strcmp(abi, "x32"))
 		nr |= X32_BIT;
-	*out = sg_policy_decide(p, arch, nr, regs, NULL);
+	*out = sg_policy_decide(p, arch, nr, regs, &(struct sg_oracle){.in_sandbox = inside, .ctx = &g});
+	*other = *out;
+	/* Each process that an argument may name, and none of them, as the first one of the sandbox. */
+	for (size_t i = 0; i <= SG_ARGS && same(out, other); i++) {
+		g.self = i < SG_ARGS && (int32_t)regs[i] > 0 ? (uint32_t)regs[i] : 0;
+		g.others = i == SG_ARGS;
+		*other = sg_policy_decide(p, arch, nr, regs,
+					  &(struct sg_oracle){.self = g.self, .in_sandbox = inside, .ctx = &g});
+	}
+	if (same(out, other))
+		*other = *out;
 	return 0;
 }

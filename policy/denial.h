@@ -15,7 +15,12 @@
  */
 int sg_denial_sentence(const json_t *record, char **out, struct sg_err *err);
 
-/* What a policy says of the call in a `syscall_violation` or `audit` record. Errors: -EINVAL as above. */
-int sg_denial_decide(const json_t *record, const struct sg_policy *p, struct sg_decision *out, struct sg_err *err);
+/*
+ * What a policy says of the call in a `syscall_violation` or `audit` record. A record does not tell which pids were of
+ * the sandbox: *out is the answer for a pid that was not, *other for one that was (or was its first process). They are
+ * the same where no rule asks. Errors: -EINVAL as above.
+ */
+int sg_denial_decide(const json_t *record, const struct sg_policy *p, struct sg_decision *out,
+		     struct sg_decision *other, struct sg_err *err);
 
 #endif

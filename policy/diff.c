@@ -151,14 +151,15 @@ static void tell_object(void *ctx, bool added, const char *text)
 	struct sink *s = ctx;
 
 	if (s->json)
-		json_array_append_new(added ? s->added : s->removed, json_pack("{s:s}", "object_rule", text));
+		json_array_append_new(added ? s->added : s->removed,
+				      json_pack("{s:o}", "object_rule", sg_json_text(text)));
 	else
 		fprintf(s->out, "%c %s\n", added ? '+' : '-', text);
 }
 
 static json_t *side(const struct sg_policy *p)
 {
-	return json_pack("{s:s, s:s, s:s}", "name", p->name, "source", p->source, "digest", p->digest);
+	return json_pack("{s:s, s:o, s:s}", "name", p->name, "source", sg_json_text(p->source), "digest", p->digest);
 }
 
 int sg_policy_diff(const struct sg_policy *a, const struct sg_policy *b, bool json, FILE *out, struct sg_err *err)

@@ -2,8 +2,11 @@
 #include "policy/model.h"
 #include "policy/names.h"
 #include "policy/rows.h"
+#include "policy/seccomp.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 static void explain_text(const struct sg_policy *p, FILE *out)
 {
@@ -51,7 +54,7 @@ static json_t *explain_json(const struct sg_policy *p)
 	const struct sg_origin *unlisted = sg_policy_origin(p, p->unlisted_origin);
 	json_t *limits = json_object(), *rules = json_array();
 	struct sg_row rows[SG_ROWS_PER_NR];
-	char text[64];
+	char text[64], at[4200];
 	json_t *o;
 	unsigned nr;
 	size_t i, n;
@@ -65,16 +68,17 @@ static json_t *explain_json(const struct sg_policy *p)
 		for (i = 0; i < n; i++)
 			json_array_append_new(rules, sg_row_json(&rows[i]));
 	}
-	o = json_pack("{s:s, s:s, s:s, s:s}", "name", p->name, "source", p->source, "digest", p->digest, "unlisted",
-		      sg_action_text(p->rs.unlisted_action, p->rs.unlisted_err, text, sizeof(text)));
+	o = json_pack("{s:s, s:o, s:s, s:s}", "name", p->name, "source", sg_json_text(p->source), "digest", p->digest,
+		      "unlisted", sg_action_text(p->rs.unlisted_action, p->rs.unlisted_err, text, sizeof(text)));
 	if (!o) {
 		json_decref(limits);
 		json_decref(rules);
 		return NULL;
 	}
-	if (unlisted)
-		json_object_set_new(o, "unlisted_at",
-				    json_sprintf("%s:%u:%u", unlisted->file, unlisted->line, unlisted->column));
+	if (unlisted) {
+		snprintf(at, sizeof(at), "%s:%u:%u", unlisted->file, unlisted->line, unlisted->column);
+		json_object_set_new(o, "unlisted_at", sg_json_text(at));
+	}
 	if (p->then)
 		json_object_set_new(o, "then", json_string(p->then));
 	json_object_set_new(o, "limits", limits);
@@ -87,10 +91,46 @@ static json_t *explain_json(const struct sg_policy *p)
 	return o;
 }
 
-int sg_policy_explain(const struct sg_policy *p, bool json, FILE *out, struct sg_err *err)
+/* The lines of sg_filter_dump(). */
+static json_t *filter_json(const struct sg_filter *f)
 {
-	if (json)
-		return sg_json_print(explain_json(p), out, err);
-	explain_text(p, out);
-	return ferror(out) ? sg_err_set(err, EIO, "the output cannot be written") : 0;
+	json_t *lines = json_array();
+	char *text = NULL, *save = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	if (!out) {
+		json_decref(lines);
+		return NULL;
+	}
+	sg_filter_dump(f, out);
+	if (fclose(out) == 0)
+		for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+			json_array_append_new(lines, json_string(line));
+	free(text);
+	return lines;
+}
+
+int sg_policy_explain(const struct sg_policy *p, bool json, bool filter, FILE *out, struct sg_err *err)
+{
+	struct sg_filter f = {0};
+	json_t *o;
+	int rc = filter ? sg_filter_compile(p, &f, err) : 0;
+
+	if (rc)
+		return rc;
+	if (json) {
+		o = explain_json(p);
+		if (o && filter)
+			json_object_set_new(o, "filter", filter_json(&f));
+		rc = sg_json_print(o, out, err);
+	} else {
+		explain_text(p, out);
+		if (filter)
+			sg_filter_dump(&f, out);
+		rc = ferror(out) ? sg_err_set(err, EIO, "the output cannot be written") : 0;
+	}
+	if (filter)
+		sg_filter_release(&f);
+	return rc;
 }

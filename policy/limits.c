@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 
 struct unit {
@@ -48,8 +49,16 @@ int sg_parse_time(const char *text, uint64_t *ms)
 {
 	static const struct unit units[] = {{"", 1000},   {"ms", 1},      {"s", 1000},
 					    {"m", 60000}, {"h", 3600000}, {NULL, 0}};
+	uint64_t v;
+	int rc = parse(text, units, &v);
 
-	return parse(text, units, ms);
+	if (rc)
+		return rc;
+	/* It is nanoseconds later, and is added to a clock. */
+	if (v > INT64_MAX / 1000000)
+		return -ERANGE;
+	*ms = v;
+	return 0;
 }
 
 int sg_parse_cpus(const char *text, uint64_t *milli)

@@ -146,7 +146,7 @@ static void add_origin(json_t *to, const struct sg_origin *o)
 {
 	if (!o)
 		return;
-	json_object_set_new(to, "file", json_string(o->file));
+	json_object_set_new(to, "file", sg_json_text(o->file));
 	json_object_set_new(to, "line", json_integer(o->line));
 	json_object_set_new(to, "column", json_integer(o->column));
 	json_object_set_new(to, "language", json_string(o->language));

@@ -149,8 +149,11 @@ struct sg_decision sg_policy_decide(const struct sg_policy *p, uint32_t audit_ar
 int sg_policy_hint(const struct sg_policy *p, uint32_t audit_arch, uint32_t nr, const uint64_t args[SG_ARGS],
 		   char **out, struct sg_err *err);
 
-/* Prints what the policy means, rule by rule, with file:line of each. json: one JSON object instead of text. */
-int sg_policy_explain(const struct sg_policy *p, bool json, FILE *out, struct sg_err *err);
+/*
+ * Prints what the policy means, rule by rule, with file:line of each. json: one JSON object instead of text. filter:
+ * the seccomp program as well.
+ */
+int sg_policy_explain(const struct sg_policy *p, bool json, bool filter, FILE *out, struct sg_err *err);
 /* Prints the difference between two policies. Returns 1 when they differ, 0 when not, negative errno. */
 int sg_policy_diff(const struct sg_policy *a, const struct sg_policy *b, bool json, FILE *out, struct sg_err *err);
 

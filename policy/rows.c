@@ -74,14 +74,15 @@ json_t *sg_row_json(const struct sg_row *r)
 	json_t *o;
 
 	sg_syscall_name(sg_native_arch(), r->nr, name, sizeof(name));
-	o = json_pack("{s:s, s:i, s:s, s:s, s:s}", "syscall", name, "nr", (int)r->nr, "action", action, "list",
-		      r->unlisted ? "unlisted" : r->origin->list, "text", sg_row_text(r, text, sizeof(text)));
+	o = json_pack("{s:s, s:i, s:s, s:s, s:o}", "syscall", name, "nr", (int)r->nr, "action", action, "list",
+		      r->unlisted ? "unlisted" : r->origin->list, "text",
+		      sg_json_text(sg_row_text(r, text, sizeof(text))));
 	if (!o)
 		return NULL;
 	if (r->action == SG_ACTION_ERRNO)
 		json_object_set_new(o, "errno", json_string(sg_errno_name(r->err)));
 	if (r->origin) {
-		json_object_set_new(o, "file", json_string(r->origin->file));
+		json_object_set_new(o, "file", sg_json_text(r->origin->file));
 		json_object_set_new(o, "line", json_integer(r->origin->line));
 		json_object_set_new(o, "column", json_integer(r->origin->column));
 		json_object_set_new(o, "language", json_string(r->origin->language));

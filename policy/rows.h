@@ -2,9 +2,8 @@
 #ifndef SG_ROWS_H
 #define SG_ROWS_H
 
+#include "policy/json.h"
 #include "policy/policy.h"
-
-#include <jansson.h>
 
 /* A resolved policy as a table for people: one row per rule as it was written. Internal to policy/. */
 struct sg_row {

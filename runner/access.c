@@ -392,7 +392,33 @@ static struct sg_tree_rights rights_of(const struct sg_plan *plan, const char *p
 	return (struct sg_tree_rights){0};
 }
 
-/* An option wins over what the policy says of the same tree; what merely comes with the launch does not. */
+/* Where a tree of the policy is, its variable filled in and its links followed. NULL: nowhere. */
+static const char *real_tree(struct sg_plan *plan, const char *tree)
+{
+	const char *value, *path;
+	size_t n;
+
+	if (sg_place_value(&plan->vars, tree, &value, &n) <= 0)
+		return NULL;
+	path = sg_arena_printf(&plan->arena, "%s%s", value, tree + n);
+	return path && *path == '/' ? real_path(plan, AT_FDCWD, path) : NULL;
+}
+
+/*
+ * An option wins over what the policy denies of the same tree, by whatever name; what merely comes with the launch does
+ * not. Only trees that deny are looked up: a launch without them costs no more.
+ */
+static void win_over_denials(struct sg_plan *plan, struct sg_tree *trees, size_t n)
+{
+	for (size_t i = 0; plan->options->n_access && i < n; i++) {
+		const char *real = trees[i].rights.deny ? real_tree(plan, trees[i].path) : NULL;
+
+		for (size_t k = 0; real && k < plan->n_extra; k++)
+			if (plan->extra[k].asked && !strcmp(plan->extra[k].path, real))
+				trees[i].rights.deny &= ~plan->extra[k].allow;
+	}
+}
+
 static void merge_extra(struct sg_tree *trees, size_t *n, const struct sg_plan_tree *x)
 {
 	for (size_t i = 0; i < *n; i++) {
@@ -400,8 +426,6 @@ static void merge_extra(struct sg_tree *trees, size_t *n, const struct sg_plan_t
 
 		if (strcmp(trees[i].path, x->path) != 0)
 			continue;
-		if (x->asked)
-			r->deny &= ~x->allow;
 		r->allow |= x->allow & ~r->deny;
 		return;
 	}
@@ -432,6 +456,7 @@ int sg_plan_access(struct sg_plan *plan, struct sg_err *err)
 	for (size_t i = 0; i < plan->n_trees; i++)
 		if (!strcmp(plan->trees[i].path, "/usr") || !in_usr(plan, &usr, &plan->trees[i]))
 			trees[n++] = plan->trees[i];
+	win_over_denials(plan, trees, n);
 	for (size_t i = 0; i < plan->n_extra; i++) {
 		const struct sg_tree t = {plan->extra[i].path, {.allow = plan->extra[i].allow}};
 

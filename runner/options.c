@@ -185,9 +185,10 @@ static int quantity(int opt, const char *value, struct sg_limits *l, struct sg_e
 	}
 	/* 0 would read as "no limit" further on; nobody who writes it means that. */
 	if (!rc && strspn(value, "0.KMGTiBshm") == strlen(value))
-		rc = -ERANGE;
+		rc = -EINVAL;
 	if (rc)
-		return sg_err_set(err, EINVAL, "%s is no usable limit; expected %s", value,
+		return sg_err_set(err, EINVAL, "%s %s; expected %s", value,
+				  rc == -ERANGE ? "is out of range" : "is no usable limit",
 				  opt == OPT_WALL || opt == OPT_CPU     ? "a time such as 10, 500ms, 2s, 1m"
 				  : opt == OPT_PIDS || opt == OPT_FILES ? "a number above 0"
 				  : opt == OPT_CPUS                     ? "a number of processors such as 2 or 0.5"
@@ -296,7 +297,7 @@ static int one(struct sg_options *o, int opt, const char *value, struct sg_err *
 
 int sg_options_parse(struct sg_options *o, int argc, char **argv, struct sg_err *err)
 {
-	int opt, rc;
+	int opt, rc = 0;
 
 	memset(o, 0, sizeof(*o));
 	o->seccomp = true;
@@ -304,14 +305,16 @@ int sg_options_parse(struct sg_options *o, int argc, char **argv, struct sg_err 
 	opterr = 0;
 	/* "+": options end at the first word that is none, so the program's own options are never taken for ours. */
 	while ((opt = getopt_long(argc, argv, "+:", long_options, NULL)) != -1) {
+		/* The first error is the one that is told; what comes after may still say where to. */
 		if (opt == ':')
-			return sg_err_set(err, EINVAL, "%s needs a value; see sgrun --help", argv[optind - 1]);
-		if (opt == '?')
-			return sg_err_set(err, EINVAL, "unknown option %s; see sgrun --help", argv[optind - 1]);
-		rc = one(o, opt, optarg, err);
-		if (rc)
-			return rc;
+			rc = sg_err_set(err, EINVAL, "%s needs a value; see sgrun --help", argv[optind - 1]);
+		else if (opt == '?')
+			rc = sg_err_set(err, EINVAL, "unknown option %s; see sgrun --help", argv[optind - 1]);
+		else if (one(o, opt, optarg, err) < 0)
+			rc = -EINVAL;
 	}
+	if (rc)
+		return rc;
 	if (o->learn_from && !o->learn_file)
 		return sg_err_set(err, EINVAL, "--from says where --learn FILE starts, and there is no --learn");
 	if (o->learn_file && (o->policy_file || o->audit || !o->seccomp))

@@ -51,7 +51,10 @@ struct sg_options {
 	char **argv;             /* PROGRAM ARG… NULL */
 };
 
-/* Parses argv (argc counted, argv[0] the program's name). Errors: -EINVAL with what is wrong and what is accepted. */
+/*
+ * Parses argv (argc counted, argv[0] the program's name). Errors: negative errno with what is wrong and what is
+ * accepted; o->verdicts is set all the same where it was given.
+ */
 int sg_options_parse(struct sg_options *o, int argc, char **argv, struct sg_err *err);
 extern const char sg_options_help[];
 

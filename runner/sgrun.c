@@ -39,6 +39,27 @@ static void report_failure(struct sg_session *s, const struct sg_options *o, con
 	(void)sg_stream_flush(&s->stream, 1000);
 }
 
+static int open_session(struct sg_session *s, const struct sg_options *o, struct sg_err *err)
+{
+	char id[64];
+
+	snprintf(id, sizeof(id), "%d-%llx", (int)getpid(), (unsigned long long)sg_clock_ns(CLOCK_BOOTTIME));
+	return sg_session_open(s, id, o->verdicts, err);
+}
+
+/* The command line makes no sense. */
+static int refuse(const struct sg_options *o, const struct sg_err *err)
+{
+	struct sg_session session;
+	struct sg_err unused = {0};
+
+	if (o->verdicts && open_session(&session, o, &unused) == 0) {
+		report_failure(&session, o, err, SG_EXIT_FAILED);
+		sg_session_close(&session);
+	}
+	return fail(err, SG_EXIT_FAILED);
+}
+
 /* 0: it ran there. 1: it did not, and plan->no_daemon says why where there is one. Else negative errno, nothing ran. */
 static int through_daemon(struct sg_plan *plan, struct sg_stream *stream, int *status, struct sg_err *err)
 {
@@ -71,14 +92,12 @@ static int run(const struct sg_options *o)
 	struct sg_plan plan = {0};
 	struct sg_err err = {0};
 	int status = SG_EXIT_FAILED, rc;
-	char id[64];
 	bool left;
 
 	/* Before anything of our own is open, and could be taken for the caller's. */
 	if (sg_plan_check_fds(o, &err) < 0)
-		return fail(&err, SG_EXIT_FAILED);
-	snprintf(id, sizeof(id), "%d-%llx", (int)getpid(), (unsigned long long)sg_clock_ns(CLOCK_BOOTTIME));
-	if (sg_session_open(&session, id, o->verdicts, &err) < 0)
+		return refuse(o, &err);
+	if (open_session(&session, o, &err) < 0)
 		return fail(&err, SG_EXIT_FAILED);
 	if (sg_plan_program(&plan, o, &status, &err) < 0 || sg_plan_policy(&plan, &err) < 0)
 		goto failed;
@@ -143,6 +162,16 @@ static void hold_standard_fds(void)
 		close(fd);
 }
 
+/* An answer that did not get out is none. */
+static int said(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	if (status != 2)
+		fputs("sgrun: the output cannot be written\n", stderr);
+	return 2;
+}
+
 int main(int argc, char **argv)
 {
 	struct sg_options o;
@@ -152,17 +181,17 @@ int main(int argc, char **argv)
 	if (argc > 1 && sg_verb_known(argv[1])) {
 		/* doctor waits for its children, whatever our caller does with its own. */
 		(void)sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
-		return sg_verb_run(argc - 1, argv + 1);
+		return said(sg_verb_run(argc - 1, argv + 1));
 	}
 	if (sg_options_parse(&o, argc, argv, &err) < 0)
-		return fail(&err, SG_EXIT_FAILED);
+		return refuse(&o, &err);
 	if (o.help) {
 		fputs(sg_options_help, stdout);
-		return 0;
+		return said(0);
 	}
 	if (o.version) {
 		puts("sgrun " SG_VERSION);
-		return 0;
+		return said(0);
 	}
 	return run(&o);
 }

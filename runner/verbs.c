@@ -7,7 +7,10 @@
 #include "runner/doctor.h"
 #include "runner/learn.h"
 #include "runner/verbs_more.h"
+#include "supervisor/util.h"
 
+#include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,50 +161,136 @@ static int check_one(const struct args *a, const struct sg_doc *doc, const struc
 
 static int explain_one(const struct args *a, const struct sg_doc *doc, const struct sg_policy *p)
 {
-	struct sg_filter filter;
 	struct sg_err err = {0};
 
 	(void)doc;
-	if (sg_policy_explain(p, a->json, stdout, &err) < 0)
-		return fail(&err);
-	if (!a->filter)
-		return 0;
-	if (sg_filter_compile(p, &filter, &err) < 0)
-		return fail(&err);
-	sg_filter_dump(&filter, stdout);
-	sg_filter_release(&filter);
-	return 0;
+	return sg_policy_explain(p, a->json, a->filter, stdout, &err) < 0 ? fail(&err) : 0;
 }
 
-static int resolve_one(const char *what, const char *language, struct sg_policy **out, struct sg_err *err)
-{
-	struct sg_doc *doc = NULL;
-	int rc = 0;
+/* One side of a diff: a file, or one built-in policy. */
+struct side {
+	struct sg_doc *doc; /* NULL: built in */
+	const char *builtin;
+};
 
-	if (!strncmp(what, "builtin:", 8))
-		return sg_policy_resolve(NULL, what + 8, out, err);
-	rc = sg_doc_load(what, &doc, err);
-	if (!rc && !language)
-		language = sg_doc_language(doc, 0);
+static int load_side(const char *what, struct side *s, struct sg_err *err)
+{
+	*s = (struct side){0};
+	if (!strncmp(what, "builtin:", 8)) {
+		s->builtin = what + 8;
+		return 0;
+	}
+	return sg_doc_load(what, &s->doc, err);
+}
+
+static const char *language_at(const struct side *s, size_t i)
+{
+	return s->doc ? sg_doc_language(s->doc, i) : i ? NULL : s->builtin;
+}
+
+static bool has_language(const struct side *s, const char *language)
+{
+	const char *name;
+
+	for (size_t i = 0; (name = language_at(s, i)); i++)
+		if (!strcmp(name, language))
+			return true;
+	return false;
+}
+
+/* Two policies. above: is said before the differences, where there are any. */
+static int diff_policies(const struct args *a, const struct side *x, const char *x_language, const struct side *y,
+			 const char *y_language, const char *above)
+{
+	struct sg_policy *p = NULL, *q = NULL;
+	struct sg_err err = {0};
+	SG_FREE char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	int rc = out ? 0 : sg_err_set(&err, ENOMEM, "out of memory");
+
 	if (!rc)
-		rc = sg_policy_resolve(doc, language ? language : "default", out, err);
-	sg_doc_free(doc);
+		rc = sg_policy_resolve(x->doc, x_language, &p, &err);
+	if (!rc)
+		rc = sg_policy_resolve(y->doc, y_language, &q, &err);
+	if (!rc)
+		rc = sg_policy_diff(p, q, a->json, out, &err);
+	if (out && fclose(out) != 0 && rc >= 0)
+		rc = sg_err_set(&err, ENOMEM, "out of memory");
+	sg_policy_free(p);
+	sg_policy_free(q);
+	if (rc < 0)
+		return fail(&err);
+	if (rc && above && !a->json)
+		printf("%s:\n", above);
+	fputs(text, stdout);
 	return rc;
 }
 
+/* A language that only one of them has. */
+static int tell_missing(const struct args *a, const char *language, bool added)
+{
+	json_t *o;
+
+	if (!a->json) {
+		printf("%s language %s\n", added ? "+" : "-", language);
+		return 1;
+	}
+	o = json_pack("{s:n, s:{s:s}, s:b, s:[], s:[], s:[], s:[]}", added ? "a" : "b", added ? "b" : "a", "name",
+		      language, "differs", 1, "removed", "added", "reordered", "settings");
+	json_dumpf(o, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(o);
+	return 1;
+}
+
+static int worse(int a, int b)
+{
+	return a > b ? a : b;
+}
+
+static int diff_all(const struct args *a, const struct side *x, const struct side *y)
+{
+	const char *name;
+	int status = 0;
+
+	for (size_t i = 0; (name = language_at(x, i)); i++)
+		status = worse(status, has_language(y, name) ? diff_policies(a, x, name, y, name, name)
+							     : tell_missing(a, name, false));
+	for (size_t i = 0; (name = language_at(y, i)); i++)
+		if (!has_language(x, name))
+			status = worse(status, tell_missing(a, name, true));
+	return status;
+}
+
+/* Which one is compared where only one is: with a built-in policy that of its name, if there is one. */
+static const char *language_of(const struct args *a, const struct side *s, const struct side *other)
+{
+	const char *first = language_at(s, 0);
+
+	if (s->doc && a->language)
+		return a->language;
+	if (s->doc && other->builtin && has_language(s, other->builtin))
+		return other->builtin;
+	return first ? first : "default";
+}
+
+/* Every language of both files, or the one asked for. Two files of one language each are compared whatever its name. */
 static int diff(const struct args *a)
 {
-	struct sg_policy *x = NULL, *y = NULL;
+	struct side x, y = {0};
 	struct sg_err err = {0};
-	int rc = resolve_one(a->rest[0], a->language, &x, &err);
+	int status;
 
-	if (!rc)
-		rc = resolve_one(a->rest[1], a->language, &y, &err);
-	if (!rc)
-		rc = sg_policy_diff(x, y, a->json, stdout, &err);
-	sg_policy_free(x);
-	sg_policy_free(y);
-	return rc < 0 ? fail(&err) : rc;
+	if (load_side(a->rest[0], &x, &err) < 0 || load_side(a->rest[1], &y, &err) < 0)
+		status = fail(&err);
+	else if (!a->language && x.doc && y.doc && (language_at(&x, 1) || language_at(&y, 1)))
+		status = diff_all(a, &x, &y);
+	else
+		status = diff_policies(a, &x, language_of(a, &x, &y), &y, language_of(a, &y, &x), NULL);
+	sg_doc_free(x.doc);
+	sg_doc_free(y.doc);
+	return status;
 }
 
 static int list(void)
@@ -228,8 +317,9 @@ static int policy(int argc, char **argv)
 		return 2;
 	}
 	if (!strcmp(argv[1], "check") && a.n_rest) {
-		for (int i = 0; i < a.n_rest && !status; i++)
-			status = each_policy(&a, a.rest[i], check_one);
+		for (int i = 0; i < a.n_rest; i++)
+			if (each_policy(&a, a.rest[i], check_one) != 0)
+				status = 2;
 		return status;
 	}
 	if (!strcmp(argv[1], "explain") && a.denial && a.n_rest <= 1)

@@ -3,6 +3,7 @@
 #include "runner/verbs_more.h"
 
 #include "policy/denial.h"
+#include "policy/json.h"
 #include "policy/seccomp.h"
 #include "supervisor/util.h"
 
@@ -17,7 +18,7 @@ struct denial {
 	const char *policy_file; /* judged by it as well; NULL: not */
 	const char *language;    /* NULL: each record's own */
 	struct sg_doc *doc;
-	char seen[64]; /* sandbox whose violation was told already */
+	json_t *seen; /* keys: the sandboxes whose violation was told already and that have not ended */
 	unsigned told;
 };
 
@@ -35,24 +36,39 @@ static const char *field(const json_t *r, const char *key)
 	return json_string_value(json_object_get(r, key));
 }
 
+/* Only system calls can be judged again: what a rule about objects looks at is not in the record. */
+static bool has_call(const json_t *r)
+{
+	return field(r, "syscall") && json_array_size(json_object_get(r, "args")) == SG_ARGS;
+}
+
 /* What the policy given with --policy says of the call: "allow", "kill" …, and its rule. */
 static int judge_again(struct denial *d, const json_t *r, json_t *o, struct sg_err *err)
 {
 	const char *language = d->language ? d->language : field(r, "language");
 	const struct sg_origin *at;
 	struct sg_policy *p = NULL;
-	struct sg_decision got;
-	char action[32];
+	struct sg_decision got, other;
+	char action[32], instead[32], by[8192];
 	int rc;
 
 	rc = sg_policy_resolve(d->doc, language ? language : "default", &p, err);
 	if (!rc)
-		rc = sg_denial_decide(r, p, &got, err);
+		rc = sg_denial_decide(r, p, &got, &other, err);
 	if (!rc) {
-		at = sg_policy_origin(p, got.origin);
-		json_object_set_new(o, "now", json_string(sg_action_text(got.action, got.err, action, sizeof(action))));
-		if (at)
-			json_object_set_new(o, "now_by", json_sprintf("\"%s\" (%s:%u)", at->text, at->file, at->line));
+		at = sg_policy_origin(p, other.origin);
+		sg_action_text(got.action, got.err, action, sizeof(action));
+		sg_action_text(other.action, other.err, instead, sizeof(instead));
+		if (strcmp(action, instead) != 0)
+			json_object_set_new(o, "now",
+					    json_sprintf("depends on the pid (%s where it is of the sandbox, else %s)",
+							 instead, action));
+		else
+			json_object_set_new(o, "now", json_string(action));
+		if (at) {
+			snprintf(by, sizeof(by), "\"%s\" (%s:%u)", at->text, at->file, at->line);
+			json_object_set_new(o, "now_by", sg_json_text(by));
+		}
 	}
 	sg_policy_free(p);
 	return rc;
@@ -78,7 +94,7 @@ static int tell(struct denial *d, const json_t *r)
 
 	if (rc || !sentence)
 		return rc ? complain(&err) : 0;
-	o = json_pack("{s:s}", "sentence", sentence);
+	o = json_pack("{s:o}", "sentence", sg_json_text(sentence));
 	if (!o)
 		return complain(&(struct sg_err){.code = ENOMEM, .message = "out of memory"});
 	if (field(r, "syscall"))
@@ -86,7 +102,7 @@ static int tell(struct denial *d, const json_t *r)
 	json_object_set(o, "type", json_object_get(r, "type"));
 	if (json_is_string(json_object_get(r, "hint")))
 		json_object_set(o, "policy", json_object_get(r, "hint"));
-	if (d->doc && field(r, "syscall"))
+	if (d->doc && has_call(r))
 		rc = judge_again(d, r, o, &err);
 	if (rc) {
 		json_decref(o);
@@ -110,12 +126,10 @@ static int one_record(struct denial *d, const json_t *r)
 
 	/* `exit` repeats the violation that killed: told once, unless the exit record is all there is. */
 	if (type && !strcmp(type, "exit") && json_is_object(violation)) {
-		if (sandbox && !strncmp(d->seen, sandbox, sizeof(d->seen) - 1))
-			return 0;
-		return tell(d, violation);
+		return sandbox && json_object_del(d->seen, sandbox) == 0 ? 0 : tell(d, violation);
 	}
 	if (type && strstr(type, "_violation") && sandbox)
-		snprintf(d->seen, sizeof(d->seen), "%s", sandbox);
+		json_object_set_new(d->seen, sandbox, json_true());
 	return tell(d, r);
 }
 
@@ -148,7 +162,7 @@ static int each_line(struct denial *d, FILE *in, const char *name)
 
 int sg_verb_denial(bool json, const char *policy_file, const char *language, const char *file)
 {
-	struct denial d = {.json = json, .policy_file = policy_file, .language = language};
+	struct denial d = {.json = json, .policy_file = policy_file, .language = language, .seen = json_object()};
 	bool standard = !file || !strcmp(file, "-");
 	struct sg_err err = {0};
 	FILE *in = standard ? stdin : fopen(file, "re");
@@ -165,6 +179,7 @@ int sg_verb_denial(bool json, const char *policy_file, const char *language, con
 	if (!standard)
 		fclose(in);
 	sg_doc_free(d.doc);
+	json_decref(d.seen);
 	if (status == 0 && !d.told) {
 		fprintf(stderr, "nothing was denied there\n");
 		return 1;

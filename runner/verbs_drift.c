@@ -6,6 +6,7 @@
 #include "runner/self.h"
 #include "runner/verbs_more.h"
 
+#include "policy/json.h"
 #include "policy/policy.h"
 #include "supervisor/util.h"
 
@@ -226,8 +227,9 @@ static void tell(const struct state *s, const struct probe *p, const char *runti
 	json_t *o, *r;
 
 	if (s->d->json) {
-		o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:[]}", "policy", p->language, "runtime", runtime, "probe",
-			      p->name, "outcome", outcome, "got", got, "calls");
+		o = json_pack("{s:s, s:o, s:s, s:s, s:o, s:[]}", "policy", p->language, "runtime",
+			      sg_json_text(runtime), "probe", p->name, "outcome", outcome, "got", sg_json_text(got),
+			      "calls");
 		json_object_foreach(calls, call, r)
 			json_array_append_new(json_object_get(o, "calls"),
 					      json_pack("{s:s, s:s}", "syscall", call, "policy", text(r, "hint")));
@@ -288,16 +290,20 @@ static void judge_runtime(struct state *s, const char *language, const char *pro
 	}
 }
 
+/* LANGUAGE of LANGUAGE=PATH. */
+static void runtime_language(const char *word, char name[48])
+{
+	snprintf(name, 48, "%.*s", (int)strcspn(word, "="), word);
+}
+
 static void judge_given(struct state *s)
 {
 	for (int i = 0; s->d->runtimes[i]; i++) {
-		const char *equal = strchr(s->d->runtimes[i], '='), *slash, *language;
+		const char *path = strchr(s->d->runtimes[i], '=') + 1, *slash = strrchr(path, '/');
 		char name[48];
 
-		snprintf(name, sizeof(name), "%.*s", (int)(equal - s->d->runtimes[i]), s->d->runtimes[i]);
-		language = sg_builtin_canonical(name);
-		slash = strrchr(equal + 1, '/');
-		judge_runtime(s, language ? language : name, slash ? slash + 1 : equal + 1, equal + 1);
+		runtime_language(s->d->runtimes[i], name);
+		judge_runtime(s, sg_builtin_canonical(name), slash ? slash + 1 : path, path);
 	}
 }
 
@@ -336,15 +342,45 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 	return 0;
 }
 
+/* A language, or an alias of one, that there are probes for. NULL: said why not. */
+static const char *known_language(const char *option, const char *name)
+{
+	const char *language = sg_builtin_canonical(name);
+	struct sg_policy *p = NULL;
+	struct sg_err err = {0};
+
+	for (size_t i = 0; language && i < SG_ARRAY_SIZE(probes); i++)
+		if (!strcmp(probes[i].language, language))
+			return language;
+	/* Which names there are, and which of them is near, is for the policies to say. */
+	if (!language && sg_policy_resolve(NULL, name, &p, &err) < 0)
+		fprintf(stderr, "%s: %s\n", option, err.message);
+	else
+		fprintf(stderr, "%s: there are no programs to try the policy \"%s\" with\n", option, name);
+	sg_policy_free(p);
+	return NULL;
+}
+
 int sg_verb_drift(const struct sg_drift *d)
 {
-	struct state s = {.d = d};
+	struct sg_drift canonical = *d;
+	struct state s = {.d = &canonical};
 
+	if (d->language) {
+		canonical.language = known_language("--lang", d->language);
+		if (!canonical.language)
+			return 2;
+	}
 	for (int i = 0; d->runtimes[i]; i++) {
+		char name[48];
+
 		if (!strchr(d->runtimes[i], '=')) {
 			fprintf(stderr, "--runtime %s: expected LANGUAGE=PATH\n", d->runtimes[i]);
 			return 2;
 		}
+		runtime_language(d->runtimes[i], name);
+		if (!known_language("--runtime", name))
+			return 2;
 	}
 	snprintf(s.dir, sizeof(s.dir), "/tmp/sandgate-drift-XXXXXX");
 	if (!mkdtemp(s.dir)) {

@@ -9,6 +9,7 @@
 #include "runner/self.h"
 #include "runner/verbs_more.h"
 
+#include "policy/json.h"
 #include "policy/policy.h"
 #include "supervisor/util.h"
 
@@ -38,13 +39,23 @@ static const struct {
 	{".pl", "perl"},    {".php", "php"}, {".lua", "lua5.4"}, {".java", "java"},
 };
 
+/* Outcomes, and the highest number that may follow. */
+#define NO_VALUE 0
+#define ANY_WORD (-1)
+static const struct {
+	char name[16];
+	int value;
+} outcomes[] = {
+	{"ok", NO_VALUE},           {"violation", ANY_WORD}, {"time_limit", NO_VALUE}, {"memory_limit", NO_VALUE},
+	{"output_limit", NO_VALUE}, {"exit", 255},           {"signal", 64},
+};
+
 /* One word of the comment. Returns what is wrong with it, NULL. */
 static const char *take_word(struct expectation *e, const char *word)
 {
-	static const char *const verdicts[] = {"ok",           "violation", "time_limit", "memory_limit",
-					       "output_limit", "exit",      "signal"};
 	size_t n = strcspn(word, "=");
 	const char *value = word[n] ? word + n + 1 : "";
+	uint64_t number;
 
 	if (n == 4 && !strncmp(word, "lang", 4)) {
 		snprintf(e->language, sizeof(e->language), "%s", value);
@@ -54,12 +65,20 @@ static const char *take_word(struct expectation *e, const char *word)
 		snprintf(e->time, sizeof(e->time), "%s", value);
 		return NULL;
 	}
-	for (size_t i = 0; i < SG_ARRAY_SIZE(verdicts); i++) {
-		if (strlen(verdicts[i]) != n || strncmp(verdicts[i], word, n) != 0)
+	for (size_t i = 0; i < SG_ARRAY_SIZE(outcomes); i++) {
+		const char *name = outcomes[i].name;
+
+		if (strlen(name) != n || strncmp(name, word, n) != 0)
 			continue;
 		if (e->verdict[0])
 			return "more than one outcome";
-		snprintf(e->verdict, sizeof(e->verdict), "%s", verdicts[i]);
+		if (outcomes[i].value == NO_VALUE && word[n])
+			return "this outcome takes no value";
+		/* A signal may be any. */
+		if (outcomes[i].value > 0 && (word[n] || strcmp(name, "signal") != 0) &&
+		    sg_parse_u64(value, (uint64_t)outcomes[i].value, &number) < 0)
+			return "expected exit=N up to 255, or signal=N up to 64";
+		snprintf(e->verdict, sizeof(e->verdict), "%s", name);
 		snprintf(e->what, sizeof(e->what), "%s", value);
 		return NULL;
 	}
@@ -71,15 +90,21 @@ static const char *take_word(struct expectation *e, const char *word)
 static int read_expectation(int dir, const char *name, struct expectation *e, char *why, size_t size)
 {
 	char head[HEAD_BYTES + 1], side[300], *line, *save = NULL;
-	const char *wrong = NULL;
+	const char *wrong = NULL, *file = side;
+	unsigned number = 1;
 
 	memset(e, 0, sizeof(*e));
 	snprintf(side, sizeof(side), "%s.expect", name);
-	if (sg_read_file(dir, side, head, sizeof(head)) < 0 && sg_read_file(dir, name, head, sizeof(head)) < 0)
-		return 0;
+	if (sg_read_file(dir, side, head, sizeof(head)) < 0) {
+		file = name;
+		if (sg_read_file(dir, name, head, sizeof(head)) < 0)
+			return 0;
+	}
 	line = strstr(head, WORD);
 	if (!line)
 		return 0;
+	for (const char *c = head; c < line; c++)
+		number += *c == '\n';
 	line += strlen(WORD);
 	line[strcspn(line, "\n")] = '\0';
 	for (char *w = strtok_r(line, " \t\r", &save); w && !wrong; w = strtok_r(NULL, " \t\r", &save)) {
@@ -87,11 +112,11 @@ static int read_expectation(int dir, const char *name, struct expectation *e, ch
 			continue;
 		wrong = take_word(e, w);
 		if (wrong)
-			snprintf(why, size, "\"%s\": %s", w, wrong);
+			snprintf(why, size, "%s:%u: \"%s\": %s", file, number, w, wrong);
 	}
 	if (!wrong && !e->verdict[0]) {
 		wrong = "no outcome";
-		snprintf(why, size, "the line says no outcome");
+		snprintf(why, size, "%s:%u: the line says no outcome", file, number);
 	}
 	return wrong ? -1 : 1;
 }
@@ -172,8 +197,8 @@ static void tell(const struct sg_policy_test *t, const char *name, const struct 
 	json_t *o;
 
 	if (t->json) {
-		o = json_pack("{s:s, s:b, s:s, s:s, s:s}", "program", name, "passed", (int)passed, "expected",
-			      e->verdict, "what", e->what, "got", got);
+		o = json_pack("{s:o, s:b, s:s, s:o, s:o}", "program", sg_json_text(name), "passed", (int)passed,
+			      "expected", e->verdict, "what", sg_json_text(e->what), "got", sg_json_text(got));
 		json_dumpf(o, stdout, JSON_COMPACT);
 		putchar('\n');
 		json_decref(o);

@@ -58,8 +58,7 @@ static char *keep(struct build *b, const char *head, size_t head_len, const char
 
 /* ---- variables ---- */
 
-/* Fills in the variable at the front. 1: *path set; 0: it stands for nothing here; negative errno. */
-static int expand(struct build *b, const struct sg_place_vars *v, const char *text, const char **path)
+int sg_place_value(const struct sg_place_vars *v, const char *text, const char **value, size_t *len)
 {
 	const struct {
 		const char *name, *value;
@@ -68,27 +67,38 @@ static int expand(struct build *b, const struct sg_place_vars *v, const char *te
 		    {"$HOME", v->home},
 		    {"$PROGRAM", v->program},
 		    {"$RUNTIME", v->runtime}};
-	size_t n = strcspn(text, "/");
 
-	if (n == 0 && text[0] == '/') {
-		*path = keep(b, "", 0, text);
-		return *path ? 1 : -ENOMEM;
-	}
+	*value = "";
+	*len = strcspn(text, "/");
+	if (*len == 0 && text[0] == '/')
+		return 1;
 	for (size_t i = 0; i < SG_ARRAY_SIZE(vars); i++) {
-		if (strlen(vars[i].name) != n || strncmp(text, vars[i].name, n) != 0)
+		if (strlen(vars[i].name) != *len || strncmp(text, vars[i].name, *len) != 0)
 			continue;
-		if (!vars[i].value)
-			return 0;
-		if (vars[i].value[0] != '/')
-			return sg_err_set(b->err, EINVAL, "%s is \"%s\", which is not an absolute path", vars[i].name,
-					  vars[i].value);
-		*path = keep(b, vars[i].value, strlen(vars[i].value), text + n);
-		return *path ? 1 : -ENOMEM;
+		*value = vars[i].value;
+		return *value ? 1 : 0;
 	}
-	return sg_err_set(b->err, EINVAL,
-			  "the tree \"%s\" is neither an absolute path nor begins with $CWD, $TMP, $HOME, $PROGRAM or "
-			  "$RUNTIME",
-			  text);
+	return -EINVAL;
+}
+
+/* Fills in the variable at the front. 1: *path set; 0: it stands for nothing here; negative errno. */
+static int expand(struct build *b, const struct sg_place_vars *v, const char *text, const char **path)
+{
+	const char *value;
+	size_t n;
+	int rc = sg_place_value(v, text, &value, &n);
+
+	if (rc < 0)
+		return sg_err_set(b->err, EINVAL,
+				  "the tree \"%s\" is neither an absolute path nor begins with $CWD, $TMP, $HOME, "
+				  "$PROGRAM or $RUNTIME",
+				  text);
+	if (rc == 0)
+		return 0;
+	if (n && value[0] != '/')
+		return sg_err_set(b->err, EINVAL, "%.*s is \"%s\", which is not an absolute path", (int)n, text, value);
+	*path = keep(b, value, strlen(value), text + n);
+	return *path ? 1 : -ENOMEM;
 }
 
 /* ---- objects ---- */

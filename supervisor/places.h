@@ -53,6 +53,12 @@ struct sg_place_vars {
 };
 
 /*
+ * What stands for the first *len bytes of a tree's text: *value; "" for no bytes of an absolute path. Returns 1; 0 for
+ * a variable that stands for nothing here; -EINVAL where there is neither.
+ */
+int sg_place_value(const struct sg_place_vars *vars, const char *text, const char **value, size_t *len);
+
+/*
  * Opens every tree. A path that does not exist is left out (there is nothing to be reached by it; rules are about
  * objects, so one that is created later is not covered: it lies in the tree around it). Symbolic links are followed.
  * A whole file system mounted below a tree (not a bind mount of a part of one) is in it: its root is added as a place

@@ -27,29 +27,6 @@ const char *sg_tier_name(enum sg_tier tier)
 	return "none";
 }
 
-json_t *sg_json_text(const char *bytes)
-{
-	json_t *text = json_string(bytes);
-	size_t n = strlen(bytes), len = 0;
-	SG_FREE char *clean = NULL;
-
-	if (text)
-		return text;
-	clean = malloc(n * 3 + 1);
-	if (!clean)
-		return NULL;
-	for (size_t i = 0; i < n; i++) {
-		if ((unsigned char)bytes[i] < 0x80) {
-			clean[len++] = bytes[i];
-		} else {
-			memcpy(clean + len, "\xef\xbf\xbd", 3);
-			len += 3;
-		}
-	}
-	clean[len] = '\0';
-	return json_string(clean);
-}
-
 int sg_session_init(struct sg_session *s, const char *id, struct sg_err *err)
 {
 	unsigned seed = 0;

@@ -2,6 +2,7 @@
 #ifndef SG_SESSION_H
 #define SG_SESSION_H
 
+#include "policy/json.h"
 #include "policy/policy.h"
 #include "supervisor/stream.h"
 
@@ -130,8 +131,5 @@ json_t *sg_session_record(struct sg_session *s, const char *type, const char *le
 json_t *sg_session_rule(const struct sg_policy *p, uint32_t origin);
 const char *sg_session_action(uint16_t action);
 void sg_session_take(struct sg_session *s, json_t *r, uint16_t action);
-
-/* A JSON string of any bytes: what is not UTF-8 becomes U+FFFD. */
-json_t *sg_json_text(const char *bytes);
 
 #endif

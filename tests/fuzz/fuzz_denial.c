@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct sg_policy *policy;
 	struct sg_err err = {0};
-	struct sg_decision d;
+	struct sg_decision d, other;
 	char *words = NULL;
 	json_error_t why;
 	json_t *record;
@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(!words || (words[0] && !strchr(words, '\n')));
 	free(words);
 	sg_err_reset(&err);
-	if (sg_denial_decide(record, policy, &d, &err))
+	if (sg_denial_decide(record, policy, &d, &other, &err))
 		must(err.message[0]);
 	else
 		must(d.action >= SG_ACTION_ALLOW && d.action <= SG_ACTION_KILL);

@@ -97,8 +97,8 @@ static void check_policy(const struct sg_policy *p, bool thorough)
 	size_t i, j;
 
 	must(strlen(sg_policy_digest(p)) == 71);
-	must(sg_policy_explain(p, false, nowhere, &err) == 0);
-	must(sg_policy_explain(p, true, nowhere, &err) == 0);
+	must(sg_policy_explain(p, false, false, nowhere, &err) == 0);
+	must(sg_policy_explain(p, true, true, nowhere, &err) == 0);
 	must(sg_policy_diff(p, p, false, nowhere, &err) == 0);
 	check_objects(p);
 	if (agree_begin(&a, p, &err)) {

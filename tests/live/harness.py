@@ -465,7 +465,7 @@ class LiveTest(unittest.TestCase):
         return json.loads(self.bare([program or self.probe, *args], **how).out)
 
     def refused(self, *options, **how):
-        """sgrun must refuse these options: 125, one line that says why, nothing run. Returns the line."""
+        """sgrun must refuse these options: 125, one line and one record that say why, nothing run. Returns the line."""
         marker = os.path.join(self.work, "ran")
         how.setdefault("check", False)
         result = self.run_in([self.act, "open", marker, str(os.O_CREAT | os.O_WRONLY)], options=options, **how)
@@ -475,6 +475,9 @@ class LiveTest(unittest.TestCase):
         lines = result.errors.splitlines()
         self.assertEqual(len(lines), 1)
         self.assertTrue(lines[0].startswith("sgrun: "), lines)
+        self.check_schema(result.records)
+        self.assertEqual([(r["type"], r["verdict"]) for r in result.records], [("exit", "error")])
+        self.assertEqual("sgrun: " + result.records[0]["error"], lines[0])
         return lines[0]
 
 

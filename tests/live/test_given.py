@@ -2,6 +2,7 @@
 """What the program is given to start with: no privilege, no descriptor and no variable that nobody passed on."""
 import errno
 import fcntl
+import json
 import os
 import resource
 import signal
@@ -160,6 +161,16 @@ class Descriptors(LiveTest):
 
     def test_not_open(self):
         self.assertIn("--fd 777", self.refused("--fd", 777))
+
+    def test_said_in_the_stream_wherever_that_is_named(self):
+        for i, words in enumerate((["--bogus"], ["--memory", "0"], ["--fd", "777"], [])):
+            for where in (True, False):
+                path = os.path.join(self.work, f"verdicts-{i}-{where}")
+                named = ["--verdicts", path]
+                r = self.sgrun(*(named + words if where else words + named), *(["--", "/bin/true"] if words else []))
+                self.assertEqual(r.status, 125, r.describe())
+                with open(path) as f:
+                    self.assertEqual(json.loads(f.read())["verdict"], "error")
 
     def test_not_a_number(self):
         for bad in ("x", "-1", "", "1x", "99999999999", "0x3"):

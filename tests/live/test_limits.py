@@ -79,8 +79,8 @@ class Rlimits(LiveTest):
             "--open-files": ("0", "-1", "x", ""),
             "--file-size": ("0", "-1", "10Q", "", "99999999999999999999G", "1.5M", "K"),
             "--stack": ("0", "0M", "x"),
-            "--wall-time": ("0", "0ms", "-1", "5x", "", "99999999999999999999", "1.5s"),
-            "--cpu-time": ("0", "0s", "x"),
+            "--wall-time": ("0", "0ms", "-1", "5x", "", "99999999999999999999", "1.5s", "9223372036855ms", "18446744073710ms"),
+            "--cpu-time": ("0", "0s", "x", "9223372036855ms"),
         }.items():
             for value in values:
                 with self.subTest(option=option, value=value):

@@ -79,6 +79,17 @@ class Widen(LiveTest):
         self.assertRefused(self.python("open('link/secret')"))
         self.assertEqual(self.python("open('link/secret')", options=["--read", os.path.join(self.cwd, "link")]).status, 0)
 
+    def test_a_denial_of_the_same_tree_by_another_name(self):
+        private = self.put("cwd/priv/x", "told\n")
+        os.symlink(os.path.dirname(private), os.path.join(self.work, "link"))
+        attempt = "import sys; print(open(sys.argv[1].strip()).read(), end='')"
+        for i, name in enumerate(("$CWD/priv", self.work + "/link", os.path.dirname(private))):
+            policy = self.put(f"policy{i}.yaml", f'python: {{inherit: "builtin:python", files: {{deny: ["{name}"]}}}}\n')
+            how = {"argv": [PYTHON, "-c", attempt, private + " "], "lang": "python", "policy": policy, "cwd": self.cwd}
+            self.assertRefused(self.run_in(**how))
+            r = self.run_in(**how, options=["--read", os.path.dirname(private)])
+            self.assertEqual((r.status, r.text), (0, "told\n"), r.describe())
+
     def test_write(self):
         make = f"open({self.outside!r} + '/new', 'w').write('x')"
         self.assertRefused(self.python(make))

@@ -66,9 +66,14 @@ class Test(Base):
         self.path("a.py", "# sg-test: okay\n")
         self.path("b.py", "# sg-test: lang=python\n")
         self.path("c.py", "# sg-test: ok exit=1\n")
+        self.path("d.py", "#!/usr/bin/python3\n# sg-test: exit=abc\n")
+        self.path("e.py", "# sg-test: ok=5\n")
+        self.path("f", "")
+        self.path("f.expect", "sg-test: signal=9x\n")
         got = sgrun("test", self.work)
         self.assertEqual(got.returncode, 1)
-        for text in ('"okay": expected ok', "the line says no outcome", '"exit=1": more than one outcome'):
+        for text in ('"okay": expected ok', "the line says no outcome", '"exit=1": more than one outcome', 'got d.py:2: "exit=abc": expected exit=N',
+                     'got e.py:1: "ok=5": this outcome takes no value', 'got f.expect:1: "signal=9x": expected'):
             self.assertIn(text, got.stdout)
 
     def test_nothing_to_do(self):
@@ -76,6 +81,102 @@ class Test(Base):
         self.assertEqual(got.returncode, 2)
         self.assertIn("no file there has a line", got.stderr)
         self.assertEqual(sgrun("test", "/nonexistent").returncode, 2)
+
+
+class Denial(Base):
+    CALL = {"type": "syscall_violation", "sandbox": "a", "language": "mine", "pid": 7, "tgid": 7, "comm": "x", "syscall": "kill",
+            "syscall_nr": 62, "abi": "x86_64", "args": [9999, 15, 0, 0, 0, 0], "action": "kill", "prevented": True, "rule": None}
+
+    def explain(self, *records, policy=None):
+        stream = self.path("stream.jsonl", "".join(json.dumps(r) + "\n" for r in records))
+        words = ["--policy", self.path("p.yaml", policy)] if policy else []
+        got = sgrun("explain", "--denial", "--json", *words, stream)
+        self.assertEqual((got.returncode, got.stderr), (0, ""))
+        return [json.loads(line) for line in got.stdout.splitlines()]
+
+    def test_what_cannot_be_judged_again_is_told_all_the_same(self):
+        of_object = {**self.CALL, "type": "lsm_violation", "hook": "task_kill", "class": "signal", "object": {"target_pid": 1}}
+        del of_object["args"]
+        told = self.explain(of_object, self.CALL, policy="mine: {allow: [kill]}\n")
+        self.assertEqual([t.get("now") for t in told], [None, "allow"])
+
+    def test_sandboxes_that_run_at_the_same_time(self):
+        calls = [{**self.CALL, "sandbox": s} for s in "abcd"]
+        ends = [{"type": "exit", "sandbox": s, "verdict": "violation", "violation": {**self.CALL, "sandbox": s}} for s in "abce"]
+        self.assertEqual(len(self.explain(*calls, *ends)), 5)
+
+    def test_what_hangs_on_the_pid(self):
+        def now(policy, pid):
+            return self.explain({**self.CALL, "args": [pid, 15, 0, 0, 0, 0]}, policy=policy)[0]["now"]
+        unsure = "depends on the pid (allow where it is of the sandbox, else kill)"
+        for condition in ("pid == self", "pid in sandbox"):
+            policy = f'mine: {{allow: [{{kill: "{condition}"}}]}}\n'
+            self.assertEqual(now(policy, 9999), unsure, condition)
+            self.assertEqual(now(policy, -1), "kill", condition)
+        self.assertEqual(now(policy, 0), "allow")
+        self.assertEqual(now(policy, 7), "allow")
+        self.assertEqual(now('mine: {allow: [{kill: "pid == 9999"}]}\n', 9999), "allow")
+
+
+class Policies(Base):
+    def test_output_that_cannot_be_written(self):
+        good = self.path("good.yaml", "mine: {allow: [read]}\n")
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            for words in (["check", good], ["list"], ["explain", good], ["diff", good, "builtin:python"]):
+                got = subprocess.run([SGRUN, "policy", *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+                self.assertEqual(got.returncode, 2, words)
+                self.assertIn("the output cannot be written", got.stderr)
+
+    def test_check_looks_at_every_file(self):
+        good, bad = self.path("good.yaml", "mine: {allow: [read]}\n"), self.path("bad.yaml", "mine: {alow: [read]}\n")
+        got = sgrun("check", bad, good, self.path("none.yaml"), good)
+        self.assertEqual(got.returncode, 2)
+        self.assertEqual(got.stdout.count("mine: ok"), 2, got.stdout)
+        self.assertIn("bad.yaml:1:8:", got.stderr)
+        self.assertIn("none.yaml", got.stderr)
+        self.assertEqual(sgrun("check", good, good).returncode, 0)
+
+    def test_names_that_are_not_utf_8_in_json(self):
+        file = self.path("m\udcffne.yaml", 'mine: {unlisted: allow, kill: [mount], files: {read: [/usr]}}\n')
+        policy = json.loads(sgrun("explain", "--json", file).stdout)
+        self.assertEqual(policy["source"], self.path("m\ufffdne.yaml"))
+        self.assertEqual(policy["unlisted_at"], self.path("m\ufffdne.yaml:1:18"))
+        self.assertEqual({r["file"] for r in policy["rules"] + policy["object_rules"]}, {policy["source"]})
+        got = json.loads(sgrun("diff", "--json", file, "builtin:python").stdout)
+        self.assertEqual(got["a"]["source"], policy["source"])
+        record = self.path("stream.jsonl", json.dumps(Denial.CALL) + "\n")
+        got = json.loads(sgrun("explain", "--denial", "--json", "--policy", file, record).stdout)
+        self.assertEqual((got["now"], got["now_by"]), ("allow", f'"unlisted: allow" ({policy["source"]}:1)'))
+        os.mkdir(self.path("programs"))
+        self.path("programs/p\udcff.py", "# sg-test: okay\n")
+        got = json.loads(sgrun("test", "--json", self.path("programs")).stdout)
+        self.assertEqual((got["program"], got["passed"]), ("p\ufffd.py", False))
+
+    def test_diff_of_all_languages(self):
+        same, one = "same: {allow: [read]}\n", "one: {allow: [read]}\n"
+        a = self.path("a.yaml", same + one + "gone: {allow: [read]}\n")
+        b = self.path("b.yaml", "new: {allow: [read]}\n" + one.replace("[read]", "[read, write]") + same)
+        got = sgrun("diff", a, b)
+        self.assertEqual(got.returncode, 1)
+        self.assertRegex(got.stdout, r"\Aone:\n\+ allow +write .*\n- language gone\n\+ language new\n\Z")
+        rows = [json.loads(line) for line in sgrun("diff", "--json", a, b).stdout.splitlines()]
+        self.assertEqual([(r["a"] and r["a"]["name"], r["b"] and r["b"]["name"], r["differs"]) for r in rows],
+                         [("same", "same", False), ("one", "one", True), ("gone", None, True), (None, "new", True)])
+        self.assertEqual({tuple(sorted(r)) for r in rows}, {tuple(sorted(rows[0]))})
+        self.assertEqual(sgrun("diff", a, a).returncode, 0)
+        self.assertEqual(sgrun("diff", "--lang", "same", a, b).returncode, 0)
+
+    def test_diff_of_one_language_each(self):
+        a, b = self.path("a.yaml", "mine: {allow: [read]}\n"), self.path("b.yaml", "yours: {allow: [read]}\n")
+        got = sgrun("diff", a, b)
+        self.assertEqual((got.returncode, got.stdout), (0, ""))
+
+    def test_the_filter_in_json(self):
+        got = sgrun("explain", "--json", "--filter", "builtin:python")
+        policy, text = json.loads(got.stdout), sgrun("explain", "--filter", "builtin:python").stdout
+        self.assertTrue(text.endswith("\n".join(policy["filter"]) + "\n"))
+        self.assertGreater(len(policy["filter"]), 100)
+        self.assertNotIn("filter", json.loads(sgrun("explain", "--json", "builtin:python").stdout))
 
 
 class Drift(Base):
@@ -123,6 +224,18 @@ class Drift(Base):
         sgrun("drift", "--lang", "lua")
         left = {n for n in set(os.listdir("/tmp")) - before if n.startswith("sandgate-drift-")}
         self.assertFalse(left)
+
+    def test_an_alias(self):
+        got = sgrun("drift", "--lang", "py")
+        self.assertEqual(got.returncode, 0, got.stdout + got.stderr)
+        self.assertIn("holds   python", got.stdout)
+
+    def test_a_language_that_there_is_not(self):
+        for words in (["--lang", "pyhton"], ["--runtime", "perl=/usr/bin/perl", "--runtime", "pyhton=/usr/bin/python3"]):
+            got = sgrun("drift", *words)
+            self.assertEqual((got.returncode, got.stdout), (2, ""))
+            self.assertIn(f'{words[-2]}: unknown language "pyhton"; did you mean "python"?', got.stderr)
+        self.assertIn("no programs to try", sgrun("drift", "--runtime", "c=/bin/true").stderr)
 
     def test_options(self):
         self.assertIn("expected LANGUAGE=PATH", sgrun("drift", "--runtime", "python").stderr)

@@ -58,7 +58,7 @@ static int accept_one(const char *name)
 		struct agree a;
 
 		assert_int_equal(sg_policy_resolve(doc, lang, &p, &err), 0);
-		assert_int_equal(sg_policy_explain(p, false, out, &err), 0);
+		assert_int_equal(sg_policy_explain(p, false, false, out, &err), 0);
 		assert_int_equal(agree_begin(&a, p, &err), 0);
 		assert_true(agree_on_boundaries(&a));
 		agree_end(&a);
