@@ -78,8 +78,8 @@ struct sg_heir {
 };
 
 /* What sgrun takes for itself of the signals that a caller may ignore, and the program gets back. */
-#define SG_KEPT_SIGNALS 3
-static const int sg_kept_signals[SG_KEPT_SIGNALS] = {SIGPIPE, SIGCHLD, SIGTTOU};
+#define SG_KEPT_SIGNALS 4
+static const int sg_kept_signals[SG_KEPT_SIGNALS] = {SIGPIPE, SIGCHLD, SIGTTOU, SIGXFSZ};
 
 struct sg_child {
 	const struct sg_plan *plan;

@@ -50,9 +50,10 @@ int sg_signals_take(struct sg_signals *s, bool orphans, struct sg_err *err)
 				   SIGUSR2, SIGALRM, SIGCONT, SIGTSTP, SIGWINCH};
 	/*
 	 * A verdict reader that goes away is noticed by the write, not by a signal; where the end of children is
-	 * ignored nobody learns how they ended; and a terminal must not stop who keeps the limits for writing to it.
+	 * ignored nobody learns how they ended; a terminal must not stop who keeps the limits for writing to it; and a
+	 * limit on the size of files (ulimit -f) is not to end the supervisor in the place of the program.
 	 */
-	static const sighandler_t want[SG_KEPT_SIGNALS] = {SIG_IGN, SIG_DFL, SIG_IGN};
+	static const sighandler_t want[SG_KEPT_SIGNALS] = {SIG_IGN, SIG_DFL, SIG_IGN, SIG_IGN};
 	struct sigaction have;
 	sigset_t set;
 
@@ -87,6 +88,12 @@ static int make_cgroup(struct sg_launch *l, struct sg_err *err)
 {
 	struct sg_err why = {0};
 
+	/*
+	 * Orphans come back to us: without a cgroup they are found by descent, and with one whoever gets them may not
+	 * wait for them.
+	 */
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+		return sg_err_set(err, errno, "cannot become a child subreaper: %s", strerror(errno));
 	/* Without arguments it is EINVAL where it is there. Writing to cgroup.procs in its place takes 10 ms. */
 	if (syscall(SYS_clone3, NULL, 0) < 0 && errno == ENOSYS)
 		(void)sg_err_set(
@@ -98,9 +105,6 @@ static int make_cgroup(struct sg_launch *l, struct sg_err *err)
 		if (l->tier >= SG_TIER_BPF)
 			return sg_err_set(err, why.code, "%s", why.message);
 		sg_launch_degrade(l, "no cgroup of its own: %s", why.message);
-		/* Orphans must come back to us: they are found by descent. */
-		if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
-			return sg_err_set(err, errno, "cannot become a child subreaper: %s", strerror(errno));
 		return sg_members_begin(&l->members, err);
 	}
 	l->session->cgroup_id = l->cg.id;
@@ -358,6 +362,10 @@ int sg_launch_limits(struct sg_launch *l, const int std[3], struct sg_err *err)
 				 l->mechanisms, l->degraded, err);
 
 	l->judge.max_tasks = l->limiter.count_pids ? want->pids : 0;
+	if (!rc && !l->shared && l->cg.dirfd >= 0 &&
+	    (l->limiter.count_pids || (want->memory && !l->limiter.memory_max)))
+		rc = sg_members_need_proc(
+			"without the cgroup controller for them memory and processes are counted in /proc", err);
 	if (!rc && want->output)
 		rc = sg_output_open(&l->output, std, want->output, err);
 	if (l->output.around)
@@ -393,8 +401,8 @@ int sg_launch_start(struct sg_launch *l, struct sg_plan *plan, struct sg_session
 	sg_launch_init(l, plan, session);
 	if (plan->no_daemon[0])
 		sg_launch_degrade(l, "not through sgd: %s", plan->no_daemon);
-	/* The first process of a container gets every orphan, and who does not wait for them has their zombies. */
-	rc = sg_signals_take(&l->signals, getpid() == 1, err);
+	/* Orphans come to us, and who does not wait for them has their zombies. */
+	rc = sg_signals_take(&l->signals, true, err);
 	if (!rc)
 		rc = choose_tier(l, err);
 	if (!rc && session->then && !l->filter)

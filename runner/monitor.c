@@ -318,8 +318,8 @@ static void account(struct sg_watch *w, struct sg_result *r)
 		used.peak_memory = 0;
 	/* By descent: whoever was not waited for inside came back to us. */
 	if (l->cg.dirfd < 0 && getrusage(RUSAGE_CHILDREN, &all) == 0) {
-		used.user = timeval_ns(&all.ru_utime);
-		used.system = timeval_ns(&all.ru_stime);
+		used.user = timeval_ns(&all.ru_utime) - timeval_ns(&l->members.before.ru_utime);
+		used.system = timeval_ns(&all.ru_stime) - timeval_ns(&l->members.before.ru_stime);
 	}
 	used.cpu = used.user + used.system;
 	sg_limiter_used(&l->limiter, &used);

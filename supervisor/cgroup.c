@@ -407,6 +407,9 @@ bool sg_cgroup_contains(const struct sg_cgroup *cg, pid_t pid)
 	if (!line)
 		return false;
 	line = strchr(line, '0') + 3;
+	/* In a cgroup namespace below the root of the mount paths begin at the namespace's own root. */
+	while (!strncmp(line, "/../", 4))
+		line += 3;
 	return !strncmp(line, cg->rel, n) && (line[n] == '\n' || line[n] == '/' || line[n] == '\0');
 }
 

@@ -173,25 +173,34 @@ static bool has_children(void)
 	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 || errno != ECHILD;
 }
 
-int sg_members_begin(struct sg_members *m, struct sg_err *err)
+int sg_members_need_proc(const char *why, struct sg_err *err)
 {
-	int rc;
-
-	char text[32] = "", file[64];
+	char text[32] = "";
 	uint64_t self = 0;
-	SG_CLOSE int fd = -1;
 
 	if (readlink("/proc/self", text, sizeof(text) - 1) < 0)
-		return sg_err_set(
-			err, errno,
-			"without a cgroup of its own a sandbox's processes are found in /proc, and /proc/self "
-			"cannot be read: %s; mount /proc here (mount -t proc proc /proc)",
-			strerror(errno));
+		return sg_err_set(err, errno,
+				  "%s, and /proc/self cannot be read: %s; mount /proc here (mount -t proc proc /proc)",
+				  why, strerror(errno));
 	if (sg_parse_u64(text, INT_MAX, &self) < 0 || (pid_t)self != getpid())
-		return sg_err_set(err, ESRCH,
-				  "without a cgroup of its own a sandbox's processes are found in /proc, and the one "
-				  "here is of another pid namespace; mount this one's (mount -t proc proc /proc)");
-	snprintf(file, sizeof(file), "/proc/self/task/%d/children", (int)self);
+		return sg_err_set(
+			err, ESRCH,
+			"%s, and the one here is of another pid namespace; mount this one's (mount -t proc proc "
+			"/proc)",
+			why);
+	return 0;
+}
+
+int sg_members_begin(struct sg_members *m, struct sg_err *err)
+{
+	SG_CLOSE int fd = -1;
+	char text[1], file[64];
+	int rc = sg_members_need_proc("without a cgroup of its own a sandbox's processes are found in /proc", err);
+
+	if (rc)
+		return rc;
+	(void)getrusage(RUSAGE_CHILDREN, &m->before);
+	snprintf(file, sizeof(file), "/proc/self/task/%d/children", (int)getpid());
 	/*
 	 * One byte: that it can be read is what counts. Where it can be seen that the kernel has such files, the own is
 	 * not looked at, which would be made for it, and be taken down at our end.

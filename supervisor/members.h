@@ -5,6 +5,7 @@
 #include "supervisor/cgroup.h"
 
 #include <stdbool.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #define SG_MEMBERS_OTHERS 64
@@ -21,7 +22,12 @@ struct sg_members {
 	/* Children that the supervisor had before, of the program that executed it: no members. */
 	pid_t others[SG_MEMBERS_OTHERS];
 	unsigned n_others;
+	struct rusage before; /* by descent: of children that the supervisor waited for before it had a sandbox */
 };
+
+/* Whether /proc is that of our processes. why: what needs it, for the message. Errors: -ESRCH, what readlink(2) said.
+ */
+int sg_members_need_proc(const char *why, struct sg_err *err);
 
 /*
  * By descent, before the first process: whether /proc shows the supervisor's children, and which there are already.

@@ -37,10 +37,11 @@ struct sum {
 
 /* What of a process's memory counts: lines of a file in /proc, the last of them last there. */
 struct fields {
-	const char *file, *name[3];
+	const char *file, *name[5]; /* the rest NULL */
 };
-static const struct fields of_status = {"status", {"RssAnon:", "RssShmem:", "VmSwap:"}};
+static const struct fields of_status = {"status", {"RssAnon:", "RssShmem:", "VmPTE:", "VmSwap:"}};
 static const struct fields of_smaps = {"smaps_rollup", {"Pss_Anon:", "Pss_Shmem:", "SwapPss:"}};
+static const struct fields of_tables = {"status", {"VmPTE:"}}; /* a page of them a read costs, and nothing else */
 
 /*
  * The sum of the fields of a file, KiB, however far down they stand: a user may be in thousands of groups. 1: found, 0:
@@ -61,12 +62,12 @@ static int sum_fields(const char *file, const struct fields *fields, uint64_t *k
 	errno = 0;
 	/* A piece of a longer line is none of these: there the names stand behind numbers and blanks. */
 	while (!found && fgets(line, sizeof(line), f)) {
-		for (i = 0; i < SG_ARRAY_SIZE(fields->name) && strncmp(line, fields->name[i], strlen(fields->name[i]));
-		     i++)
+		for (i = 0; fields->name[i] && strncmp(line, fields->name[i], strlen(fields->name[i])); i++)
 			;
-		found = i == SG_ARRAY_SIZE(fields->name) - 1;
-		if (i < SG_ARRAY_SIZE(fields->name))
-			*kib += strtoull(line + strcspn(line, ":") + 1, NULL, 10);
+		if (!fields->name[i])
+			continue;
+		found = !fields->name[i + 1];
+		*kib += strtoull(line + strcspn(line, ":") + 1, NULL, 10);
 	}
 	rc = found || feof(f) ? found : errno ? -errno : -EIO;
 	(void)fclose(f);
@@ -107,9 +108,14 @@ static int taken(pid_t pid, uint64_t *kib)
 
 static int proportional(pid_t pid, uint64_t *kib)
 {
+	uint64_t tables = 0;
 	int rc = of_process(pid, &of_smaps, kib);
 
-	return rc > 0 ? rc : taken(pid, kib);
+	if (rc <= 0)
+		return taken(pid, kib);
+	if (of_process(pid, &of_tables, &tables) > 0)
+		*kib += tables;
+	return rc;
 }
 
 /*
@@ -185,6 +191,7 @@ uint64_t sg_usage_cpu(const struct sg_members *m)
 	if (sg_members_each(m, add_cpu, &s) < 0)
 		return UINT64_MAX;
 	if (getrusage(RUSAGE_CHILDREN, &waited) == 0)
-		s.cpu += rusage_ns(&waited.ru_utime) + rusage_ns(&waited.ru_stime);
+		s.cpu += rusage_ns(&waited.ru_utime) + rusage_ns(&waited.ru_stime) - rusage_ns(&m->before.ru_utime) -
+			 rusage_ns(&m->before.ru_stime);
 	return s.cpu;
 }

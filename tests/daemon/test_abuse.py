@@ -131,6 +131,7 @@ def test_launches_changed_in_every_byte(daemon):
 
 def test_descriptors(daemon):
     fds = [os.open("/dev/null", os.O_RDONLY) for _ in range(100)]
+    healthy(daemon)  # it has by now what it opens once
     before = len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
     try:
         refused(daemon, b"{\"v\":1,\"op\":\"attach\",\"by\":\"cgroup\",\"language\":\"c\"}", fds, word="descriptors")

@@ -53,6 +53,20 @@ static void map_bomb(char **argv)
 	}
 }
 
+/* A page of the kernel's for every two megabytes that are looked at, and not one of its own. */
+static void tables_bomb(char **argv)
+{
+	for (;;) {
+		volatile char *p = mmap(NULL, 1024 * MB, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+		take(2 * MB);
+		if (p == MAP_FAILED || madvise((void *)p, 1024 * MB, MADV_NOHUGEPAGE))
+			_exit(3);
+		for (unsigned long at = 0; at < 1024 * MB; at += 2 * MB)
+			(void)p[at];
+	}
+}
+
 static void shared_bomb(char **argv)
 {
 	for (;;) {
@@ -247,18 +261,9 @@ static void lend(char **argv)
 }
 
 const struct bomb memory_bombs[] = {
-	{"touch", touch_bomb},
-	{"map", map_bomb},
-	{"shared", shared_bomb},
-	{"huge", huge},
-	{"reserve", reserve},
-	{"children", children},
-	{"copies", copies},
-	{"stack", stack},
-	{"memfd", memfd_bomb},
-	{"tide", tide},
-	{"leader-memory", leader_memory},
-	{"deep-memory", deep_memory},
-	{"lend", lend},
-	{NULL, NULL},
+	{"touch", touch_bomb},        {"map", map_bomb},  {"tables", tables_bomb},
+	{"shared", shared_bomb},      {"huge", huge},     {"reserve", reserve},
+	{"children", children},       {"copies", copies}, {"stack", stack},
+	{"memfd", memfd_bomb},        {"tide", tide},     {"leader-memory", leader_memory},
+	{"deep-memory", deep_memory}, {"lend", lend},     {NULL, NULL},
 };

@@ -37,6 +37,7 @@ BOMBS = {
     "exec-loop": ([], CPU, "cpu_time", set()),
     "touch": ([], MEMORY, "memory", set()),
     "map": ([], MEMORY, "memory", set()),
+    "tables": ([], MEMORY, "memory", set()),
     "shared": ([], SHARED, "memory", set()),
     "huge": ([200], MEMORY, "memory", set()),
     "children": ([4, 40], MEMORY, "memory", set()),

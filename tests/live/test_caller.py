@@ -3,10 +3,11 @@
 limit."""
 import json
 import os
+import resource
 import signal
 import socket
 
-from harness import LiveTest
+from harness import LiveTest, cgroup2_mount, wait_until
 
 LOUD = "import os; [os.write(1, b'x' * 1024) for _ in range(200)]"
 
@@ -179,3 +180,75 @@ class Marked(LiveTest):
     def test_the_built_in_ones_do_not(self):
         for lang in ("python", "compile", "javascript", "perl"):
             self.assertEqual(self.said(lang), [], lang)
+
+
+class FileSize(LiveTest):
+    """A limit on the size of files around sgrun (ulimit -f) is the program's business, and does not end the supervisor."""
+
+    def test_output_that_does_not_fit(self):
+        path = os.path.join(self.work, "out")
+        with open(path, "wb") as out:
+            r = self.run_in(["/usr/bin/python3", "-c", "print('x' * 20000)"], "python", None, ["--output", "1M"], stdout=out,
+                            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192)))
+        self.assertEqual((r.exit["verdict"], r.exit["integrity"]), ("ok", "degraded"), r.describe())
+        self.assertIn("File too large", json.dumps(r.exit["reasons"]))
+
+    def test_the_program_gets_what_it_would_get(self):
+        for ignored in (False, True):
+            def prepare(ignored=ignored):
+                resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+                if ignored:
+                    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+                else:
+                    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+            p, bare = (f(preexec_fn=prepare) for f in (self.probed, self.probed_bare))
+            self.assertEqual(p["sig_ignored"], bare["sig_ignored"], ignored)
+
+
+class Before(LiveTest):
+    """What the process that became sgrun did before is not the program's."""
+    tiers = ("user",)
+
+    def test_processor_time(self):
+        burn = "import time\nwhile time.process_time() < 1.5: pass"
+        line = self.command(["/usr/bin/python3", "-c", "import time; time.sleep(1.2)"], "python", None,
+                            ["--cpu-time", "1s", "--verdicts", "-"])
+        r = self.bare(["/bin/sh", "-c", '/usr/bin/python3 -c "$0"; exec "$@"', burn, *line])
+        records = [json.loads(x) for x in r.text.splitlines()]
+        self.assertEqual((r.status, records[-1]["verdict"]), (0, "ok"), r.describe())
+        self.assertLess(records[-1]["cpu_ms"], 1000)
+
+
+class Namespaces(LiveTest):
+    """sgrun with a cgroup where /proc or the cgroup's path are not what they usually are."""
+    tiers = ("bpf",)
+    FORKS = ("import os, signal, time\np = os.fork()\nif not p: time.sleep(30)\nos.kill(p, signal.SIGKILL)\nprint(os.waitpid(p, 0)[1])")
+
+    def within(self, *unshare, code="print(1)", options=()):
+        return self.bare([*unshare, *self.command(["/usr/bin/python3", "-c", code], "python", None, ["--verdicts", "/dev/null", *options])])
+
+    def test_a_foreign_proc(self):
+        no_proc = ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", 'mount -t tmpfs none /proc; exec "$0" "$@"']
+        for around in (["/usr/bin/unshare", "--pid", "--fork"], no_proc):
+            for options in (["--memory", "64M"], ["--pids", "8"]):
+                r = self.within(*around, options=options)
+                self.assertEqual((r.status, r.text), (125, ""), r.describe())
+                self.assertIn("mount -t proc proc /proc", r.errors)
+
+    def test_a_cgroup_namespace(self):
+        around = os.path.join(cgroup2_mount(), f"sgtest-{os.getpid()}")
+        os.mkdir(around)
+        try:
+            r = self.within("/bin/sh", "-c", f'echo $$ >{around}/cgroup.procs; exec unshare -C "$0" "$@"', code=self.FORKS)
+            self.assertEqual((r.status, r.text), (0, "9\n"), r.describe())
+        finally:
+            wait_until(lambda: not open(os.path.join(around, "cgroup.procs")).read())
+            os.rmdir(around)
+
+    def test_orphans_are_waited_for(self):
+        orphans = "import os\nfor _ in range(30):\n    p = os.fork()\n    if not p:\n        os.fork()\n        os._exit(0)\n    os.waitpid(p, 0)"
+        # A first process of a container that waits for nobody but what it started.
+        first = ("import ctypes, subprocess, sys\nctypes.CDLL(None).prctl(36, 1, 0, 0, 0)\n"
+                 "print(subprocess.run(sys.argv[1:]).returncode, open('/proc/self/task/%d/children' % __import__('os').getpid()).read())")
+        r = self.within("/usr/bin/python3", "-c", first, code=orphans)
+        self.assertEqual(r.text.split(), ["0"], r.describe())
