@@ -21,9 +21,7 @@
 #define READY_NS 10000000000ULL /* for a child's set-up */
 #define LOOK_NS 1000000ULL      /* between looks at a cgroup that is to become empty */
 #define LOOK_MAX_NS 50000000ULL
-#define EMPTY_NS 5000000000ULL      /* after this long it is said that it does not */
-#define REMOVALS 250                /* attempts to remove one, some 5 s, until that is said */
-#define STUCK_LOOK_NS 5000000000ULL /* between attempts from then on */
+#define EMPTY_NS 5000000000ULL /* after this long it is said that it does not */
 
 #define ARGV_BYTES 8192 /* in a record, which must fit into a packet however it is escaped */
 
@@ -323,80 +321,6 @@ static void unregister(struct sgd_box *b)
 	b->launch.sys_enter = false;
 }
 
-struct survivor {
-	pid_t pid, tracer;
-};
-
-static void find_survivor(void *ctx, pid_t pid)
-{
-	struct survivor *s = ctx;
-	struct sg_proc_info info;
-
-	if (s->tracer || sg_proc_info(pid, &info) < 0)
-		return;
-	s->pid = pid;
-	s->tracer = info.tracer;
-}
-
-/* A tracer can hold a process in its end for as long as it likes. */
-static void say_stuck(struct sgd_box *b, int error)
-{
-	struct survivor s = {0};
-	char who[64] = "", why[64] = "";
-
-	if (b->watch.held)
-		find_survivor(&s, b->launch.pid);
-	else
-		sg_cgroup_each(&b->launch.cg, find_survivor, &s);
-	snprintf(who, sizeof(who), "process %d does not end", (int)s.pid);
-	if (s.tracer)
-		snprintf(why, sizeof(why), ", process %d traces it", (int)s.tracer);
-	fprintf(stderr,
-		"sgd: an ended sandbox of user %u cannot be removed: %s%s (%s); this is tried every %d s, and until "
-		"then it takes one of the user's places\n",
-		b->uid, s.pid ? who : strerror(error), why, b->launch.cg.path, (int)(STUCK_LOOK_NS / 1000000000));
-}
-
-/* 0, or why something of it is left. */
-static int remove_rest(struct sgd_box *b)
-{
-	if (b->watch.held && waitpid(b->launch.pid, NULL, WNOHANG) != 0)
-		b->watch.held = false;
-	if (unlinkat(b->d->parent.dirfd, b->launch.cg.name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-		return errno;
-	return b->watch.held ? EBUSY : 0;
-}
-
-/* A killed process leaves its cgroup a moment after it could be reaped, and nobody here waits for that. */
-static void remove_cgroup(struct sgd_box *b)
-{
-	int rc;
-
-	if (b->attached || b->launch.cg.dirfd < 0) {
-		if (b->launch.cg.dirfd >= 0)
-			close(SG_TAKE_FD(b->launch.cg.dirfd));
-		b->phase = SGD_GONE;
-		return;
-	}
-	rc = remove_rest(b);
-	if (!rc) {
-		if (b->stuck)
-			fprintf(stderr, "sgd: %s is removed\n", b->launch.cg.path);
-		close(SG_TAKE_FD(b->launch.cg.dirfd));
-		b->phase = SGD_GONE;
-		b->deadline = 0;
-		return;
-	}
-	if (++b->removals > 4 || b->stuck)
-		(void)sg_cgroup_kill(&b->launch.cg);
-	if (!b->stuck && (!b->launch.empty || b->watch.held || b->removals > REMOVALS)) {
-		b->stuck = true;
-		say_stuck(b, rc);
-	}
-	sgd_box_deadline(b, sg_clock_ns(CLOCK_MONOTONIC) +
-				    (b->stuck ? STUCK_LOOK_NS : LOOK_NS * (b->removals < 20 ? b->removals : 20)));
-}
-
 void sgd_box_free(struct sgd_box *b)
 {
 	struct sgd *d = b->d;
@@ -459,7 +383,7 @@ static void finish(struct sgd_box *b)
 	answer(b, status);
 	unregister(b);
 	drop_job(b);
-	remove_cgroup(b);
+	sgd_box_remove(b);
 }
 
 /* Nothing of the program ran. */
@@ -506,7 +430,7 @@ static void end(struct sgd_box *b, uint64_t now)
 		unwatch(b);
 		unregister(b);
 		drop_job(b);
-		remove_cgroup(b);
+		sgd_box_remove(b);
 	} else {
 		finish(b);
 	}
@@ -661,7 +585,7 @@ void sgd_box_detach(struct sgd_box *b, const char *why)
 	sg_session_exit(&b->session, &r);
 	unwatch(b);
 	unregister(b);
-	remove_cgroup(b);
+	sgd_box_remove(b);
 }
 
 /* The cgroup of an attached sandbox is gone when its container is. */
@@ -704,7 +628,7 @@ void sgd_box_time(struct sgd_box *b, uint64_t now)
 		b->phase = SGD_RUNNING;
 		sg_watch_stop(&b->watch);
 	} else if (b->removals) {
-		remove_cgroup(b);
+		sgd_box_remove(b);
 	} else if (b->phase == SGD_ENDING) {
 		end(b, now);
 	}

@@ -153,6 +153,8 @@ int sgd_box_place(const struct sgd *d, struct sg_err *err);
 void sgd_box_sync(struct sgd_box *b);
 /* Passes a signal on to the first process, as soon as that is one of the program. */
 void sgd_box_signal(struct sgd_box *b, int sig);
+/* Removes its cgroup, now or as soon as that can be done; its place is its user's until then. */
+void sgd_box_remove(struct sgd_box *b);
 /* Kills every process. */
 void sgd_box_kill(struct sgd_box *b);
 /* This daemon ends and the sandbox does not. */
