@@ -48,7 +48,7 @@ static bool usable(int fd, const char *dir)
 		return true;
 	if (h.magic == MAGIC)
 		fprintf(stderr,
-			"sgd: the table in %s is another version's (%u, %u entries of %u bytes; here %u, %u of %zu)",
+			"sgd: the table in %s is another version's (%u, %u entries of %u bytes; here %d, %d of %zu)",
 			dir, h.version, h.n, h.entry_size, SGD_STATE_VERSION, SG_MAX_SANDBOXES,
 			sizeof(struct sgd_entry));
 	else
