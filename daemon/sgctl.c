@@ -358,5 +358,8 @@ int main(int argc, char **argv)
 		rc = simple(&s, command, true, &err);
 	else
 		rc = sg_err_set(&err, EINVAL, "unknown command %s; see sgctl --help", command);
+	/* An answer that did not get out is none. */
+	if (rc >= 0 && (fflush(stdout) != 0 || ferror(stdout)))
+		rc = sg_err_set(&err, EIO, "the output cannot be written");
 	return rc < 0 ? fail(&err) : 0;
 }

@@ -52,6 +52,13 @@ def test_tail_shows_records_as_they_come(daemon):
             t.end()
 
 
+def test_an_answer_that_gets_lost_is_none(daemon):
+    for args in (["status"], ["list"]):
+        with open("/dev/full", "wb") as full:
+            r = subprocess.run([daemon.sgctl, "--socket", daemon.socket, *args], env=ENV, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        assert r.returncode == 1 and "cannot be written" in r.stderr, (args, r)
+
+
 def test_a_tail_that_does_not_read_stops_nothing(daemon):
     with daemon.connect() as s:
         daemon.ask(s, {"op": "tail"})
