@@ -73,7 +73,9 @@ const tests = {
     await assert.rejects(new Sandgate({ sgrun: '/nonexistent/sgrun' }).run(['true']), SandgateError);
   },
   async refused() {
-    await assert.rejects(sandgate.run(['/bin/true'], { language: 'python', options: ['--no-such-option'] }), /no-such-option/);
+    const wrong = await sandgate.run(['/bin/true'], { language: 'python', options: ['--no-such-option'] });
+    assert.deepEqual([wrong.verdict, wrong.status], ['error', 125]);
+    assert.match(wrong.records.at(-1).error, /no-such-option/);
     const r = await sandgate.run(['/nonexistent/program'], { language: 'python' });
     assert.equal(r.verdict, 'error');
     assert.equal(r.status, 127);

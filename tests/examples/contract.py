@@ -110,8 +110,9 @@ class Contract(unittest.TestCase):
             Sandgate("/nonexistent/sgrun").run(["true"])
 
     def test_refused(self):
-        with self.assertRaisesRegex(SandgateError, "no-such-option"):
-            self.sandgate.run(["/bin/true"], language="python", options=["--no-such-option"])
+        r = self.sandgate.run(["/bin/true"], language="python", options=["--no-such-option"])
+        self.assertEqual((r.verdict, r.status), ("error", 125))
+        self.assertIn("no-such-option", r.exit["error"])
         r = self.sandgate.run(["/nonexistent/program"], language="python")
         self.assertEqual((r.verdict, r.status), ("error", 127))
 
