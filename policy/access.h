@@ -15,6 +15,9 @@ int sg_why_not(char *why, const char *fmt, ...) __attribute__((format(printf, 2,
  * without superfluous slashes to out (at least strlen(text) + 1 bytes). Returns 0, or -EINVAL with the reason in why.
  */
 int sg_tree_path(const char *text, char *out, char *why);
+/* Whether a tree is the directory that each process has of its own in /proc, or lies in it. */
+enum sg_self { SG_SELF_NOT, SG_SELF, SG_SELF_PART };
+enum sg_self sg_tree_in_self(const char *path);
 
 /* One line of `net`. */
 struct sg_net_spec {

@@ -93,6 +93,19 @@ int sg_tree_path(const char *text, char *out, char *why)
 	return 0;
 }
 
+enum sg_self sg_tree_in_self(const char *path)
+{
+	static const char *const own[] = {"/proc/self", "/proc/thread-self"};
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		const size_t n = strlen(own[i]);
+
+		if (!strncmp(path, own[i], n) && (!path[n] || path[n] == '/'))
+			return path[n] ? SG_SELF_PART : SG_SELF;
+	}
+	return SG_SELF_NOT;
+}
+
 /* ---- trees ---- */
 
 struct tree_ctx {
@@ -100,17 +113,6 @@ struct tree_ctx {
 	const char *section, *key;
 	uint32_t allow, deny;
 };
-
-/* Each process has a directory of that name of its own, and whatever a rule says is about all of it. */
-static bool is_part_of_self(const char *path)
-{
-	static const char *const own[] = {"/proc/self/", "/proc/thread-self/"};
-
-	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
-		if (!strncmp(path, own[i], strlen(own[i])))
-			return true;
-	return false;
-}
 
 static int add_tree(struct sg_parser *p, const struct tree_ctx *c, const struct sg_node *n, const char *path_text)
 {
@@ -121,7 +123,7 @@ static int add_tree(struct sg_parser *p, const struct tree_ctx *c, const struct 
 		return sg_pnomem(p);
 	if (sg_tree_path(path_text, path, why))
 		return sg_perr(p, n->pos, "%s", why);
-	if (c->deny && is_part_of_self(path))
+	if (c->deny && sg_tree_in_self(path) == SG_SELF_PART)
 		return sg_perr(
 			p, n->pos,
 			"\"%.64s\" cannot be denied alone: rules about a process's own directory in /proc are about "

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "supervisor/places.h"
 
+#include "policy/access.h"
 #include "supervisor/mountinfo.h"
 #include "supervisor/util.h"
 
@@ -311,9 +312,9 @@ static int open_plain(struct build *b, const char *path, const struct sg_tree_ri
 
 /*
  * Links such as /dev/fd, /etc/mtab and /proc/net lead into /proc/self, where "self" is the supervisor while it opens
- * them, and was not meant. 1: to that directory, 2: to something in it, 0: neither.
+ * them, and was not meant.
  */
-static int leads_to_self(struct build *b, int fd, const struct stat *st)
+static enum sg_self leads_to_self(struct build *b, int fd, const struct stat *st)
 {
 	char name[PATH_MAX], own[64];
 	struct stat proc;
@@ -321,20 +322,20 @@ static int leads_to_self(struct build *b, int fd, const struct stat *st)
 	if (!b->proc)
 		b->proc = stat_path(b, "/proc", &proc) < 0 ? (dev_t)-1 : proc.st_dev;
 	if (st->st_dev != b->proc)
-		return 0;
+		return SG_SELF_NOT;
 	snprintf(own, sizeof(own), "/proc/%d", getpid());
 	if (name_of(b, fd, name, sizeof(name)) < 0 || !sg_path_within(name, own))
-		return 0;
-	return name[strlen(own)] ? 2 : 1;
+		return SG_SELF_NOT;
+	return name[strlen(own)] ? SG_SELF_PART : SG_SELF;
 }
 
 /*
  * What a tree in a process's own directory says is said of all of it. A denial must not be more than it looks like: the
  * parser refuses what it can see, and here are the links, which only the host knows.
  */
-static int add_self(struct build *b, const char *path, bool part, const struct sg_tree_rights *rights)
+static int add_self(struct build *b, const char *path, enum sg_self self, const struct sg_tree_rights *rights)
 {
-	if (part && rights->deny)
+	if (self == SG_SELF_PART && rights->deny)
 		return sg_err_set(
 			b->err, EINVAL,
 			"%s cannot be denied alone: it lies in the directory of its own that each process has "
@@ -342,11 +343,6 @@ static int add_self(struct build *b, const char *path, bool part, const struct s
 			path);
 	merge(&b->p->self, rights);
 	return 0;
-}
-
-static bool is_self(const char *path)
-{
-	return !strcmp(path, "/proc/self") || !strcmp(path, "/proc/thread-self");
 }
 
 /* The same where we have no directory in that procfs, so that the link leads nowhere for us. */
@@ -377,13 +373,15 @@ static int add_tree(struct build *b, const struct sg_tree *tree, const struct sg
 	const char *path = NULL;
 	struct stat st;
 	bool plain;
-	int rc, fd, self;
+	enum sg_self self;
+	int rc, fd;
 
 	rc = expand(b, vars, tree->path, &path);
 	if (rc <= 0)
 		return rc;
-	if (sg_path_within(path, "/proc/self") || sg_path_within(path, "/proc/thread-self"))
-		return add_self(b, path, !is_self(path), &tree->rights);
+	self = sg_tree_in_self(path);
+	if (self)
+		return add_self(b, path, self, &tree->rights);
 	rc = open_plain(b, path, &tree->rights, &fd, &st, &plain);
 	if (rc == 0 && b->root && points_to_self(b, path)) {
 		const struct sg_tree_rights *r = &tree->rights;
@@ -393,10 +391,10 @@ static int add_tree(struct build *b, const struct sg_tree *tree, const struct sg
 	}
 	if (rc <= 0)
 		return rc;
-	self = plain ? 0 : leads_to_self(b, fd, &st);
+	self = plain ? SG_SELF_NOT : leads_to_self(b, fd, &st);
 	if (self) {
 		close(fd);
-		return add_self(b, path, self == 2, &tree->rights);
+		return add_self(b, path, self, &tree->rights);
 	}
 	if (is_root(b, path, &st) && !tree->rights.deny) {
 		close(fd);
