@@ -93,19 +93,6 @@ int sg_tree_path(const char *text, char *out, char *why)
 	return 0;
 }
 
-enum sg_self sg_tree_in_self(const char *path)
-{
-	static const char *const own[] = {"/proc/self", "/proc/thread-self"};
-
-	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
-		const size_t n = strlen(own[i]);
-
-		if (!strncmp(path, own[i], n) && (!path[n] || path[n] == '/'))
-			return path[n] ? SG_SELF_PART : SG_SELF;
-	}
-	return SG_SELF_NOT;
-}
-
 /* ---- trees ---- */
 
 struct tree_ctx {

@@ -44,7 +44,7 @@ static bool may_bpf(void)
 
 /* ---- steps, in the order in which they are taken ---- */
 
-int sg_signals_take(struct sg_signals *s, bool orphans, struct sg_err *err)
+int sg_signals_take(struct sg_signals *s, struct sg_err *err)
 {
 	static const int ours[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1,
 				   SIGUSR2, SIGALRM, SIGCONT, SIGTSTP, SIGWINCH};
@@ -55,22 +55,27 @@ int sg_signals_take(struct sg_signals *s, bool orphans, struct sg_err *err)
 	 */
 	static const sighandler_t want[SG_KEPT_SIGNALS] = {SIG_IGN, SIG_DFL, SIG_IGN, SIG_IGN};
 	struct sigaction have;
-	sigset_t set;
 
-	sigemptyset(&set);
+	sigemptyset(&s->held);
 	/* Held back it would be taken; ignored, as by nohup, it is not meant for us. */
 	for (size_t i = 0; i < SG_ARRAY_SIZE(ours); i++)
 		if (sigaction(ours[i], NULL, &have) < 0 || have.sa_handler != SIG_IGN)
-			sigaddset(&set, ours[i]);
-	if (orphans)
-		sigaddset(&set, SIGCHLD);
+			sigaddset(&s->held, ours[i]);
 	for (size_t i = 0; i < SG_KEPT_SIGNALS; i++)
 		(void)sigaction(sg_kept_signals[i], &(struct sigaction){.sa_handler = want[i]}, &s->kept[i]);
-	if (sigprocmask(SIG_BLOCK, &set, &s->mask) < 0)
+	if (sigprocmask(SIG_BLOCK, &s->held, &s->mask) < 0)
 		return sg_err_set(err, errno, "cannot block signals: %s", strerror(errno));
-	s->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	s->fd = signalfd(-1, &s->held, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (s->fd < 0)
 		return sg_err_set(err, errno, "cannot create a signalfd: %s", strerror(errno));
+	return 0;
+}
+
+int sg_signals_take_children(struct sg_signals *s, struct sg_err *err)
+{
+	sigaddset(&s->held, SIGCHLD);
+	if (sigprocmask(SIG_BLOCK, &s->held, NULL) < 0 || signalfd(s->fd, &s->held, SFD_CLOEXEC | SFD_NONBLOCK) < 0)
+		return sg_err_set(err, errno, "cannot watch for the end of orphans: %s", strerror(errno));
 	return 0;
 }
 
@@ -401,10 +406,12 @@ int sg_launch_start(struct sg_launch *l, struct sg_plan *plan, struct sg_session
 	sg_launch_init(l, plan, session);
 	if (plan->no_daemon[0])
 		sg_launch_degrade(l, "not through sgd: %s", plan->no_daemon);
-	/* Orphans come to us, and who does not wait for them has their zombies. */
-	rc = sg_signals_take(&l->signals, true, err);
+	rc = sg_signals_take(&l->signals, err);
 	if (!rc)
 		rc = choose_tier(l, err);
+	/* Orphans come to us, and have to be waited for. Without a cgroup they are in view anyway. */
+	if (!rc && l->cg.dirfd >= 0)
+		rc = sg_signals_take_children(&l->signals, err);
 	if (!rc && session->then && !l->filter)
 		sg_launch_degrade(l, "then: %s: no seccomp filter is loaded, so the policy does not tighten",
 				  sg_policy_name(session->then));

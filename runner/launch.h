@@ -20,11 +20,13 @@
 /* The signals that are passed on to the program, as long as the caller holds them back from itself. */
 struct sg_signals {
 	int fd;                                 /* signalfd; -1: not held */
+	sigset_t held;                          /* what comes by fd */
 	sigset_t mask;                          /* what the caller had, and the program gets */
 	struct sigaction kept[SG_KEPT_SIGNALS]; /* the same */
 };
-/* orphans: SIGCHLD, too, which is not for the program. */
-int sg_signals_take(struct sg_signals *s, bool orphans, struct sg_err *err);
+int sg_signals_take(struct sg_signals *s, struct sg_err *err);
+/* From now on SIGCHLD, too, which is not for the program. Errors: what sigprocmask(2) and signalfd(2) said. */
+int sg_signals_take_children(struct sg_signals *s, struct sg_err *err);
 void sg_signals_give_back(struct sg_signals *s);
 
 struct sg_spawn;

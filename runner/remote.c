@@ -456,7 +456,7 @@ int sg_remote_run(int fd, struct sg_plan *plan, struct sg_stream *stream, int *s
 	if (stream->fd < 0)
 		flags |= SG_WIRE_QUIET;
 	if (!rc)
-		rc = sg_signals_take(&r.signals, false, err);
+		rc = sg_signals_take(&r.signals, err);
 	if (!rc)
 		rc = send_request(fd, &l, flags, &r.signals, err);
 	if (!rc)
