@@ -22,20 +22,23 @@ LIMITS = ("wall_time", "cpu_time", "memory", "pids", "cpus", "output", "file_siz
 
 
 class SandgateError(Exception):
-    """Nothing ran: sgrun is missing, refused, or failed. The message says why."""
+    """Nothing ran, or nobody can tell how it ended: sgrun is missing, refused, or failed. The message says why."""
 
 
 class Result:
     """How a run ended. `verdict` says why; `status` is sgrun's own exit status."""
 
-    def __init__(self, status, stdout, stderr, records):
+    def __init__(self, status, stdout, stderr, records, truncated):
         self.status, self.stdout, self.stderr, self.records = status, stdout, stderr, records
+        self.truncated = truncated
         self.start = next((r for r in records if r.get("type") == "start"), None)
         self.exit = next((r for r in reversed(records) if r.get("type") == "exit"), None)
         if self.exit is None:
-            # Killed itself, or never started: the stream always ends with `exit` otherwise.
-            reason = stderr.decode(errors="replace").strip()[-500:] or f"sgrun ended with status {status}"
-            raise SandgateError(reason)
+            # Killed itself, or never started: the stream always ends with `exit` otherwise. What stands on standard
+            # error is the program's once there is one, and no reason.
+            if self.start:
+                raise SandgateError(f"sgrun ended with status {status} before it said how the program ended")
+            raise SandgateError(stderr.decode(errors="replace").strip()[-500:] or f"sgrun ended with status {status}")
         self.verdict = self.exit["verdict"]
         self.exit_code = self.exit.get("exit_code")
         self.signal = self.exit.get("signal")
@@ -59,23 +62,27 @@ class Run:
         self.records, self.stdout, self.stderr = [], bytearray(), bytearray()
         self.truncated = False
         self._on_record, self._max, self._rest = on_record, max_output, b""
-        verdicts, verdicts_end = os.pipe()
-        cancel_end, self._cancel = os.pipe()
-        line = [x.format(verdicts=verdicts_end, cancel=cancel_end) for x in line[:5]] + line[5:]
-        try:
-            self.process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                            stderr=subprocess.PIPE, pass_fds=(verdicts_end, cancel_end),
-                                            start_new_session=True)
-        except OSError as e:
-            os.close(verdicts)
-            os.close(self._cancel)
-            raise SandgateError(f"cannot start {line[0]}: {e.strerror}") from e
-        finally:
-            os.close(verdicts_end)
-            os.close(cancel_end)
-        self._verdicts = verdicts
+        # What can be wrong with the arguments is found before there is a sandbox that nobody would end.
+        self._stdin = memoryview(stdin.encode() if isinstance(stdin, str) else stdin or b"")
         self._lock = threading.Lock()
-        self._stdin = memoryview(stdin or b"")
+        ends = []
+        try:
+            ends += os.pipe()
+            ends += os.pipe()
+            self._verdicts, verdicts_end, cancel_end, self._cancel = ends
+            options = ["--verdicts", f"fd:{verdicts_end}", "--cancel-fd", str(cancel_end)]
+            self.process = subprocess.Popen([line[0], *options, *line[1:]], stdin=subprocess.PIPE,
+                                            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                            pass_fds=(verdicts_end, cancel_end), start_new_session=True)
+        except BaseException as e:
+            # Not only what the system refuses: an argument with a NUL byte in it is a ValueError.
+            for fd in ends:
+                os.close(fd)
+            if isinstance(e, OSError):
+                raise SandgateError(f"cannot start {line[0]}: {e.strerror}") from e
+            raise
+        os.close(verdicts_end)
+        os.close(cancel_end)
 
     def __enter__(self):
         return self
@@ -114,7 +121,8 @@ class Run:
         status = self.process.wait()
         self._close()
         self.cancel()
-        return Result(128 - status if status < 0 else status, bytes(self.stdout), bytes(self.stderr), self.records)
+        return Result(128 - status if status < 0 else status, bytes(self.stdout), bytes(self.stderr), self.records,
+                      self.truncated)
 
     def _serve(self, poll, key):
         if key.data is self.process.stdin:
@@ -163,30 +171,39 @@ class Run:
 
 
 class Sandgate:
-    """How sgrun is called. Keyword arguments here are defaults for every run."""
+    """How sgrun is called. Keyword arguments here are those of start(), and defaults for every run: what a run says
+    goes before them, each limit and each variable by itself."""
 
     def __init__(self, sgrun="sgrun", **defaults):
         self.sgrun, self.defaults = sgrun, defaults
 
-    def start(self, argv, *, language=None, policy=None, mode=None, require=None, tier=None, user=None, cwd=None,
-              env=None, limits=None, stdin=None, on_record=None, max_output=64 << 20, options=()):
-        """Starts argv in a sandbox of its own. env: names and values on top of the minimal environment; limits:
-        names of LIMITS and values as sgrun takes them ("10s", "64M", 16)."""
-        line = [self.sgrun, "--verdicts", "fd:{verdicts}", "--cancel-fd", "{cancel}"]
+    def start(self, argv, **how):
+        """Starts argv in a sandbox of its own. how: language, policy, mode, require, tier, user, cwd; env: names and
+        values on top of the minimal environment; limits: names of LIMITS and values as sgrun takes them ("10s", "64M",
+        16); stdin: bytes or text; on_record: called with each record; max_output: bytes of each output that are kept,
+        a program that writes more is cancelled; options: more words for sgrun."""
+        both = {**self.defaults, **how}
+        for name in ("env", "limits"):
+            both[name] = {**(self.defaults.get(name) or {}), **(how.get(name) or {})}
+        return self._start(argv, **both)
+
+    def _start(self, argv, *, language=None, policy=None, mode=None, require=None, tier=None, user=None, cwd=None,
+               env, limits, stdin=None, on_record=None, max_output=64 << 20, options=()):
+        line = [self.sgrun]
         for option, value in (("--lang", language), ("--policy", policy), ("--mode", mode), ("--require", require),
                               ("--tier", tier), ("--user", user), ("--chdir", cwd)):
             if value is not None:
                 line += [option, str(value)]
-        for name, value in (env or {}).items():
+        for name, value in env.items():
             line += ["--env", f"{name}={value}"]
-        for name, value in (limits or {}).items():
+        for name, value in limits.items():
             if name not in LIMITS:
                 raise ValueError(f"unknown limit {name}: expected one of {', '.join(LIMITS)}")
             line += ["--" + name.replace("_", "-"), str(value)]
         return Run(line + [str(o) for o in options] + ["--", *argv], stdin, on_record, max_output)
 
     def run(self, argv, timeout=None, **how):
-        with self.start(argv, **{**self.defaults, **how}) as run:
+        with self.start(argv, **how) as run:
             return run.wait(timeout)
 
     def explain(self, records):

@@ -103,7 +103,41 @@ class Contract(unittest.TestCase):
 
     def test_max_output(self):
         r = self.sandgate.run([PYTHON, "-c", "while True: print('x' * 4096)"], max_output=100000)
-        self.assertTrue(r.cancelled and len(r.stdout) <= 100000)
+        self.assertTrue(r.cancelled and r.truncated and len(r.stdout) <= 100000)
+
+    def test_defaults(self):
+        strict = Sandgate(self.sgrun, tier=self.tier, limits={"wall_time": "300ms"}, env={"A": "1"})
+        awhile = [PYTHON, "-c", "import time; time.sleep(5)"]
+        with strict.start(awhile) as run:
+            self.assertEqual(run.wait().limit, "wall_time")
+        r = strict.run([PYTHON, "-c", "import os; print(os.environ['A'], os.environ['B'])"],
+                       limits={"wall_time": "20s", "pids": 7}, env={"B": "2"})
+        self.assertEqual(r.stdout, b"1 2\n")
+        self.assertEqual((r.start["limits"]["wall_time_ms"], r.start["limits"]["pids"]), (20000, 7))
+        self.assertEqual(strict.run(awhile, limits={"pids": 7}).limit, "wall_time")
+
+    def test_text_as_stdin(self):
+        self.assertEqual(self.sandgate.run([PYTHON, "-c", "print(input())"], stdin="\u00e4").stdout, b"\xc3\xa4\n")
+
+    def test_wrong_arguments(self):
+        before = sorted(os.listdir("/proc/self/fd"))
+        for argv, stdin, error in ((["/bin/echo", "a\0b"], None, ValueError), (SLEEP, 5, TypeError)):
+            with self.assertRaises(error):
+                self.sandgate.start(argv, stdin=stdin)
+        self.assertEqual(sorted(os.listdir("/proc/self/fd")), before)
+
+    def test_braces_in_a_path(self):
+        with self.assertRaisesRegex(SandgateError, "cannot start /nonexistent/{verdicts}/{x}: "):
+            Sandgate("/nonexistent/{verdicts}/{x}").run(["true"])
+
+    def test_sgrun_killed(self):
+        program = "import sys, time; print('all is well', file=sys.stderr); print('up', flush=True); time.sleep(600)"
+        run = self.sandgate.start([PYTHON, "-uc", program])
+        while not run.process.stdout.peek():
+            time.sleep(0.005)
+        run.process.kill()
+        with self.assertRaisesRegex(SandgateError, "sgrun ended with status 137 before it said"):
+            run.wait()
 
     def test_no_sgrun(self):
         with self.assertRaises(SandgateError):
