@@ -11,7 +11,7 @@ export type Verdict = 'ok' | 'violation' | 'time_limit' | 'memory_limit' | 'outp
 export interface StreamRecord {
   timestamp: number;
   level: 'info' | 'warning' | 'error';
-  type: 'start' | 'syscall_violation' | 'lsm_violation' | 'audit' | 'limit' | 'lost' | 'exit';
+  type: 'start' | 'syscall_violation' | 'lsm_violation' | 'audit' | 'limit' | 'lost' | 'phase' | 'exit';
   sandbox: string;
   cgroup_id: number;
   language: string;

@@ -11,7 +11,7 @@ const OPTIONS = { language: '--lang', policy: '--policy', mode: '--mode', requir
 const LIMITS = { wallTime: '--wall-time', cpuTime: '--cpu-time', memory: '--memory', pids: '--pids', cpus: '--cpus',
   output: '--output', fileSize: '--file-size', openFiles: '--open-files', stack: '--stack' };
 
-/** Nothing ran: sgrun is missing, refused, or failed. */
+/** Nothing ran, or nobody can tell how it ended: sgrun is missing, refused, or failed. */
 class SandgateError extends Error {}
 
 function commandLine(argv, how) {
@@ -37,29 +37,7 @@ class Run extends EventEmitter {
     const child = spawn(sgrun, commandLine(argv, how), { stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
       detached: true, cwd: how.from });
     this.child = child;
-    const collect = (stream) => {
-      const parts = [];
-      let size = 0;
-      stream.on('data', (data) => {
-        size += data.length;
-        if (size > max) {
-          // What nobody will read must not fill this process's memory.
-          this.truncated = true;
-          this.cancel();
-        } else parts.push(data);
-      });
-      return () => Buffer.concat(parts);
-    };
-    const out = collect(child.stdout), err = collect(child.stderr);
-    let rest = '';
-    child.stdio[3].setEncoding('utf8').on('data', (text) => {
-      const lines = (rest + text).split('\n');
-      rest = lines.pop();
-      for (const line of lines) this.take(JSON.parse(line));
-    });
-    // A program need not read its input, and a sandbox may be gone before it is written.
-    for (const stream of [child.stdin, child.stdio[4]]) stream.on('error', () => {});
-    child.stdin.end(how.stdin ?? '');
+    let out, err;
     this.finished = new Promise((resolve, reject) => {
       child.on('error', (e) => reject(new SandgateError(`cannot start ${sgrun}: ${e.message}`)));
       child.on('close', (code, signal) => {
@@ -73,6 +51,32 @@ class Run extends EventEmitter {
       });
     });
     this.finished.catch(() => {}); // whoever awaits it gets the error all the same
+    // Out of descriptors: node has made no streams, and the error comes by its event.
+    if (!child.stdio) return;
+    const collect = (stream) => {
+      const parts = [];
+      let size = 0;
+      stream.on('data', (data) => {
+        size += data.length;
+        if (size > max) {
+          // What nobody will read must not fill this process's memory.
+          this.truncated = true;
+          this.cancel();
+        } else parts.push(data);
+      });
+      return () => Buffer.concat(parts);
+    };
+    out = collect(child.stdout);
+    err = collect(child.stderr);
+    let rest = '';
+    child.stdio[3].setEncoding('utf8').on('data', (text) => {
+      const lines = (rest + text).split('\n');
+      rest = lines.pop();
+      for (const line of lines) this.take(JSON.parse(line));
+    });
+    // A program need not read its input, and a sandbox may be gone before it is written.
+    for (const stream of [child.stdin, child.stdio[4]]) stream.on('error', () => {});
+    child.stdin.end(how.stdin ?? '');
   }
 
   take(record) {
@@ -88,8 +92,11 @@ class Run extends EventEmitter {
 
   result(status, stdout, stderr) {
     const exit = this.records.at(-1);
-    if (exit?.type !== 'exit')
+    if (exit?.type !== 'exit') {
+      // What stands on standard error is the program's once there is one, and no reason.
+      if (exit) throw new SandgateError(`sgrun ended with status ${status} before it said how the program ended`);
       throw new SandgateError(stderr.toString().trim().slice(-500) || `sgrun ended with status ${status}`);
+    }
     return {
       status, stdout, stderr, records: this.records, exit,
       start: this.records.find((r) => r.type === 'start') ?? null,
@@ -107,7 +114,7 @@ class Run extends EventEmitter {
 
   /** Kills the sandbox: closes the descriptor that keeps it alive. Dying does the same. */
   cancel() {
-    this.child.stdio[4].destroy();
+    this.child.stdio?.[4].destroy();
   }
 
   /** Asks the program to end (SIGTERM). A second time, sgrun kills the sandbox. */
@@ -116,14 +123,20 @@ class Run extends EventEmitter {
   }
 }
 
-/** How sgrun is called; `defaults` hold for every run. */
+/**
+ * How sgrun is called. `defaults` hold for every run: what a run says goes before them, each limit and each variable by
+ * itself.
+ */
 class Sandgate {
   constructor({ sgrun = 'sgrun', sgctl = 'sgctl', socket, ...defaults } = {}) {
     Object.assign(this, { sgrun, sgctl, socket, defaults, registered: new Map() });
   }
 
   start(argv, how = {}) {
-    return new Run(this.sgrun, argv, { ...this.defaults, ...how });
+    const both = { ...this.defaults };
+    for (const [name, value] of Object.entries(how)) if (value !== undefined) both[name] = value;
+    for (const name of ['env', 'limits']) both[name] = { ...this.defaults[name], ...how[name] };
+    return new Run(this.sgrun, argv, both);
   }
 
   run(argv, how = {}) {
@@ -187,7 +200,9 @@ class Executor extends EventEmitter {
 
   next() {
     while (this.running.size < this.concurrency && this.waiting.length) {
-      const { job, resolve, reject } = this.waiting.shift();
+      // The key is this one execution: the same job may run more than once at a time.
+      const entry = this.waiting.shift();
+      const { job, resolve, reject } = entry;
       const { argv, ...how } = job;
       let run;
       try {
@@ -196,10 +211,10 @@ class Executor extends EventEmitter {
         reject(e);
         continue;
       }
-      this.running.set(job, run);
+      this.running.set(entry, run);
       run.on('violation', (record) => this.emit('violation', record, job));
       run.finished.then(resolve, reject).finally(() => {
-        this.running.delete(job);
+        this.running.delete(entry);
         this.next();
       });
     }
@@ -212,7 +227,7 @@ class Executor extends EventEmitter {
       w.reject(new SandgateError('cancelled before it was started'));
       return false;
     });
-    for (const [j, run] of this.running) if (!job || j === job) run.cancel();
+    for (const [entry, run] of this.running) if (!job || entry.job === job) run.cancel();
   }
 }
 

@@ -2,6 +2,7 @@
 // node contract.js CLIENT SGRUN TEST: one promise of docs/embedding.md, through the Node client. Prints "ok" or throws.
 'use strict';
 const assert = require('node:assert');
+const fs = require('node:fs');
 const { spawn } = require('node:child_process');
 const [client, sgrun, name, ...rest] = process.argv.slice(2);
 const { Executor, Sandgate, SandgateError } = require(client);
@@ -69,6 +70,34 @@ const tests = {
     const r = await sandgate.run(['/usr/bin/python3', '-c', 'while True: print("x" * 4096)'], { maxOutput: 100000 });
     assert.ok(r.cancelled && r.truncated && r.stdout.length <= 100000);
   },
+  async defaults() {
+    const strict = new Sandgate({ sgrun, tier: process.env.TIER, limits: { wallTime: '300ms' }, env: { A: '1' } });
+    const program = ['/usr/bin/python3', '-c', 'import os; print(os.environ["A"], os.environ["B"])'];
+    const r = await strict.run(program, { limits: { wallTime: '20s', pids: 7 }, env: { B: '2' } });
+    assert.equal(r.stdout.toString(), '1 2\n');
+    assert.deepEqual([r.start.limits.wall_time_ms, r.start.limits.pids], [20000, 7]);
+    assert.equal((await strict.run(['/bin/sleep', '5'], { language: 'c', limits: { pids: 7 } })).limit, 'wall_time');
+    // The executor has no policy of its own: the default stays.
+    const executor = new Executor({ sandgate: new Sandgate({ sgrun, policy: '/nonexistent/policy' }) });
+    assert.match((await executor.execute({ argv: ['/bin/true'], language: 'c' })).exit.error, /nonexistent.policy/);
+  },
+  async sgrun_killed() {
+    const code = 'import sys, time; print("all is well", file=sys.stderr); print("up", flush=True); time.sleep(600)';
+    const run = sandgate.start(['/usr/bin/python3', '-uc', code]);
+    await up(run);
+    run.child.kill('SIGKILL');
+    await assert.rejects(run.finished, /sgrun ended with status 137 before it said/);
+  },
+  async no_descriptors() {
+    const open = [];
+    try { for (;;) open.push(fs.openSync('/dev/null')); } catch (e) { assert.equal(e.code, 'EMFILE'); }
+    try {
+      await assert.rejects(new Executor({ sandgate }).execute({ argv: ['/bin/true'] }), /cannot start .*EMFILE/);
+    } finally {
+      for (const fd of open) fs.closeSync(fd);
+    }
+    assert.ok((await sandgate.run(['/bin/true'], { language: 'c' })).ok);
+  },
   async no_sgrun() {
     await assert.rejects(new Sandgate({ sgrun: '/nonexistent/sgrun' }).run(['true']), SandgateError);
   },
@@ -103,6 +132,15 @@ const tests = {
     executor.cancel();
     await assert.rejects(second, /before it was started/);
     assert.ok((await first).cancelled);
+  },
+  async same_job() {
+    const executor = new Executor({ sandgate, concurrency: 2 }), job = { argv: SLEEP };
+    const started = [1, 2, 3].map(() => executor.execute(job));
+    const runs = [...executor.running.values()];
+    assert.equal(runs.length, 2);
+    executor.cancel(job);
+    assert.deepEqual((await Promise.allSettled(started)).map((s) => s.value?.cancelled ?? s.reason.message),
+      [true, true, 'cancelled before it was started']);
   },
   async no_sgctl() {
     await assert.rejects(new Sandgate({ sgctl: '/nonexistent/sgctl' }).register(1, 'python', 'abc'), SandgateError);
