@@ -301,19 +301,29 @@ def ci(t, sgrun):
             with open(output, encoding="utf-8") as f:
                 return got, f.read()
         build = "echo 'int main(void){return 0;}' > a.c && gcc -o a a.c && ./a && echo built"
-        attack = "echo before; /usr/bin/python3 -c 'import os; os.chroot(\"/tmp\")'; sleep 3; echo after"
+        # It does away with what could be its verdicts; its last line is a command to the runner, and has no end.
+        attack = ("rm -f tmp.*; echo before; [ -z '{0}' ] || printf ::stop-commands::mine; "
+                  "/usr/bin/python3 -c 'import os; os.chroot(\"/tmp\")'; sleep 3; echo after")
         if t.wanted("ci step honest"):
             got, said = step(build, GITHUB_ACTIONS="true")
-            t.check("ci step honest", [] if (got.returncode, got.stdout, said) == (0, "built\n", "verdict=ok\nstatus=0\n")
+            stop, _, rest = got.stdout.partition("\n")
+            word = stop.removeprefix("::stop-commands::")
+            t.check("ci step honest", [] if (got.returncode, rest, said) ==
+                    (0, f"built\n\n::{word}::\n", "verdict=ok\nstatus=0\n") and word != stop and len(word) > 20
                     else [got, said])
         for actions in ("true", ""):
             name = f"ci step hostile {'annotated' if actions else 'plain'}"
             if not t.wanted(name):
                 continue
-            got, said = step(attack, GITHUB_ACTIONS=actions)
+            got, said = step(attack.format(actions), GITHUB_ACTIONS=actions, TMPDIR=work)
             lines = got.stdout.splitlines()
-            begins = "::error title=stopped by Sandgate::python3" if actions else "sandgate: python3"
             bad = [] if said == "verdict=violation\nstatus=159\n" and got.returncode == 159 else [got, said]
+            if actions:
+                word = lines.pop(0).removeprefix("::stop-commands::")
+                if lines[1:3] != ["::stop-commands::mine", f"::{word}::"]:
+                    bad.append(got.stdout)
+                del lines[1:3]
+            begins = "::error title=stopped by Sandgate::python3" if actions else "sandgate: python3"
             if lines[:1] != ["before"] or "after" in lines or not "".join(lines[1:2]).startswith(begins):
                 bad.append(got.stdout)
             told = "\n".join(lines[1:])
