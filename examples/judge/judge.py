@@ -6,7 +6,7 @@
 
 PROBLEM holds problem.json (limits) and NAME.in with NAME.out. Prints one JSON object: `verdict` is the first that was
 not accepted, `tests` one entry each. Verdicts: accepted, wrong_answer, compile_error, runtime_error, time_limit,
-memory_limit, output_limit, violation.
+memory_limit, output_limit, violation. Where the sandbox itself failed there is no verdict, but a message and exit status 2.
 """
 import argparse
 import json
@@ -17,7 +17,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "python"))
-from sandgate import Sandgate  # noqa: E402
+from sandgate import Sandgate, SandgateError  # noqa: E402
 
 COMPILER = ["/usr/bin/g++", "-std=c++17", "-O2", "-o", "solution", "solution.cpp"]
 
@@ -34,6 +34,8 @@ class Judge:
         """None, or what the compiler said."""
         result = self.sandgate.run(COMPILER, language="compile", cwd=place, env={"TMPDIR": place},
                                    limits={"wall_time": "60s", "file_size": "64M"})
+        if result.verdict == "error":
+            raise SandgateError(result.exit["error"])
         if result.ok:
             return None
         said = result.stderr.decode(errors="replace").strip()
@@ -44,8 +46,13 @@ class Judge:
             given = f.read()
         with open(os.path.join(self.problem, name + ".out"), "rb") as f:
             wanted = f.read()
-        result = self.sandgate.run([os.path.join(place, "solution")], language="c++", cwd=place, stdin=given,
-                                   limits=self.limits)
+        # "/" is no tree of a policy's, so nothing can be written: what one test leaves, the next one would find, and
+        # what a solution leaves, others.
+        result = self.sandgate.run([os.path.join(place, "solution")], language="c++", cwd="/", stdin=given,
+                                   env={"TMPDIR": "/"}, limits=self.limits)
+        # 126 and 127 are about the program; anything else is no fault of the solution.
+        if result.verdict == "error" and result.status == 125:
+            raise SandgateError(result.exit["error"])
         told = {"test": name, "wall_ms": result.exit["wall_ms"], "cpu_ms": result.exit["cpu_ms"],
                 "memory": result.exit["peak_memory"]}
         if result.verdict in ("time_limit", "memory_limit", "output_limit", "violation"):
@@ -54,7 +61,8 @@ class Judge:
                 told["why"] = self.sandgate.explain([result.violation])[0][0]
         elif not result.ok:
             told["verdict"] = "runtime_error"
-            told["why"] = f"signal {result.signal}" if result.signal else f"exit code {result.exit_code}"
+            told["why"] = (result.exit["error"] if result.verdict == "error" else
+                           f"signal {result.signal}" if result.signal else f"exit code {result.exit_code}")
         else:
             told["verdict"] = "accepted" if result.stdout.split() == wanted.split() else "wrong_answer"
         return told
@@ -86,7 +94,11 @@ def main():
     p.add_argument("solution")
     args = p.parse_args()
     sandgate = Sandgate(args.sgrun, user=args.user)
-    print(json.dumps(Judge(sandgate, args.problem).judge(args.solution, args.user)))
+    try:
+        print(json.dumps(Judge(sandgate, args.problem).judge(args.solution, args.user)))
+    except SandgateError as e:
+        print(f"judge.py: {e}", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -278,6 +278,19 @@ def judge(t, sgrun):
         except ValueError:
             bad = [got.stdout, got.stderr]
         t.check("judge " + name, bad)
+    name = "judge without a sandbox"
+    if t.wanted(name):
+        # It is asked for a tier that does not exist: no fault of the solution's.
+        with tempfile.TemporaryDirectory(prefix="sandgate-examples-") as work:
+            refuses = os.path.join(work, "sgrun")
+            with open(refuses, "w", encoding="utf-8") as f:
+                f.write(f'#!/bin/sh\nexec {sgrun} --tier nonsense "$@"\n')
+            os.chmod(refuses, 0o755)
+            got = subprocess.run(["/usr/bin/python3", os.path.join(EXAMPLES, "judge/judge.py"), "--sgrun", refuses,
+                                  os.path.join(EXAMPLES, "judge/problems/sum"), os.path.join(submissions, "accepted.cpp")],
+                                 capture_output=True, text=True, timeout=120, check=False)
+        t.check(name, [] if (got.returncode, got.stdout) == (2, "") and "judge.py: --tier nonsense" in got.stderr
+                else [got])
 
 
 def action_script():
