@@ -29,7 +29,7 @@
 
 /* ---- a child that tries one thing ---- */
 
-enum { STOPPED = 0, WENT_THROUGH = 1, NO_LAYER = 2 };
+enum { STOPPED = 0, WENT_THROUGH = 1, NO_LAYER = 2, NO_CHILD = 3 };
 
 /* Runs try() in a child. Its answer is one of the values above, its errno comes back by the pipe. */
 static int in_child(int (*try)(void *ctx), void *ctx, int *child_errno)
@@ -37,9 +37,13 @@ static int in_child(int (*try)(void *ctx), void *ctx, int *child_errno)
 	int fds[2], status = 0, e = 0;
 	pid_t pid;
 
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return NO_LAYER;
+	if (pipe2(fds, O_CLOEXEC) < 0) {
+		*child_errno = errno;
+		return NO_CHILD;
+	}
 	pid = fork();
+	if (pid < 0)
+		e = errno;
 	if (pid == 0) {
 		int answer = try(ctx);
 
@@ -55,7 +59,15 @@ static int in_child(int (*try)(void *ctx), void *ctx, int *child_errno)
 	}
 	close(fds[0]);
 	*child_errno = e;
-	return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : NO_LAYER;
+	if (pid < 0)
+		return NO_CHILD;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : NO_LAYER;
+}
+
+static enum sg_canary_result untried(int error, char *why, size_t size)
+{
+	snprintf(why, size, "no process could be started to try it: %s", strerror(error));
+	return SG_CANARY_UNTRIED;
 }
 
 static enum sg_canary_result conclude(int answer, int child_errno, const char *what, char *why, size_t size)
@@ -66,7 +78,11 @@ static enum sg_canary_result conclude(int answer, int child_errno, const char *w
 		snprintf(why, size, "%s was set up without error but did not stop a call it had to stop", what);
 		return SG_CANARY_NOT_STOPPED;
 	}
-	snprintf(why, size, "%s: %s", what, strerror(child_errno));
+	if (answer == NO_CHILD)
+		return untried(child_errno, why, size);
+	/* It says nothing where it was killed for trying. */
+	snprintf(why, size, "%s: %s", what,
+		 child_errno ? strerror(child_errno) : "the process that tried it was killed");
 	return SG_CANARY_MISSING;
 }
 
@@ -177,32 +193,33 @@ static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
 enum sg_canary_result sg_canary_bpf_lsm(char *why, size_t size)
 {
 	SG_CLOSE int link = -1;
-	int go[2], answer = NO_LAYER, status;
+	int go[2], answer, status = 0;
 	pid_t pid;
 
 	libbpf_set_print(quiet);
-	if (pipe2(go, O_CLOEXEC) < 0) {
-		snprintf(why, size, "%s", strerror(errno));
-		return SG_CANARY_MISSING;
-	}
+	if (pipe2(go, O_CLOEXEC) < 0)
+		return untried(errno, why, size);
 	pid = fork();
+	if (pid < 0) {
+		int e = errno;
+
+		close(go[0]);
+		close(go[1]);
+		return untried(e, why, size);
+	}
 	if (pid == 0) {
 		close(go[1]);
 		_exit(try_socket(&go[0]));
 	}
 	close(go[0]);
-	if (pid > 0) {
-		link = load_lsm(pid, why, size);
-		/* Without a program the child sees the end of file and gives up. */
-		if (link >= 0)
-			(void)!write(go[1], "", 1);
-		close(go[1]);
-		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-			;
-		answer = WIFEXITED(status) ? WEXITSTATUS(status) : NO_LAYER;
-	} else {
-		close(go[1]);
-	}
+	link = load_lsm(pid, why, size);
+	/* Without a program the child sees the end of file and gives up. */
+	if (link >= 0)
+		(void)!write(go[1], "", 1);
+	close(go[1]);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	answer = WIFEXITED(status) ? WEXITSTATUS(status) : NO_LAYER;
 	if (link < 0)
 		return SG_CANARY_MISSING;
 	return conclude(answer, EIO, "BPF LSM", why, size);
@@ -255,10 +272,8 @@ enum sg_canary_result sg_canary_tier(const char *tier, bool seccomp, const char 
 	pid_t pid;
 
 	*why = '\0';
-	if (pipe(fds) < 0) {
-		snprintf(why, size, "%s", strerror(errno));
-		return SG_CANARY_MISSING;
-	}
+	if (pipe(fds) < 0)
+		return untried(errno, why, size);
 	(void)fcntl(fds[0], F_SETFD, FD_CLOEXEC);
 	snprintf(fd_arg, sizeof(fd_arg), "fd:%d", fds[1]);
 	posix_spawn_file_actions_init(&actions);
@@ -268,8 +283,7 @@ enum sg_canary_result sg_canary_tier(const char *tier, bool seccomp, const char 
 	close(fds[1]);
 	if (rc) {
 		close(fds[0]);
-		snprintf(why, size, "%s", strerror(rc));
-		return SG_CANARY_MISSING;
+		return untried(rc, why, size);
 	}
 	read_verdicts(fds[0], got, sizeof(got), why, size);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)

@@ -13,6 +13,7 @@ enum sg_canary_result {
 	SG_CANARY_STOPPED,     /* tried, and seen to be stopped by the layer */
 	SG_CANARY_MISSING,     /* the layer could not be set up: why says what it answered */
 	SG_CANARY_NOT_STOPPED, /* it was set up without error and did not stop the canary: never to be relied on */
+	SG_CANARY_UNTRIED,     /* there was no process to try it: nothing is known of the layer */
 };
 
 enum sg_canary_result sg_canary_seccomp(char *why, size_t size);

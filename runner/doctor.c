@@ -15,7 +15,7 @@ struct finding {
 	const char *name;
 	const char *title;
 	bool works;
-	const char *state; /* "works", "missing", "does not hold" */
+	const char *state; /* "works", "missing", "does not hold", "not tried" */
 	char why[1024];
 	const char *fix; /* how to get it; NULL when it works */
 };
@@ -25,6 +25,12 @@ static void settle(struct finding *f, enum sg_canary_result r, const char *fix)
 	f->works = r == SG_CANARY_STOPPED;
 	f->state = f->works ? "works" : r == SG_CANARY_MISSING ? "missing" : "does not hold";
 	f->fix = f->works ? NULL : fix;
+	if (r == SG_CANARY_UNTRIED) {
+		f->state = "not tried";
+		f->fix =
+			"run doctor where it may start processes: outside of a sandbox, within the limits on processes "
+			"and descriptors, with /proc mounted";
+	}
 }
 
 static void check_cgroup(struct finding *f)

@@ -29,8 +29,14 @@ CASES = [
     ("no privilege", [], USER, "unprivileged",
      {"bpf": (False, ""), "bpf_lsm": (False, "not permitted"), "seccomp_notify": (True, "")}),
 ]
-# A host that lists bpf and refuses LSM programs all the same, such as the build machine.
-HERE = ("listed but refused", None, [], "bpf", {"bpf_lsm": (False, "refuses to load"), "bpf": (True, "")})
+NO_CHILD = (False, "no process could be started to try it: Operation not permitted")
+HERE = [
+    # A host that lists bpf and refuses LSM programs all the same, such as the build machine.
+    ("listed but refused", None, [], "bpf", {"bpf_lsm": (False, "refuses to load"), "bpf": (True, "")}),
+    # In a sandbox that lets nothing fork nothing is known, and nothing is called missing.
+    ("no processes", None, ["{sgrun}", "--lang", "compiled", "--verdicts", "/dev/null", "--"], "none",
+     {name: NO_CHILD for name in ("seccomp", "landlock", "bpf_lsm", "bpf", "seccomp_notify")}),
+]
 
 
 def doctor(command):
@@ -52,6 +58,8 @@ def wrong(found, tier, layers):
             said.append(f"{name}: {layer['state']} ({layer['detail']})")
         elif part.lower() not in layer["detail"].lower():
             said.append(f"{name}: {layer['detail']!r} does not say {part!r}")
+        if part.startswith("no process") and layer["state"] != "not tried":
+            said.append(f"{name}: {layer['state']}")
         if not works and not layer.get("fix"):
             said.append(f"{name}: no word on how to get it")
     return said
@@ -66,10 +74,10 @@ def main():
     parser.add_argument("--here", action="store_true", help="this machine, which refuses LSM programs")
     options = parser.parse_args()
     passed = failed = 0
-    for name, lab, front, tier, layers in [HERE] if options.here else CASES:
+    for name, lab, front, tier, layers in HERE if options.here else CASES:
         if options.only not in name:
             continue
-        command = [*front, options.sgrun, "doctor", "--json"]
+        command = [*(word.format(sgrun=options.sgrun) for word in front), options.sgrun, "doctor", "--json"]
         if lab is not None:
             command = [LAB, options.kernel, "--timeout", "300", "--cpus", options.cpus, *lab, "--", *command]
         try:
