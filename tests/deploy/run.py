@@ -198,6 +198,30 @@ def test_dashboard():
 
 # ---- the package ----
 
+def test_packaged_configuration():
+    """It starts the daemon also where another program has the default port: as node-exporter does."""
+    with tempfile.TemporaryDirectory() as d, socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with contextlib.suppress(OSError):  # then somebody has it already
+            taken.bind(("127.0.0.1", 9100))
+            taken.listen()
+        with open(path("deb", "sgd.yaml")) as f:
+            text = f.read()
+        check("group: sandgate\n" in text and "log: /var/log/sandgate/" in text, text)
+        with open(os.path.join(d, "sgd.yaml"), "w") as f:
+            f.write(text.replace("group: sandgate\n", "").replace("/var/log/sandgate", d))
+        sgd = subprocess.Popen([SGD, "--config", f.name, "--socket", d + "/sgd.sock", "--state", d + "/state", "--bpffs", "none",
+                                "--cgroup", f"sandgate-test-{os.getpid()}"], stderr=subprocess.PIPE, text=True)
+        said = []
+        for line in sgd.stderr:
+            said.append(line)
+            if "listens at" in line:
+                break
+        sgd.terminate()
+        sgd.communicate(timeout=20)
+        check("listens at" in said[-1] and any("no metrics" in line for line in said), said)
+
+
 def test_package():
     with tempfile.TemporaryDirectory() as d:
         r = subprocess.run([os.path.join(TOP, "scripts", "deb"), d], capture_output=True, text=True, timeout=600)
@@ -213,7 +237,7 @@ def test_package():
                 "embedded-library,syntax-error-in-debian-changelog", package)
         check(r.returncode == 0, r.stdout, r.stderr)
         manual_pages(os.path.join(root, "usr/share/man"))
-        completion(root)
+        completion(os.path.join(root, "usr/share/bash-completion/completions/sgrun"), os.path.join(root, "usr/bin"))
 
 
 def manual_pages(where):
@@ -224,20 +248,29 @@ def manual_pages(where):
         check(r.returncode == 0 and not r.stderr and "Synopsis" in r.stdout, page, r.stderr)
 
 
-def completion(root):
+def test_completion():
+    completion(os.path.join(TOP, "completions/sandgate.bash"), f"{os.path.dirname(SGRUN)}:{os.path.dirname(SGD)}")
+
+
+def completion(file, programs):
     script = """
-. "$1/usr/share/bash-completion/completions/sgrun"
-complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _sgrun "$1"; printf '%s\n' "${COMPREPLY[@]}"; echo .; }
-PATH=$1/usr/bin:$PATH
+. "$1"
+complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); "_$1" "$1"; printf '%s\n' "${COMPREPLY[@]}"; echo .; }
+PATH=$2:$PATH
 complete_words sgrun --lang py
 complete_words sgrun --wall
 complete_words sgrun doc
 complete_words sgrun --tier unp
+complete_words sgrun policy ""
+complete_words sgctl s
+complete_words sgctl policy m
 """
-    r = run("bash", "-c", script, "bash", root)
+    r = run("bash", "-c", script, "bash", file, programs)
     words = [part.split() for part in r.stdout.split(".\n")]
     check("python" in words[0] and words[1] == ["--wall-time"] and words[2] == ["doctor"] and words[3] == ["unprivileged"], words,
           r.stderr)
+    check(words[4] == ["check", "diff", "drift", "explain", "list", "merge", "test"] and words[5] == ["show", "status"] and
+          words[6] == ["merge"], words, r.stderr)
 
 
 # ---- end to end ----
