@@ -10,6 +10,14 @@ _sandgate_languages() {
 	"${1:-sgrun}" policy list 2>/dev/null | awk '{ sub(/:.*/, "", $1); print $1 }'
 }
 
+_sandgate_verbs() {
+	"$1" policy 2>&1 | sed -n 's/^.*sgrun policy \([a-z]*\) .*/\1/p' | sort -u
+}
+
+_sgctl_commands() {
+	"$1" --help 2>/dev/null | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p'
+}
+
 _sgrun() {
 	local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} program=$1 i
 	COMPREPLY=()
@@ -30,8 +38,8 @@ _sgrun() {
 	--net) mapfile -t COMPREPLY < <(compgen -W "loopback unix netlink" -- "$word") ;;
 	--chdir) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
 	--policy | --verdicts | --learn | --read | --write | --exec) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
-	policy) mapfile -t COMPREPLY < <(compgen -W "check explain diff list test drift" -- "$word") ;;
-	check | explain | diff) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+	policy) mapfile -t COMPREPLY < <(compgen -W "$(_sandgate_verbs "$program")" -- "$word") ;;
+	check | explain | diff | merge) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	*)
 		if [[ $word == -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -W "$(_sandgate_options "$program")" -- "$word")
@@ -46,14 +54,15 @@ _sgctl() {
 	local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} program=$1
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ] && [[ $word != -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "attach detach list show tail top reload policy doctor kill oci-hook" -- "$word")
+		mapfile -t COMPREPLY < <(compgen -W "$(_sgctl_commands "$program")" -- "$word")
 		return
 	fi
 	case $previous in
 	--lang) mapfile -t COMPREPLY < <(compgen -W "$(_sandgate_languages)" -- "$word") ;;
 	--mode) mapfile -t COMPREPLY < <(compgen -W "enforce audit" -- "$word") ;;
 	--cgroup) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
-	--socket) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+	policy) mapfile -t COMPREPLY < <(compgen -W "$(_sandgate_verbs "$program")" -- "$word") ;;
+	--socket | reload) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	*) [[ $word != -* ]] || mapfile -t COMPREPLY < <(compgen -W "$(_sandgate_options "$program")" -- "$word") ;;
 	esac
 }
