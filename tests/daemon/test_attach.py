@@ -4,6 +4,7 @@ import json
 import os
 import time
 
+import jsonschema
 from harness import Cgroup, until
 
 FORBIDDEN = "import ctypes\nctypes.CDLL(None).ptrace(0, 0, 0, 0)\nprint('survived', flush=True)\n"
@@ -53,6 +54,21 @@ def test_audit_records_and_lets_go_on(daemon):
     assert until(lambda: daemon.records(sandbox=name, type="syscall_violation"))
     assert {r["action"] for r in daemon.records(sandbox=name, type="syscall_violation")} == {"audit"}
     assert daemon.ctl("detach", name).returncode == 0
+
+
+def test_its_records_are_as_the_schema_says(daemon):
+    cgroup = Cgroup(daemon, "schema")
+    p = cgroup.start(FORBIDDEN)
+    name = attach(daemon, cgroup, "--mode", "audit", "--container-id", "schema")
+    cgroup.go(p)
+    assert p.communicate(timeout=20)[0] == "survived\n"
+    assert until(lambda: daemon.records(sandbox=name, type="syscall_violation"))
+    assert daemon.ctl("detach", name).returncode == 0
+    assert until(lambda: daemon.records(sandbox=name, type="exit", verdict="detached"))
+    with open(os.path.join(os.path.dirname(__file__), "../../docs/verdict.schema.json"), encoding="utf-8") as f:
+        schema = jsonschema.Draft202012Validator(json.load(f))
+    for r in daemon.records(sandbox=name):
+        assert schema.is_valid(r), r
 
 
 def test_by_pid(daemon):
