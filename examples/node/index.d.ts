@@ -80,7 +80,10 @@ export interface Result {
   truncated: boolean;
   stdout: Buffer;
   stderr: Buffer;
+  /** The first 10,000, and `exit`. */
   records: StreamRecord[];
+  /** How many more there were: every one was emitted. */
+  omitted: number;
   start: StreamRecord | null;
   exit: StreamRecord;
 }

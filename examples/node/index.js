@@ -6,6 +6,7 @@ const { spawn } = require('node:child_process');
 const { EventEmitter } = require('node:events');
 
 const CONTRACT = 1;
+const MAX_RECORDS = 10000; // of audit mode a program gets as many as it likes
 const OPTIONS = { language: '--lang', policy: '--policy', mode: '--mode', require: '--require', tier: '--tier',
   user: '--user', cwd: '--chdir' };
 const LIMITS = { wallTime: '--wall-time', cpuTime: '--cpu-time', memory: '--memory', pids: '--pids', cpus: '--cpus',
@@ -33,6 +34,7 @@ class Run extends EventEmitter {
     super();
     this.records = [];
     this.truncated = false;
+    this.omitted = 0;
     const max = how.maxOutput ?? 64 << 20;
     const child = spawn(sgrun, commandLine(argv, how), { stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
       detached: true, cwd: how.from });
@@ -85,7 +87,8 @@ class Run extends EventEmitter {
       this.cancel();
       return;
     }
-    this.records.push(record);
+    if (this.records.length < MAX_RECORDS || record.type === 'exit') this.records.push(record);
+    else this.omitted++;
     this.emit('record', record);
     if (record.type.endsWith('_violation')) this.emit('violation', record);
   }
@@ -109,6 +112,7 @@ class Run extends EventEmitter {
       cancelled: exit.cancelled ?? false,
       complete: exit.integrity === 'complete',
       truncated: this.truncated,
+      omitted: this.omitted,
     };
   }
 

@@ -17,6 +17,8 @@ import time
 
 CONTRACT = 1
 CHUNK = 65536
+# Of audit mode a program gets as many as it likes.
+MAX_RECORDS = 10000
 # Options of sgrun that a caller may set by name, `wall_time="2s"` being --wall-time 2s.
 LIMITS = ("wall_time", "cpu_time", "memory", "pids", "cpus", "output", "file_size", "open_files", "stack")
 
@@ -26,11 +28,13 @@ class SandgateError(Exception):
 
 
 class Result:
-    """How a run ended. `verdict` says why; `status` is sgrun's own exit status."""
+    """How a run ended. `verdict` says why; `status` is sgrun's own exit status. records: the first MAX_RECORDS and
+    `exit`; omitted: how many more there were."""
 
-    def __init__(self, status, stdout, stderr, records, truncated):
-        self.status, self.stdout, self.stderr, self.records = status, stdout, stderr, records
-        self.truncated = truncated
+    def __init__(self, status, run):
+        self.status, self.stdout, self.stderr, self.records = status, bytes(run.stdout), bytes(run.stderr), run.records
+        self.truncated, self.omitted = run.truncated, run.omitted
+        records, stderr = self.records, self.stderr
         self.start = next((r for r in records if r.get("type") == "start"), None)
         self.exit = next((r for r in reversed(records) if r.get("type") == "exit"), None)
         if self.exit is None:
@@ -60,7 +64,7 @@ class Run:
 
     def __init__(self, line, stdin, on_record, max_output):
         self.records, self.stdout, self.stderr = [], bytearray(), bytearray()
-        self.truncated = False
+        self.truncated, self.omitted = False, 0
         self._on_record, self._max, self._rest = on_record, max_output, b""
         # What can be wrong with the arguments is found before there is a sandbox that nobody would end.
         self._stdin = memoryview(stdin.encode() if isinstance(stdin, str) else stdin or b"")
@@ -121,8 +125,7 @@ class Run:
         status = self.process.wait()
         self._close()
         self.cancel()
-        return Result(128 - status if status < 0 else status, bytes(self.stdout), bytes(self.stderr), self.records,
-                      self.truncated)
+        return Result(128 - status if status < 0 else status, self)
 
     def _serve(self, poll, key):
         if key.data is self.process.stdin:
@@ -155,7 +158,10 @@ class Run:
             if record.get("type") == "start" and record["version"] != CONTRACT:
                 self.cancel()
                 raise SandgateError(f"sgrun speaks version {record['version']} of the contract, not {CONTRACT}")
-            self.records.append(record)
+            if len(self.records) < MAX_RECORDS or record.get("type") == "exit":
+                self.records.append(record)
+            else:
+                self.omitted += 1
             if self._on_record:
                 self._on_record(record)
 
@@ -180,7 +186,7 @@ class Sandgate:
     def start(self, argv, **how):
         """Starts argv in a sandbox of its own. how: language, policy, mode, require, tier, user, cwd; env: names and
         values on top of the minimal environment; limits: names of LIMITS and values as sgrun takes them ("10s", "64M",
-        16); stdin: bytes or text; on_record: called with each record; max_output: bytes of each output that are kept,
+        16); stdin: bytes or text; on_record: called with each record, kept or not; max_output: bytes of each output that are kept,
         a program that writes more is cancelled; options: more words for sgrun."""
         both = {**self.defaults, **how}
         for name in ("env", "limits"):

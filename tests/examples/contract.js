@@ -70,6 +70,14 @@ const tests = {
     const r = await sandgate.run(['/usr/bin/python3', '-c', 'while True: print("x" * 4096)'], { maxOutput: 100000 });
     assert.ok(r.cancelled && r.truncated && r.stdout.length <= 100000);
   },
+  async records_without_end() {
+    const code = 'import ctypes, time\nc = ctypes.CDLL(None)\nfor i in range(15000): c.setuid(1), i % 200 or time.sleep(0.02)';
+    const run = sandgate.start(['/usr/bin/python3', '-c', code], { mode: 'audit' });
+    let heard = 0;
+    run.on('record', () => { heard++; });
+    const r = await run.finished;
+    assert.deepEqual([r.verdict, r.records.length, r.records.length + r.omitted], ['ok', 10001, heard]);
+  },
   async defaults() {
     const strict = new Sandgate({ sgrun, tier: process.env.TIER, limits: { wallTime: '300ms' }, env: { A: '1' } });
     const program = ['/usr/bin/python3', '-c', 'import os; print(os.environ["A"], os.environ["B"])'];

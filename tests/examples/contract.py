@@ -105,6 +105,14 @@ class Contract(unittest.TestCase):
         r = self.sandgate.run([PYTHON, "-c", "while True: print('x' * 4096)"], max_output=100000)
         self.assertTrue(r.cancelled and r.truncated and len(r.stdout) <= 100000)
 
+    def test_records_without_end(self):
+        # Not faster than it is read, or records are lost on their way.
+        code = "import ctypes, time\nc = ctypes.CDLL(None)\nfor i in range(15000): c.setuid(1), i % 200 or time.sleep(0.02)"
+        heard = []
+        r = self.sandgate.run([PYTHON, "-c", code], mode="audit", on_record=heard.append)
+        self.assertEqual((r.verdict, r.exit, len(r.records)), ("ok", heard[-1], 10001))
+        self.assertEqual(len(heard), len(r.records) + r.omitted)
+
     def test_defaults(self):
         strict = Sandgate(self.sgrun, tier=self.tier, limits={"wall_time": "300ms"}, env={"A": "1"})
         awhile = [PYTHON, "-c", "import time; time.sleep(5)"]
