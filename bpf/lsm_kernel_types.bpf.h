@@ -194,7 +194,8 @@ struct bpf_prog {
 #define SG_CGROUP2_MAGIC 0x63677270
 #define SG_BPF_MAGIC 0xcafe4a11
 #define SG_MQUEUE_MAGIC 0x19800202
-#define SG_NAME_OF_RINGS 0x6e6972755f6f695bULL /* "[io_urin" */
+#define SG_NAME_OF_RINGS 0x6e6972755f6f695bULL  /* "[io_urin" */
+#define SG_NAME_OF_FAULTS 0x756166726573755bULL /* "[userfau" */
 
 #define SG_PF_IO_WORKER 0x10
 

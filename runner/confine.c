@@ -132,7 +132,8 @@ void sg_launch_missing_hooks(struct sg_launch *l)
 
 	for (m = sg_bpf_missing_hooks(l->bpf); m->hook; m++)
 		if (confined(l, m->cls) && (m->cls != SG_CLASS_URING || may(l, SYS_io_uring_setup, 0, 0, 0)) &&
-		    (m->cls != SG_CLASS_NAMESPACE || may(l, SYS_unshare, CLONE_NEWUSER, 0, 0)))
+		    (m->cls != SG_CLASS_NAMESPACE || may(l, SYS_unshare, CLONE_NEWUSER, 0, 0)) &&
+		    (m->cls != SG_CLASS_WX || may(l, SYS_userfaultfd, 0, 0, 0)))
 			miss(l, m->text);
 }
 

@@ -157,6 +157,7 @@ MEMORY = [
     Attack("wx-proc-task-mem", "wx|trace|write", lacks="/proc/PID/mem that writes to what is read-only"),
     effect("wx-poke-child", "wx|trace", CODE),
     effect("wx-personality", "wx", CODE),
+    effect("wx-userfault", "wx", CODE, lacks="userfaultfd for every user (5.11)", since=(5, 12)),
 ]
 
 NET = [
