@@ -11,6 +11,7 @@ typedef unsigned short umode_t;
 
 struct super_block {
 	__u32 s_dev;
+	unsigned long s_flags;
 	unsigned long s_magic;
 } SG_CORE;
 
@@ -211,6 +212,7 @@ struct bpf_prog {
 #define SG_PROT_EXEC 0x4
 #define SG_VM_WRITE 0x2
 #define SG_VM_SHARED 0x8
+#define SG_SB_NOUSER (1UL << 31)            /* pipes, sockets, memfd and the like */
 #define SG_MNT_INTERNAL ((__u64)-SG_EINVAL) /* ERR_PTR: the mounts that no mount namespace holds */
 
 #define SG_AF_UNIX 1
