@@ -310,6 +310,19 @@ SG_LSM(path_link)
 	return sg_judge_second(&a, SG_HOOK_path_link, d, 0, dir->dentry, SG_RIGHT_CREATE);
 }
 
+/* What is denied below a directory would not be found by its name any more. The record has no right: none would do. */
+static __always_inline int sg_judge_held(struct sg_at *a, struct dentry *d)
+{
+	struct sg_what w = {.hook = SG_HOOK_path_rename, .cls = SG_CLASS_DELETE};
+	__u64 held = sg_walk_holds(a->index, sg_address(d->d_inode));
+
+	asm volatile("" : "+r"(held)); /* of what a function returns the verifier knows nothing */
+	if (!held)
+		return 0;
+	w.origin = (__u32)held;
+	return sg_refuse_file(a, &w, d);
+}
+
 #define SG_RENAME_EXCHANGE 2
 
 /* Before 5.19 an exchange calls the hook once for each direction; since then it passes the flags. */
@@ -334,10 +347,14 @@ SG_LSM(path_rename)
 	if (rc <= 0)
 		return rc;
 	rc = sg_judge_second(&a, SG_HOOK_path_rename, old, SG_RIGHT_DELETE, new_dir->dentry, SG_RIGHT_CREATE);
+	if (!rc)
+		rc = sg_judge_held(&a, old);
 	if (rc)
 		return rc;
-	if (flags & SG_RENAME_EXCHANGE)
-		return sg_judge_second(&a, SG_HOOK_path_rename, new, SG_RIGHT_DELETE, old_dir->dentry, SG_RIGHT_CREATE);
+	if (flags & SG_RENAME_EXCHANGE) {
+		rc = sg_judge_second(&a, SG_HOOK_path_rename, new, SG_RIGHT_DELETE, old_dir->dentry, SG_RIGHT_CREATE);
+		return rc ? rc : sg_judge_held(&a, new);
+	}
 	/* what it replaces; by address: a verifier may think that there is always something */
 	if (bpf_core_read(&replaced, sizeof(replaced), &new->d_inode) || replaced)
 		return sg_judge_dentry(&a, SG_HOOK_path_rename, new, SG_RIGHT_DELETE, new, NULL, 0);

@@ -94,6 +94,8 @@ WRITE = [
     Attack("delete-rename-over", "create|write|delete"),
     Attack("delete-rename-away", "read|create|write|delete"),
     Attack("delete-rename", "create|write|delete"),
+    Attack("delete-rename-above", "delete", policy="held"),
+    Attack("delete-exchange-above", "delete|create", policy="held"),
     Attack("delete-file", "delete"),
     Attack("delete-dir", "delete"),
     effect("write-chmod", "write", METADATA),

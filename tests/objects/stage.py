@@ -103,7 +103,8 @@ class Stage:
         return os.path.join(self.base, name)
 
     def files(self, program, library):
-        for name in ("cwd", "tmp", "bin", "outside", "outside/dir", "home", "prog"):
+        for name in ("cwd", "tmp", "bin", "outside", "outside/dir", "home", "prog", "cwd/held",
+                     "cwd/held/denied"):
             os.mkdir(self.path(name), 0o755)
         for name in ("prog/objects", "bin/tool", "outside/tool"):
             shutil.copy(program, self.path(name))
@@ -381,6 +382,8 @@ class Stage:
         if self.attack.name == "write-sysctl" and read(SYSCTL) != self.sysctl:
             return "the kernel's setting is another one"
         n = self.attack.name
+        if os.path.exists(self.path("cwd/held/denied/made")):
+            return "another one has its name"
         if n == "write-oom-score" and read(f"/proc/{self.victim.pid}/oom_score_adj") == "777":
             return "the victim's score is another one"
         if n == "ipc-shm-remove" and libc.shmget(self.key, 0, 0) < 0:
