@@ -5,7 +5,8 @@
 /*
  * file_open                    reading and writing; O_TRUNC; /proc/PID; cgroupfs and bpffs
  * file_receive                 descriptors that arrive over a socket
- * file_ioctl                   typing into a terminal, attributes through a descriptor, whom a descriptor signals
+ * file_ioctl                   typing into a terminal, attributes and subvolumes through a descriptor, whom a
+ *                              descriptor signals
  * file_fcntl                   whom a descriptor signals
  * path_mknod … path_rmdir      names: making, removing, moving them (path hooks: they see what the program named, not
  *                              what a stacked file system does for it below)
@@ -196,6 +197,18 @@ SG_LSM(file_receive)
 #define SG_FS_IOC_SETFLAGS 0x40086602
 #define SG_FS_IOC32_SETFLAGS 0x40046602
 #define SG_FS_IOC_FSSETXATTR 0x401c5820
+#define SG_FS_IOC_SETVERSION 0x40087602
+#define SG_FS_IOC32_SETVERSION 0x40047602
+#define SG_FS_IOC_ENABLE_VERITY 0x40806685
+#define SG_FS_IOC_SET_ENCRYPTION_POLICY 0x800c6613
+#define SG_FAT_IOCTL_SET_ATTRIBUTES 0x40047211
+#define SG_BTRFS_IOC_SNAP_CREATE 0x50009401
+#define SG_BTRFS_IOC_SNAP_CREATE_V2 0x50009417
+#define SG_BTRFS_IOC_SUBVOL_CREATE 0x5000940e
+#define SG_BTRFS_IOC_SUBVOL_CREATE_V2 0x50009418
+#define SG_BTRFS_IOC_SUBVOL_SETFLAGS 0x4008941a
+#define SG_BTRFS_IOC_SNAP_DESTROY 0x5000940f
+#define SG_BTRFS_IOC_SNAP_DESTROY_V2 0x5000943f
 
 #define SG_FIOSETOWN 0x8901
 #define SG_SIOCSPGRP 0x8902
@@ -214,12 +227,43 @@ static __always_inline int sg_judge_async(struct sg_at *a, __u8 hook, struct fil
 	return sg_refuse_class(a, SG_CLASS_SIGNAL, hook, cmd);
 }
 
+/* What a file system does to a file or a directory through a descriptor that is good for reading only. */
+static __always_inline __u32 sg_ioctl_right(__u32 cmd)
+{
+	switch (cmd) {
+	case SG_FS_IOC_SETFLAGS:
+	case SG_FS_IOC32_SETFLAGS:
+	case SG_FS_IOC_FSSETXATTR:
+	case SG_FS_IOC_SETVERSION:
+	case SG_FS_IOC32_SETVERSION:
+	case SG_FS_IOC_ENABLE_VERITY:
+	case SG_FS_IOC_SET_ENCRYPTION_POLICY:
+	case SG_FAT_IOCTL_SET_ATTRIBUTES:
+	case SG_BTRFS_IOC_SUBVOL_SETFLAGS:
+		return SG_UNKNOWN(SG_RIGHT_WRITE);
+	case SG_BTRFS_IOC_SUBVOL_CREATE:
+	case SG_BTRFS_IOC_SUBVOL_CREATE_V2:
+		return SG_UNKNOWN(SG_RIGHT_CREATE);
+	default:
+		return 0;
+	}
+}
+
 static __always_inline int sg_judge_ioctl(struct sg_at *a, __u8 hook, struct file *file, __u32 cmd)
 {
+	__u32 right;
+
 	if (cmd == SG_TIOCSTI || cmd == SG_TIOCLINUX) /* typing into a terminal that others read */
 		return sg_refuse_class(a, SG_CLASS_KERNEL, hook, cmd);
-	if (cmd == SG_FS_IOC_SETFLAGS || cmd == SG_FS_IOC32_SETFLAGS || cmd == SG_FS_IOC_FSSETXATTR)
-		return sg_judge_open(a, hook, file, SG_RIGHT_WRITE);
+	right = sg_ioctl_right(cmd);
+	if (right)
+		return sg_judge_open(a, hook, file, right);
+	/* in a snapshot all files are others, of which no rule speaks; and what goes is named in the program's memory
+	 */
+	if (cmd == SG_BTRFS_IOC_SNAP_CREATE || cmd == SG_BTRFS_IOC_SNAP_CREATE_V2)
+		return sg_refuse_class(a, SG_CLASS_CREATE, hook, cmd);
+	if (cmd == SG_BTRFS_IOC_SNAP_DESTROY || cmd == SG_BTRFS_IOC_SNAP_DESTROY_V2)
+		return sg_refuse_class(a, SG_CLASS_DELETE, hook, cmd);
 	/* whom it names lies in the program's memory, and may be another one when the kernel reads it */
 	if (cmd == SG_FIOSETOWN || cmd == SG_SIOCSPGRP)
 		return sg_refuse_class(a, SG_CLASS_SIGNAL, hook, cmd);

@@ -3,10 +3,12 @@
 #include "objects.h"
 
 #include <fcntl.h>
+#include <linux/btrfs.h>
 #include <linux/capability.h>
 #include <linux/io_uring.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -250,6 +252,17 @@ static int exchange_above(void)
 	return made_anew(syscall(SYS_renameat2, AT_FDCWD, "another", AT_FDCWD, "held", 2 /* RENAME_EXCHANGE */));
 }
 
+/* By a descriptor that is good for reading only. */
+static int subvolume(void)
+{
+	struct btrfs_ioctl_vol_args args = {.name = "made"};
+	int fd = open(at("volume"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		give_up("open");
+	return outcome(ioctl(fd, BTRFS_IOC_SUBVOL_CREATE, &args));
+}
+
 static int sysctl(void)
 {
 	return write_text("/proc/sys/kernel/printk_ratelimit_burst", "11");
@@ -331,6 +344,7 @@ const struct attack sg_objects_write[] = {
 	{"create-rename", rename_out},
 	{"create-tmpfile", tmpfile_linked},
 	{"create-socket", bind_socket},
+	{"create-subvolume", subvolume},
 	{"delete-rename-over", rename_over},
 	{"delete-rename-away", rename_away},
 	{"delete-rename", rename_inside},
