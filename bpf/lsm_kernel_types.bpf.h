@@ -26,7 +26,12 @@ struct qstr {
 	const unsigned char *name;
 } SG_CORE;
 
+struct hlist_bl_node {
+	struct hlist_bl_node *next, **pprev;
+} SG_CORE;
+
 struct dentry {
+	struct hlist_bl_node d_hash;
 	struct dentry *d_parent;
 	struct qstr d_name;
 	struct inode *d_inode;
