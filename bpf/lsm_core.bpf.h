@@ -49,6 +49,8 @@ const volatile __u32 sg_args_inode_setxattr = 5;
 const volatile __u32 sg_args_inode_removexattr = 2;
 /* path_chown takes structures by value, to which programs can be attached from 6.1 on: inode_setattr judges instead. */
 const volatile __u32 sg_chown_by_setattr = 0;
+/* Whether a ring is to be told by the name of its inode: there is no uring_allowed. */
+const volatile __u32 sg_rings_by_name = 0;
 const volatile __u32 sg_args_bpf = 3;
 const volatile __u32 sg_args_perf_event_open = 2;
 

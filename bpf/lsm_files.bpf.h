@@ -5,7 +5,8 @@
 /*
  * file_open                    reading and writing; O_TRUNC; /proc/PID; cgroupfs and bpffs
  * file_receive                 descriptors that arrive over a socket
- * file_ioctl                   typing into a terminal, attributes through a descriptor, whom a descriptor signals
+ * file_ioctl                   typing into a terminal, attributes and subvolumes through a descriptor, whom a
+ *                              descriptor signals
  * file_fcntl                   whom a descriptor signals
  * path_mknod … path_rmdir      names: making, removing, moving them (path hooks: they see what the program named, not
  *                              what a stacked file system does for it below)
@@ -196,6 +197,18 @@ SG_LSM(file_receive)
 #define SG_FS_IOC_SETFLAGS 0x40086602
 #define SG_FS_IOC32_SETFLAGS 0x40046602
 #define SG_FS_IOC_FSSETXATTR 0x401c5820
+#define SG_FS_IOC_SETVERSION 0x40087602
+#define SG_FS_IOC32_SETVERSION 0x40047602
+#define SG_FS_IOC_ENABLE_VERITY 0x40806685
+#define SG_FS_IOC_SET_ENCRYPTION_POLICY 0x800c6613
+#define SG_FAT_IOCTL_SET_ATTRIBUTES 0x40047211
+#define SG_BTRFS_IOC_SNAP_CREATE 0x50009401
+#define SG_BTRFS_IOC_SNAP_CREATE_V2 0x50009417
+#define SG_BTRFS_IOC_SUBVOL_CREATE 0x5000940e
+#define SG_BTRFS_IOC_SUBVOL_CREATE_V2 0x50009418
+#define SG_BTRFS_IOC_SUBVOL_SETFLAGS 0x4008941a
+#define SG_BTRFS_IOC_SNAP_DESTROY 0x5000940f
+#define SG_BTRFS_IOC_SNAP_DESTROY_V2 0x5000943f
 
 #define SG_FIOSETOWN 0x8901
 #define SG_SIOCSPGRP 0x8902
@@ -214,12 +227,43 @@ static __always_inline int sg_judge_async(struct sg_at *a, __u8 hook, struct fil
 	return sg_refuse_class(a, SG_CLASS_SIGNAL, hook, cmd);
 }
 
+/* What a file system does to a file or a directory through a descriptor that is good for reading only. */
+static __always_inline __u32 sg_ioctl_right(__u32 cmd)
+{
+	switch (cmd) {
+	case SG_FS_IOC_SETFLAGS:
+	case SG_FS_IOC32_SETFLAGS:
+	case SG_FS_IOC_FSSETXATTR:
+	case SG_FS_IOC_SETVERSION:
+	case SG_FS_IOC32_SETVERSION:
+	case SG_FS_IOC_ENABLE_VERITY:
+	case SG_FS_IOC_SET_ENCRYPTION_POLICY:
+	case SG_FAT_IOCTL_SET_ATTRIBUTES:
+	case SG_BTRFS_IOC_SUBVOL_SETFLAGS:
+		return SG_UNKNOWN(SG_RIGHT_WRITE);
+	case SG_BTRFS_IOC_SUBVOL_CREATE:
+	case SG_BTRFS_IOC_SUBVOL_CREATE_V2:
+		return SG_UNKNOWN(SG_RIGHT_CREATE);
+	default:
+		return 0;
+	}
+}
+
 static __always_inline int sg_judge_ioctl(struct sg_at *a, __u8 hook, struct file *file, __u32 cmd)
 {
+	__u32 right;
+
 	if (cmd == SG_TIOCSTI || cmd == SG_TIOCLINUX) /* typing into a terminal that others read */
 		return sg_refuse_class(a, SG_CLASS_KERNEL, hook, cmd);
-	if (cmd == SG_FS_IOC_SETFLAGS || cmd == SG_FS_IOC32_SETFLAGS || cmd == SG_FS_IOC_FSSETXATTR)
-		return sg_judge_open(a, hook, file, SG_RIGHT_WRITE);
+	right = sg_ioctl_right(cmd);
+	if (right)
+		return sg_judge_open(a, hook, file, right);
+	/* in a snapshot all files are others, of which no rule speaks; and what goes is named in the program's memory
+	 */
+	if (cmd == SG_BTRFS_IOC_SNAP_CREATE || cmd == SG_BTRFS_IOC_SNAP_CREATE_V2)
+		return sg_refuse_class(a, SG_CLASS_CREATE, hook, cmd);
+	if (cmd == SG_BTRFS_IOC_SNAP_DESTROY || cmd == SG_BTRFS_IOC_SNAP_DESTROY_V2)
+		return sg_refuse_class(a, SG_CLASS_DELETE, hook, cmd);
 	/* whom it names lies in the program's memory, and may be another one when the kernel reads it */
 	if (cmd == SG_FIOSETOWN || cmd == SG_SIOCSPGRP)
 		return sg_refuse_class(a, SG_CLASS_SIGNAL, hook, cmd);
@@ -283,9 +327,39 @@ SG_LSM(file_fcntl)
 				       NULL, 0);                                                                       \
 	}
 
-SG_MAKE(path_mknod, 4)
 SG_MAKE(path_mkdir, 3)
 SG_MAKE(path_symlink, 3)
+
+/*
+ * open(2) with O_CREAT asks before the kernel has looked whether the file is there, and where it is takes a refusal for
+ * none. So where files may be written but not made, it is no reason to kill, and nothing is known yet that could be
+ * recorded: the answer to be given if the file is not there, 0: this is not such a case.
+ */
+static __always_inline int sg_may_be_there(const struct sg_at *a, struct dentry *dir, struct dentry *d)
+{
+	const struct sg_class_mode *m = &a->lsm->objects.cls[SG_CLASS_CREATE];
+	__u32 want = SG_RIGHT_CREATE | SG_RIGHT_WRITE, origin;
+
+	if (d->d_hash.pprev || !sg_enforced(a, SG_CLASS_CREATE)) /* it is in no hash table while it is looked up */
+		return 0;
+	if ((want & a->lsm->confined & ~sg_walk_apart(a, dir, want, &origin)) != SG_RIGHT_CREATE)
+		return 0;
+	return sg_negative(m->mode == SG_MODE_ERRNO ? m->err : SG_EPERM);
+}
+
+SG_LSM(path_mknod)
+{
+	struct path *dir = (struct path *)ctx[0];
+	struct dentry *d = (struct dentry *)ctx[1];
+	struct sg_at a;
+	int rc;
+
+	SG_ENTER(&a, 4);
+	rc = sg_may_be_there(&a, dir->dentry, d);
+	if (rc)
+		return rc;
+	return sg_judge_dentry(&a, SG_HOOK_path_mknod, dir->dentry, SG_RIGHT_CREATE, d, NULL, 0);
+}
 
 #define SG_REMOVE(hook)                                                                                                \
 	SG_LSM(hook)                                                                                                   \
@@ -308,6 +382,19 @@ SG_LSM(path_link)
 
 	SG_ENTER(&a, 3);
 	return sg_judge_second(&a, SG_HOOK_path_link, d, 0, dir->dentry, SG_RIGHT_CREATE);
+}
+
+/* What is denied below a directory would not be found by its name any more. The record has no right: none would do. */
+static __always_inline int sg_judge_held(struct sg_at *a, struct dentry *d)
+{
+	struct sg_what w = {.hook = SG_HOOK_path_rename, .cls = SG_CLASS_DELETE};
+	__u64 held = sg_walk_holds(a->index, sg_address(d->d_inode));
+
+	asm volatile("" : "+r"(held)); /* of what a function returns the verifier knows nothing */
+	if (!held)
+		return 0;
+	w.origin = (__u32)held;
+	return sg_refuse_file(a, &w, d);
 }
 
 #define SG_RENAME_EXCHANGE 2
@@ -334,10 +421,14 @@ SG_LSM(path_rename)
 	if (rc <= 0)
 		return rc;
 	rc = sg_judge_second(&a, SG_HOOK_path_rename, old, SG_RIGHT_DELETE, new_dir->dentry, SG_RIGHT_CREATE);
+	if (!rc)
+		rc = sg_judge_held(&a, old);
 	if (rc)
 		return rc;
-	if (flags & SG_RENAME_EXCHANGE)
-		return sg_judge_second(&a, SG_HOOK_path_rename, new, SG_RIGHT_DELETE, old_dir->dentry, SG_RIGHT_CREATE);
+	if (flags & SG_RENAME_EXCHANGE) {
+		rc = sg_judge_second(&a, SG_HOOK_path_rename, new, SG_RIGHT_DELETE, old_dir->dentry, SG_RIGHT_CREATE);
+		return rc ? rc : sg_judge_held(&a, new);
+	}
 	/* what it replaces; by address: a verifier may think that there is always something */
 	if (bpf_core_read(&replaced, sizeof(replaced), &new->d_inode) || replaced)
 		return sg_judge_dentry(&a, SG_HOOK_path_rename, new, SG_RIGHT_DELETE, new, NULL, 0);
@@ -362,8 +453,13 @@ SG_CHANGE(path_truncate, 1)
 SG_CHANGE(path_chmod, 2)
 SG_CHANGE(path_chown, 3)
 
+/* These hooks have no path to tell the program's own by: its file system is one that nobody can mount. */
 static __always_inline int sg_judge_attribute(struct sg_at *a, __u8 hook, struct dentry *d)
 {
+	struct super_block *sb = d->d_sb;
+
+	if (sb->s_flags & SG_SB_NOUSER)
+		return 0;
 	return sg_judge_dentry(a, hook, d, SG_RIGHT_WRITE, d, NULL, 1);
 }
 

@@ -106,7 +106,10 @@ SG_WHOLE(uring_sqpoll, 0, SG_CLASS_URING, 0)
 SG_WHOLE(uring_cmd, 1, SG_CLASS_URING, 0)
 SG_WHOLE(uring_allowed, 0, SG_CLASS_URING, 0)
 
-/* Where there is no uring_allowed: a ring is an anonymous inode of this name. */
+/*
+ * What is told by the name of its anonymous inode: where there is no uring_allowed, a ring; and a descriptor for page
+ * faults (userfaultfd), which fills memory whatever its protection, and so code.
+ */
 SG_LSM(inode_init_security_anon)
 {
 	const struct qstr *name = (const struct qstr *)ctx[1];
@@ -115,11 +118,13 @@ SG_LSM(inode_init_security_anon)
 	char head[8];
 
 	SG_ENTER(&a, 3);
-	if (sg_mode(&a, SG_CLASS_URING) == SG_MODE_ALLOW)
+	if (sg_mode(&a, SG_CLASS_URING) == SG_MODE_ALLOW && sg_mode(&a, SG_CLASS_WX) == SG_MODE_ALLOW)
 		return 0;
 	if (bpf_core_read(&text, sizeof(text), &name->name) || bpf_probe_read_kernel(head, sizeof(head), text))
 		return sg_no();
-	if (*(const __u64 *)head != SG_NAME_OF_RINGS)
+	if (*(const __u64 *)head == SG_NAME_OF_FAULTS)
+		return sg_refuse_class(&a, SG_CLASS_WX, SG_HOOK_inode_init_security_anon, 0);
+	if (*(const __u64 *)head != SG_NAME_OF_RINGS || !sg_rings_by_name)
 		return 0;
 	return sg_refuse_class(&a, SG_CLASS_URING, SG_HOOK_inode_init_security_anon, 0);
 }

@@ -11,6 +11,7 @@ typedef unsigned short umode_t;
 
 struct super_block {
 	__u32 s_dev;
+	unsigned long s_flags;
 	unsigned long s_magic;
 } SG_CORE;
 
@@ -25,7 +26,12 @@ struct qstr {
 	const unsigned char *name;
 } SG_CORE;
 
+struct hlist_bl_node {
+	struct hlist_bl_node *next, **pprev;
+} SG_CORE;
+
 struct dentry {
+	struct hlist_bl_node d_hash;
 	struct dentry *d_parent;
 	struct qstr d_name;
 	struct inode *d_inode;
@@ -194,7 +200,8 @@ struct bpf_prog {
 #define SG_CGROUP2_MAGIC 0x63677270
 #define SG_BPF_MAGIC 0xcafe4a11
 #define SG_MQUEUE_MAGIC 0x19800202
-#define SG_NAME_OF_RINGS 0x6e6972755f6f695bULL /* "[io_urin" */
+#define SG_NAME_OF_RINGS 0x6e6972755f6f695bULL  /* "[io_urin" */
+#define SG_NAME_OF_FAULTS 0x756166726573755bULL /* "[userfau" */
 
 #define SG_PF_IO_WORKER 0x10
 
@@ -210,6 +217,7 @@ struct bpf_prog {
 #define SG_PROT_EXEC 0x4
 #define SG_VM_WRITE 0x2
 #define SG_VM_SHARED 0x8
+#define SG_SB_NOUSER (1UL << 31)            /* pipes, sockets, memfd and the like */
 #define SG_MNT_INTERNAL ((__u64)-SG_EINVAL) /* ERR_PTR: the mounts that no mount namespace holds */
 
 #define SG_AF_UNIX 1

@@ -64,6 +64,20 @@ __noinline __u64 sg_walk_tree(__u32 index, __u64 inode, __u64 so_far)
 	return sg_walk_pack(&r) | (r.open ? 0 : SG_WALK_END);
 }
 
+/* Whether a directory is one that stays where it is (SG_TREE_HOLDS): the origin below a bit, 0: it is not. */
+__noinline __u64 sg_walk_holds(__u32 index, __u64 inode)
+{
+	const struct sg_lsm *lsm = bpf_map_lookup_elem(&sg_lsm, &index);
+	struct sg_tree_key key = {.inode = inode};
+	const struct sg_tree_rights *t;
+
+	if (!lsm)
+		return SG_WALK_END | SG_ORIGIN_UNLISTED; /* cannot be: the caller has looked it up */
+	key.set = lsm->set;
+	t = bpf_map_lookup_elem(&sg_trees, &key);
+	return t && (t->deny & SG_TREE_HOLDS) ? SG_WALK_END | t->origin : 0;
+}
+
 /* Most inodes are told from those at which a tree begins without looking them up. distance: see sg_filter_bit(). */
 static __always_inline int sg_walk_filter(const struct sg_lsm *lsm, __u64 distance)
 {

@@ -55,7 +55,7 @@ static int check(const struct sg_wire_objects *o, size_t size, struct sg_err *er
 		if (o->objects.cls[i].mode < SG_MODE_ALLOW || o->objects.cls[i].mode > SG_MODE_KILL)
 			return sg_err_set(err, EPROTO, "an object rule does what no rule does");
 	for (uint32_t i = 0; i < o->n; i++)
-		if ((says[i].allow | says[i].deny) & ~SG_RIGHTS)
+		if ((says[i].allow | (says[i].deny & ~SG_TREE_HOLDS)) & ~SG_RIGHTS)
 			return sg_err_set(err, EPROTO, "an object rule is about a right that there is not");
 	return 0;
 }

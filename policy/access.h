@@ -74,6 +74,8 @@ struct sg_access {
 	unsigned port;       /* host order */
 	unsigned capability; /* CAPABILITY */
 	uint32_t executed;   /* EXEC: how many programs were executed before, the launcher's own exec not counted */
+	/* DELETE: a directory with something denied in it was to be renamed: origin and one of that rule. For hints. */
+	uint32_t holds;
 };
 
 /*

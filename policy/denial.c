@@ -205,19 +205,19 @@ static void say_call(struct sg_text *t, const json_t *r)
 static void say_rule(struct sg_text *t, const json_t *r)
 {
 	const json_t *rule = json_object_get(r, "rule");
-	const char *list = sg_record_str(rule, "list"), *language = sg_record_str(r, "language");
+	const char *list = sg_record_str(rule, "list"), *language = sg_record_str(r, "language"), *says = "forbids";
 
-	if (!json_is_object(rule) || !strcmp(list, "unlisted"))
+	if (!json_is_object(rule) || !strcmp(list, "unlisted")) {
 		sg_text_add(t, "which the policy \"%s\" does not list", language);
-	else if (!strcmp(list, "errno"))
-		sg_text_add(t, "which the rule \"%s\" (%s:%lld) refuses", sg_record_str(rule, "text"),
-			    sg_record_str(rule, "file"), sg_record_num(rule, "line"));
-	else if (!strcmp(list, "kill") || !strcmp(list, "denied"))
-		sg_text_add(t, "which the rule \"%s\" (%s:%lld) forbids", sg_record_str(rule, "text"),
-			    sg_record_str(rule, "file"), sg_record_num(rule, "line"));
-	else
-		sg_text_add(t, "which the rule \"%s\" (%s:%lld) wants recorded", sg_record_str(rule, "text"),
-			    sg_record_str(rule, "file"), sg_record_num(rule, "line"));
+		return;
+	}
+	/* The list is what a rule says of a call; of an object it says `otherwise: errno EACCES`, or `deny: …`. */
+	if (!strcmp(list, "audit") || !strcmp(sg_record_str(r, "type"), "audit"))
+		says = "wants recorded";
+	else if (!strcmp(list, "errno") || !strcmp(sg_record_str(r, "action"), "errno"))
+		says = "refuses";
+	sg_text_add(t, "which the rule \"%s\" (%s:%lld) %s", sg_record_str(rule, "text"), sg_record_str(rule, "file"),
+		    sg_record_num(rule, "line"), says);
 }
 
 static void say_outcome(struct sg_text *t, const json_t *r)

@@ -106,10 +106,16 @@ struct sg_objects {
 	struct sg_net_rule net[SG_NET_MAX];
 };
 
+/*
+ * Of a directory, and not of what is below: something that is denied lies there, so it is not to be renamed. Else
+ * another one could be put in its place, and what is denied would be made anew under its name.
+ */
+#define SG_TREE_HOLDS 0x100U
+
 /* What one tree says. A right is in at most one of the two. */
 struct sg_tree_rights {
 	__u32 allow;  /* SG_RIGHT_* */
-	__u32 deny;   /* SG_RIGHT_* */
+	__u32 deny;   /* SG_RIGHT_*, and SG_TREE_HOLDS */
 	__u32 origin; /* of the rule that denies, else of the first that allows */
 	__u32 pad;
 };

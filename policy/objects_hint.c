@@ -194,7 +194,12 @@ int sg_policy_object_hint(const struct sg_policy *p, const struct sg_access *a, 
 	struct sg_text t = {.n = 0};
 	char *copy;
 
-	if (d.action == SG_ACTION_KILL || d.action == SG_ACTION_ERRNO) {
+	if (a->holds) {
+		const struct sg_origin *o = sg_policy_origin(p, a->holds - 1);
+
+		if (sg_hint_own(p, o))
+			sg_hint_remove(&t, o);
+	} else if (d.action == SG_ACTION_KILL || d.action == SG_ACTION_ERRNO) {
 		if (a->cls < SG_N_RIGHTS && a->path)
 			say_file(&t, p, a);
 		else if (a->cls < SG_CLASS_UNIX)

@@ -132,7 +132,8 @@ void sg_launch_missing_hooks(struct sg_launch *l)
 
 	for (m = sg_bpf_missing_hooks(l->bpf); m->hook; m++)
 		if (confined(l, m->cls) && (m->cls != SG_CLASS_URING || may(l, SYS_io_uring_setup, 0, 0, 0)) &&
-		    (m->cls != SG_CLASS_NAMESPACE || may(l, SYS_unshare, CLONE_NEWUSER, 0, 0)))
+		    (m->cls != SG_CLASS_NAMESPACE || may(l, SYS_unshare, CLONE_NEWUSER, 0, 0)) &&
+		    (m->cls != SG_CLASS_WX || may(l, SYS_userfaultfd, 0, 0, 0)))
 			miss(l, m->text);
 }
 
@@ -165,6 +166,8 @@ int sg_launch_confine(struct sg_launch *l, struct sg_err *err)
 		rules.objects = &l->plan->objects;
 		rules.forks = may_fork(l);
 		rules.sockets = may(l, SYS_connect, 0, 0, 0) || may(l, SYS_sendto, 0, 0, 0);
+		rules.no_udp = l->filter && l->plan->objects.n_net &&
+			       (sg_net_refused(&l->plan->objects, false) & SG_NET_REFUSE_UDP);
 		rules.metadata = may(l, SYS_fchmodat, 0, 0, 0600) || may(l, SYS_utimensat, 0, 0, 0) ||
 				 may(l, SYS_setxattr, 0, 0, 0);
 	}

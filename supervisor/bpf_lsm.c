@@ -176,7 +176,8 @@ static const struct sg_missing_hook optional[] = {
 	{"uring_override_creds", SG_CLASS_URING, "uring: rings can be used"},
 	{"uring_sqpoll", SG_CLASS_URING, NULL}, /* 5.16, with uring_override_creds */
 	{"uring_cmd", SG_CLASS_URING, "uring: commands can be passed to devices"},
-	{"inode_init_security_anon", SG_CLASS_URING, NULL}, /* 5.12; for rings it is asked since 5.16 */
+	{"inode_init_security_anon", SG_CLASS_WX, /* 5.12; for rings it is asked since 5.16 */
+	 "wx: executable memory can be filled through userfaultfd(2)"},
 	{"uring_allowed", SG_CLASS_URING, "uring: rings can be set up; what they do to objects is judged"},
 	{"quotactl", SG_CLASS_KERNEL, NULL}, /* a kernel without quotas */
 	{"quota_on", SG_CLASS_KERNEL, NULL},
@@ -210,10 +211,6 @@ static int configure(struct sg_bpf *b, const struct sg_bpf_opts *o, struct sg_er
 			bpf_program__set_autoload(prog, false);
 			continue;
 		}
-		if (hook == SG_HOOK_inode_init_security_anon && has_hook(SG_HOOK_uring_allowed)) {
-			bpf_program__set_autoload(prog, false); /* one of them is enough */
-			continue;
-		}
 		if (hook < 0 || has_hook(hook))
 			continue;
 		bpf_program__set_autoload(prog, false);
@@ -238,6 +235,7 @@ static int configure(struct sg_bpf *b, const struct sg_bpf_opts *o, struct sg_er
 	s->rodata->sg_args_inode_setattr = hooks[SG_HOOK_inode_setattr].nargs;
 	s->rodata->sg_args_inode_setxattr = hooks[SG_HOOK_inode_setxattr].nargs;
 	s->rodata->sg_args_inode_removexattr = hooks[SG_HOOK_inode_removexattr].nargs;
+	s->rodata->sg_rings_by_name = !has_hook(SG_HOOK_uring_allowed);
 	s->rodata->sg_args_bpf = hooks[SG_HOOK_bpf].nargs;
 	s->rodata->sg_args_perf_event_open = hooks[SG_HOOK_perf_event_open].nargs;
 	s->rodata->sg_only_cgroup = b->only_cgroup;

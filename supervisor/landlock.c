@@ -491,16 +491,16 @@ static int add_ports(struct build *b)
 	unsigned ports = 0;
 	bool addresses = false, many = false;
 
-	for (uint32_t i = 0; b->attr.handled_access_net && i < o->n_net && i < SG_NET_MAX; i++) {
+	for (uint32_t i = 0; confined(o, SG_CLASS_NET) && i < o->n_net && i < SG_NET_MAX; i++) {
 		const struct sg_net_rule *r = &o->net[i];
 		struct net_port_attr rule = {.allowed_access = net_rights(r) & b->attr.handled_access_net};
 
-		if (!rule.allowed_access)
-			continue;
 		if (!sg_net_any_address(o, r)) {
-			addresses = true;
+			addresses |= rule.allowed_access || (b->rules->no_udp && (r->protos & SG_NET_UDP));
 			continue;
 		}
+		if (!rule.allowed_access)
+			continue;
 		for (uint32_t port = r->port_lo; port <= r->port_hi; port++) {
 			if (++ports > MAX_PORTS) {
 				many = true;

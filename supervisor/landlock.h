@@ -53,7 +53,9 @@ struct sg_landlock_rules {
 	bool forks;    /* new processes: each of them needs its own directory in /proc */
 	bool sockets;  /* connecting or sending */
 	bool metadata; /* changing modes, owners, times, extended attributes */
-	int max_abi;   /* use no more of Landlock than this; 0: all there is */
+	/* And what a second filter refuses: every socket for UDP (SG_NET_REFUSE_UDP). */
+	bool no_udp;
+	int max_abi; /* use no more of Landlock than this; 0: all there is */
 };
 
 /* Builds the ruleset. Errors: -EOPNOTSUPP where the kernel has no Landlock, or one that would break renames between

@@ -177,6 +177,8 @@ static void add_hint(json_t *r, const struct sg_policy *p, const struct sg_event
 		a.capability = (unsigned)e->number;
 	if (e->hook == SG_HOOK_bprm_creds_for_exec)
 		a.executed = (uint32_t)e->number - 1;
+	if (e->hook == SG_HOOK_path_rename && e->cls == SG_CLASS_DELETE && !e->right)
+		a.holds = e->origin + 1;
 	if (p && e->cls != SG_CLASS_SUPERVISOR)
 		(void)sg_policy_object_hint(p, &a, &hint, &err);
 	json_object_set_new(r, "hint", hint && *hint ? sg_json_text(hint) : json_null());

@@ -521,8 +521,58 @@ static bool seen_from_root(const struct build *b, struct sg_mount *m, char *wher
 	return n > 0 && (size_t)n < size && strip(where, b->base);
 }
 
+/* ---- what is above a denial ---- */
+
+static int add_holder(struct build *b, const char *name, uint32_t origin)
+{
+	struct sg_tree_rights rights = {.origin = origin};
+	struct sg_place *same;
+	struct stat st;
+	char *path;
+	int fd, rc;
+
+	/* What cannot be opened cannot be renamed by the same user either. */
+	rc = open_tree(b, name, &rights, O_NOFOLLOW, &fd, &st);
+	if (rc <= 0)
+		return rc;
+	rights.deny = SG_TREE_HOLDS;
+	same = find(b, &st);
+	if (same) {
+		merge(&same->rights, &rights);
+		close(fd);
+		return 0;
+	}
+	path = keep(b, name, strlen(name), "");
+	if (!path) {
+		close(fd);
+		return -ENOMEM;
+	}
+	return append(b, fd, &st, path, &rights);
+}
+
+/* The directories on the way to the first n places that are denied, as far as they could be renamed. */
+static int add_holders(struct build *b, const struct named *names, size_t n_names, size_t n)
+{
+	char name[PATH_MAX], *slash;
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < n; i++) {
+		uint32_t origin = b->p->list[i].rights.origin;
+
+		if (!(b->p->list[i].rights.deny & SG_RIGHTS) || name_of(b, b->p->list[i].fd, name, sizeof(name)) < 0)
+			continue;
+		while (!rc && (slash = strrchr(name, '/')) && slash != name) {
+			*slash = '\0';
+			if (rights_at(names, n_names, name).allow & SG_RIGHT_DELETE)
+				rc = add_holder(b, name, origin);
+		}
+	}
+	return rc;
+}
+
 static int add_mounts(struct build *b)
 {
+	const size_t n_trees = b->p->n;
 	SG_FREE struct named *names = NULL;
 	SG_FREE char *line = NULL;
 	char path[64] = "/proc/self/mountinfo", where[PATH_MAX];
@@ -548,7 +598,7 @@ static int add_mounts(struct build *b)
 			rc = add_mount(b, &m, &rights);
 	}
 	fclose(f);
-	return rc;
+	return rc ? rc : add_holders(b, names, n, n_trees);
 }
 
 /* ---- the list ---- */

@@ -62,10 +62,11 @@ int sg_place_value(const struct sg_place_vars *vars, const char *text, const cha
  * Opens every tree. A path that does not exist is left out (there is nothing to be reached by it; rules are about
  * objects, so one that is created later is not covered: it lies in the tree around it). Symbolic links are followed.
  * A whole file system mounted below a tree (not a bind mount of a part of one) is in it: its root is added as a place
- * of its own with the rights that hold there. $VAR/sub/path works for every variable. In another root a link that makes
- * a tree of all of it is left out, and one into /proc/self gives no more than reading. Errors: -EINVAL for a path that
- * is neither absolute nor begins with a known variable, -EMFILE …, -ENOMEM; -EACCES where a tree that a rule *denies*
- * cannot be opened (a denial is never dropped silently).
+ * of its own with the rights that hold there; so is each directory on the way to what is denied that could be renamed,
+ * with SG_TREE_HOLDS (both not with no_mounts). $VAR/sub/path works for every variable. In another root a link that
+ * makes a tree of all of it is left out, and one into /proc/self gives no more than reading. Errors: -EINVAL for a path
+ * that is neither absolute nor begins with a known variable, -EMFILE …, -ENOMEM; -EACCES where a tree that a rule
+ * *denies* cannot be opened (a denial is never dropped silently).
  */
 int sg_places_open(struct sg_places *p, const struct sg_tree *trees, size_t n, const struct sg_place_vars *vars,
 		   struct sg_err *err);

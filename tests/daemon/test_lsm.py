@@ -156,6 +156,31 @@ def test_executions_that_are_refused_do_not_count(daemon):
     assert numbers == [2, 2], numbers
 
 
+MADE = ("import os\n"
+        "for name in 'there', 'new', 'new':\n"
+        "    try: os.close(os.open('%s/' + name, os.O_WRONLY | os.O_CREAT)); print('opened', flush=True)\n"
+        "    except PermissionError as e: print(e.errno, flush=True)\n")
+
+
+def test_a_file_that_is_there_is_not_made(daemon):
+    """open(2) with O_CREAT where files may be written but not made. The kernel asks before it has looked."""
+    path, work = os.path.join(daemon.work, "made.yaml"), tempfile.mkdtemp(dir="/var/tmp")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("made: {unlisted: allow, files: {read: [/], write: [%s], otherwise: kill}, "
+                "exec: {allow: [/usr, /bin, /lib, /lib64]}}\n" % work)
+    with open(os.path.join(work, "there"), "w", encoding="utf-8"):
+        os.sync()
+    with open("/proc/sys/vm/drop_caches", "w", encoding="utf-8") as f:
+        f.write("2")
+    r = daemon.run("--require", "lsm", "--policy", path, "--lang", "made", "--", PYTHON, "-Bc", MADE % work, timeout=120)
+    # what is known not to be there is a violation
+    assert (r.returncode, r.stdout) == (159, "opened\n1\n"), (r.returncode, r.stdout, r.stderr)
+    seen = daemon.records(type="lsm_violation")[-1]
+    assert (seen["class"], seen["object"]["path"]) == ("create", work + "/new"), seen
+    os.unlink(os.path.join(work, "there"))
+    os.rmdir(work)
+
+
 ASKED = ("import os\nfor line in sys.stdin:\n    try: print(bool(os.listdir('%s')), flush=True)\n"
          "    except PermissionError: print('refused', flush=True)\n" % SECRET)
 

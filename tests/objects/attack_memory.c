@@ -4,9 +4,11 @@
 
 #include <fcntl.h>
 #include <linux/memfd.h>
+#include <linux/userfaultfd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/ptrace.h>
@@ -16,6 +18,7 @@
 #define RW (PROT_READ | PROT_WRITE)
 #define RX (PROT_READ | PROT_EXEC)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
+#define FAULTS_OF_USER_MODE 1 /* UFFD_USER_MODE_ONLY, 5.11: needs no privilege */
 
 static void *writable(void)
 {
@@ -218,6 +221,30 @@ static int read_implies_exec(void)
 	return run_code(p);
 }
 
+/* Code that nobody may write, put where it is missing by who answers page faults. */
+static int userfault(void)
+{
+	static unsigned char page[4096] __attribute__((aligned(4096)));
+	struct uffdio_api api = {.api = UFFD_API};
+	struct uffdio_register missing = {.range.len = 4096, .mode = UFFDIO_REGISTER_MODE_MISSING};
+	struct uffdio_copy fill = {.src = (uintptr_t)page, .len = 4096};
+	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | FAULTS_OF_USER_MODE);
+	void *p;
+
+	if (fd < 0 && errno == EINVAL) /* before 5.11 */
+		fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	p = mmap(NULL, 4096, RX, ANON, -1, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	missing.range.start = fill.dst = (uintptr_t)p;
+	memcpy(page, sg_code, sizeof(sg_code));
+	if (ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &missing) || ioctl(fd, UFFDIO_COPY, &fill))
+		return -errno;
+	return run_code(p);
+}
+
 const struct attack sg_objects_memory[] = {
 	{"wx-mmap", all_three},
 	{"wx-mprotect", protect},
@@ -235,5 +262,6 @@ const struct attack sg_objects_memory[] = {
 	{"wx-proc-task-mem", proc_mem_pid},
 	{"wx-poke-child", poke},
 	{"wx-personality", read_implies_exec},
+	{"wx-userfault", userfault},
 	{0},
 };

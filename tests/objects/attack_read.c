@@ -4,12 +4,14 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/btrfs.h>
 #include <linux/io_uring.h>
 #include <linux/openat2.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/sendfile.h>
@@ -79,6 +81,18 @@ static int exchanged(void)
 static int renamed_dir(void)
 {
 	return rename(at("outside"), "moved") ? -errno : leak_path("moved/secret");
+}
+
+/* The same file once more, as another one, where the rule about the first does not reach. */
+static int snapshot(void)
+{
+	struct btrfs_ioctl_vol_args_v2 args = {.name = "copy"};
+	int fd = open(at("volume"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		give_up("open");
+	args.fd = fd;
+	return ioctl(fd, BTRFS_IOC_SNAP_CREATE_V2, &args) ? -errno : leak_path(at("volume/copy/denied/secret"));
 }
 
 static int by_proc(const char *prefix)
@@ -360,6 +374,7 @@ const struct attack sg_objects_read[] = {
 	{"read-hardlink-fd", hard_link_fd},
 	{"read-rename", renamed},
 	{"read-exchange", exchanged},
+	{"read-snapshot", snapshot},
 	{"read-rename-dir", renamed_dir},
 	{"read-proc-root", proc_root},
 	{"read-proc-cwd", proc_cwd},

@@ -3,10 +3,12 @@
 #include "objects.h"
 
 #include <fcntl.h>
+#include <linux/btrfs.h>
 #include <linux/capability.h>
 #include <linux/io_uring.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -228,6 +230,39 @@ static int write_text(const char *name, const char *text)
 }
 
 /* The driver reads the value before and after, and puts it back. */
+/* What is denied in cwd/held/denied, made anew under that name once the directory above is another one. */
+static int made_anew(long moved)
+{
+	if (moved < 0)
+		return -errno;
+	(void)mkdir("held", 0755);
+	(void)mkdir("held/denied", 0755);
+	return write_to(open("held/denied/made", O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+}
+
+static int rename_above(void)
+{
+	return made_anew(rename("held", "moved"));
+}
+
+static int exchange_above(void)
+{
+	if (mkdir("another", 0755))
+		return -errno;
+	return made_anew(syscall(SYS_renameat2, AT_FDCWD, "another", AT_FDCWD, "held", 2 /* RENAME_EXCHANGE */));
+}
+
+/* By a descriptor that is good for reading only. */
+static int subvolume(void)
+{
+	struct btrfs_ioctl_vol_args args = {.name = "made"};
+	int fd = open(at("volume"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		give_up("open");
+	return outcome(ioctl(fd, BTRFS_IOC_SUBVOL_CREATE, &args));
+}
+
 static int sysctl(void)
 {
 	return write_text("/proc/sys/kernel/printk_ratelimit_burst", "11");
@@ -309,9 +344,12 @@ const struct attack sg_objects_write[] = {
 	{"create-rename", rename_out},
 	{"create-tmpfile", tmpfile_linked},
 	{"create-socket", bind_socket},
+	{"create-subvolume", subvolume},
 	{"delete-rename-over", rename_over},
 	{"delete-rename-away", rename_away},
 	{"delete-rename", rename_inside},
+	{"delete-rename-above", rename_above},
+	{"delete-exchange-above", exchange_above},
 	{"delete-file", remove_file},
 	{"delete-dir", remove_dir},
 	{"write-chmod", mode},

@@ -27,6 +27,7 @@ CODE = "Landlock does not judge memory; the built-in policies' seccomp rules ref
 SECCOMP = "not Landlock's; the built-in policies' seccomp rules kill for the call"
 PROC = "a policy that allows new processes needs all of /proc readable; their memory is not"
 MODE_3 = "Landlock asks who opens for reading or for writing; the access mode 3 is neither"
+SUBVOLUMES = "btrfs, or mkfs.btrfs"
 PASSED = "Landlock does not judge descriptors once they are open"
 
 
@@ -45,6 +46,7 @@ READ = [
     Attack("read-hardlink-fd", "read|create|write|delete|capability"),
     Attack("read-rename", "read|create|write|delete"),
     Attack("read-exchange", "read|create|write|delete"),
+    Attack("read-snapshot", "create", policy="volume", lacks=SUBVOLUMES),
     Attack("read-rename-dir", "read|create|write|delete"),
     Attack("read-proc-root", "read"),
     Attack("read-proc-cwd", "read"),
@@ -91,9 +93,13 @@ WRITE = [
     Attack("create-rename", "create|write|delete"),
     Attack("create-tmpfile", "create|write", lacks="O_TMPFILE on this file system"),
     Attack("create-socket", "create"),
+    effect("create-subvolume", "create", "Landlock does not judge ioctl on directories", policy="volume-read",
+           lacks=SUBVOLUMES),
     Attack("delete-rename-over", "create|write|delete"),
     Attack("delete-rename-away", "read|create|write|delete"),
     Attack("delete-rename", "create|write|delete"),
+    Attack("delete-rename-above", "delete", policy="held"),
+    Attack("delete-exchange-above", "delete|create", policy="held"),
     Attack("delete-file", "delete"),
     Attack("delete-dir", "delete"),
     effect("write-chmod", "write", METADATA),
@@ -157,6 +163,7 @@ MEMORY = [
     Attack("wx-proc-task-mem", "wx|trace|write", lacks="/proc/PID/mem that writes to what is read-only"),
     effect("wx-poke-child", "wx|trace", CODE),
     effect("wx-personality", "wx", CODE),
+    effect("wx-userfault", "wx", CODE, lacks="userfaultfd for every user (5.11)", since=(5, 12)),
 ]
 
 NET = [

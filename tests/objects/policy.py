@@ -25,6 +25,9 @@ mounts: {{inherit: matrix, kernel: {{namespace: allow, capability: allow, mount:
 mounts-only: {{inherit: matrix, kernel: {{namespace: allow}}}}
 once: {{inherit: matrix, exec: {{max: 1}}}}
 unix-outside: {{inherit: matrix, net: {{allow: ["unix:{base}/outside/sock", "unix:{base}/outside/dgram"]}}}}
+volume: {{inherit: matrix, files: {{full: ["{base}/volume"], deny: ["{base}/volume/denied"]}}}}
+volume-read: {{inherit: matrix, files: {{read: ["{base}/volume"]}}}}
+held: {{inherit: matrix, files: {{deny: [$CWD/held/denied]}}}}
 not-itself: {{inherit: matrix, files: {{read: [/], deny: [/proc/self]}}}}
 """
 

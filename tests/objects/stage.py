@@ -23,6 +23,7 @@ IPC_CREAT, IPC_EXCL, IPC_RMID, GETVAL = 0o1000, 0o2000, 0, 12
 SYS_MQ_OPEN, SYS_MQ_UNLINK, SYS_MQ_SEND = 240, 241, 242
 SYSCTL = "/proc/sys/kernel/printk_ratelimit_burst"
 BINFMT = "/proc/sys/fs/binfmt_misc"
+PATHS = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 OTHER_USER = 1917  # owns the home that is somebody else's
 
 
@@ -103,7 +104,8 @@ class Stage:
         return os.path.join(self.base, name)
 
     def files(self, program, library):
-        for name in ("cwd", "tmp", "bin", "outside", "outside/dir", "home", "prog"):
+        for name in ("cwd", "tmp", "bin", "outside", "outside/dir", "home", "prog", "cwd/held",
+                     "cwd/held/denied"):
             os.mkdir(self.path(name), 0o755)
         for name in ("prog/objects", "bin/tool", "outside/tool"):
             shutil.copy(program, self.path(name))
@@ -125,6 +127,26 @@ class Stage:
         self.closing.append(lambda: os.unlink(f"/dev/shm/{self.name}"))
         if self.attack.name == "exec-binfmt":
             self.binfmt()
+        if self.attack.policy.startswith("volume"):
+            self.volume(secret)
+
+    def volume(self, secret):
+        """A file system with subvolumes, where there is one to be had."""
+        image, where = self.path("image"), self.path("volume")
+        os.mkdir(where, 0o755)
+        with open(image, "wb") as f:
+            f.truncate(128 << 20)
+        for line in (["modprobe", "-a", "loop", "btrfs"], ["mkfs.btrfs", "-q", image],
+                     ["mount", "-o", "loop", image, where]):
+            try:
+                done = subprocess.run(line, capture_output=True, check=False, env=os.environ | PATHS)
+            except OSError:
+                return
+        if done.returncode:
+            return
+        self.closing.append(lambda: subprocess.run(["umount", where], check=False, env=os.environ | PATHS))
+        os.mkdir(where + "/denied", 0o755)
+        write(where + "/denied/secret", secret)
 
     def binfmt(self):
         magic = self.name[:8]
@@ -381,6 +403,10 @@ class Stage:
         if self.attack.name == "write-sysctl" and read(SYSCTL) != self.sysctl:
             return "the kernel's setting is another one"
         n = self.attack.name
+        if n == "create-subvolume" and os.path.exists(self.path("volume/made")):
+            return "there is a subvolume"
+        if os.path.exists(self.path("cwd/held/denied/made")):
+            return "another one has its name"
         if n == "write-oom-score" and read(f"/proc/{self.victim.pid}/oom_score_adj") == "777":
             return "the victim's score is another one"
         if n == "ipc-shm-remove" and libc.shmget(self.key, 0, 0) < 0:

@@ -20,7 +20,7 @@ by seccomp before any object is looked at: the last column matters for policies 
 
 *stopped*: no effect. **effect**: it took effect. The class is that of the `lsm_violation` record; where the lsm tier has none, the kernel itself
 refused for want of a capability, before any rule was asked. A dash: this kernel has no such thing. Before 6.1 there is no hook for user
-namespaces, before 5.16 none for rings ([bpf-lsm.md](bpf-lsm.md)): there the lsm tier leaves both to the seccomp filter.
+namespaces, before 5.16 none for rings, before 5.12 none for userfaultfd ([bpf-lsm.md](bpf-lsm.md)): there the lsm tier leaves them to the seccomp filter.
 """
 
 

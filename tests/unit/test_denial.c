@@ -71,6 +71,32 @@ static void what_was_tried(void **state)
 	       "cat (pid 7) tried to use the capability SYS_CHROOT (by chroot, seen by the kernel's hook capable)" END);
 }
 
+/* A rule about objects stands in no list that says what it does. */
+static void what_the_rule_says(void **state)
+{
+#define RULE(list, text) "\"rule\": {\"list\": \"" list "\", \"text\": \"" text "\", \"file\": \"p.yaml\", \"line\": 3}"
+#define READS "\"class\": \"read\", \"object\": {\"path\": \"/x\"}, \"hook\": \"file_open\", \"syscall\": \"openat\", "
+	static const struct {
+		const char *fields, *says;
+	} rows[] = {
+		{"{" READS RULE("files", "deny: /x") "}", ", which the rule \"deny: /x\" (p.yaml:3) forbids; "},
+		{"{" READS RULE("files", "otherwise: kill") "}", " \"otherwise: kill\" (p.yaml:3) forbids; "},
+		{"{" READS RULE("files", "otherwise: errno EACCES") ", \"action\": \"errno\", \"errno\": 13}",
+		 " \"otherwise: errno EACCES\" (p.yaml:3) refuses; "},
+		{"{" READS RULE("files", "otherwise: audit") ", \"action\": \"audit\", \"type\": \"audit\"}",
+		 " \"otherwise: audit\" (p.yaml:3) wants recorded"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *got = sentence(rows[i].fields);
+
+		if (!strstr(got, rows[i].says))
+			fail_msg("%s: without %s", got, rows[i].says);
+		free(got);
+	}
+}
+
 /* Every class has words of its own. */
 static void every_class(void **state)
 {
@@ -104,6 +130,7 @@ static void nothing_drives_the_terminal(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(what_was_tried), cmocka_unit_test(every_class),
+					   cmocka_unit_test(what_the_rule_says),
 					   cmocka_unit_test(nothing_drives_the_terminal)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

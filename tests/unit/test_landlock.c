@@ -366,6 +366,17 @@ static void ports(void **state)
 	TRY(&r, {'C', "9", true}, {'B', "0", true});
 	assert_false(has_gap(&r.l, true, "net: what is allowed only to some"));
 	done(&r);
+	/* UDP, of which older kernels know nothing: where it is refused in another way, that is said, too. */
+	r.o.net[1].prefix = 104;
+	r.o.net[1].protos = SG_NET_UDP;
+	r.r.max_abi = 9;
+	build(&r, 4);
+	assert_false(has_gap(&r.l, true, "net: what is allowed only to some"));
+	done(&r);
+	r.r.no_udp = true;
+	build(&r, 4);
+	assert_true(has_gap(&r.l, true, "net: what is allowed only to some addresses is refused"));
+	done(&r);
 }
 
 int main(void)

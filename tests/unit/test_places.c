@@ -121,6 +121,40 @@ static void one_object_one_place(void **state)
 	sg_places_close(&p);
 }
 
+/* Where a directory above could be renamed, what is denied would be made anew under its name. */
+static void what_is_above_a_denial_stays(void **state)
+{
+	struct sg_place_vars vars = {.cwd = root};
+	struct sg_tree trees[] = {{"$CWD", {.allow = R | W, .origin = 1}},
+				  {"$CWD/dir", {.allow = SG_RIGHT_DELETE, .origin = 2}},
+				  {"$CWD/dir/in/far/file", {.deny = R, .origin = 3}}};
+	const struct sg_place *dir, *in;
+	struct sg_err err = {0};
+	struct sg_places p;
+
+	assert_int_equal(mkdir(at("dir/in/far"), 0755), 0);
+	assert_int_equal(close(open(at("dir/in/far/file"), O_CREAT | O_WRONLY | O_CLOEXEC, 0644)), 0);
+	assert_int_equal(sg_places_open(&p, trees, 3, &vars, &err), 0);
+	dir = find(&p, at("dir"));
+	in = find(&p, at("dir/in"));
+	assert_non_null(dir);
+	assert_int_equal(dir->rights.allow, SG_RIGHT_DELETE);
+	assert_int_equal(dir->rights.deny, SG_TREE_HOLDS);
+	assert_non_null(in);
+	assert_int_equal(in->rights.allow, 0);
+	assert_int_equal(in->rights.deny, SG_TREE_HOLDS);
+	assert_int_equal(in->rights.origin, 3);
+	assert_non_null(find(&p, at("dir/in/far")));
+	assert_int_equal(find(&p, root)->rights.deny, 0);
+	sg_places_close(&p);
+	vars.no_mounts = true;
+	assert_int_equal(sg_places_open(&p, trees, 3, &vars, &err), 0);
+	assert_int_equal(p.n, 3);
+	sg_places_close(&p);
+	assert_int_equal(unlink(at("dir/in/far/file")), 0);
+	assert_int_equal(rmdir(at("dir/in/far")), 0);
+}
+
 static void own_processes_are_apart(void **state)
 {
 	struct sg_place_vars vars = {.no_mounts = true};
@@ -454,11 +488,12 @@ static void lines_of_the_mount_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(opens_with_variables),         cmocka_unit_test(one_object_one_place),
-		cmocka_unit_test(own_processes_are_apart),      cmocka_unit_test(own_processes_are_denied_whole),
-		cmocka_unit_test(says_what_is_wrong),           cmocka_unit_test(a_denial_is_never_dropped),
-		cmocka_unit_test(covers_what_is_mounted_below), cmocka_unit_test(another_root_is_not_left),
-		cmocka_unit_test(waits_for_no_server),          cmocka_unit_test(lines_of_the_mount_table),
+		cmocka_unit_test(opens_with_variables),           cmocka_unit_test(one_object_one_place),
+		cmocka_unit_test(what_is_above_a_denial_stays),   cmocka_unit_test(own_processes_are_apart),
+		cmocka_unit_test(own_processes_are_denied_whole), cmocka_unit_test(says_what_is_wrong),
+		cmocka_unit_test(a_denial_is_never_dropped),      cmocka_unit_test(covers_what_is_mounted_below),
+		cmocka_unit_test(another_root_is_not_left),       cmocka_unit_test(waits_for_no_server),
+		cmocka_unit_test(lines_of_the_mount_table),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -409,6 +409,19 @@ static void expect(struct sg_access a, const char *wanted)
 	sg_policy_free(p);
 }
 
+/* Of the rule that denies. */
+static uint32_t denial(void)
+{
+	struct sg_policy *p = resolve(own, "mine");
+	uint32_t i = 0;
+
+	while (sg_policy_origin(p, i) && strcmp(sg_policy_origin(p, i)->text, "deny: /r/denied") != 0)
+		i++;
+	assert_non_null(sg_policy_origin(p, i));
+	sg_policy_free(p);
+	return i;
+}
+
 static void hints_say_what_to_change(void **state)
 {
 	expect((struct sg_access){.cls = SG_CLASS_READ, .path = "/r/x"}, "");
@@ -421,6 +434,8 @@ static void hints_say_what_to_change(void **state)
 	expect((struct sg_access){.cls = SG_CLASS_DELETE, .path = "/r/x"},
 	       "mine: {files: {delete: [/r]}} # add to mine.yaml");
 	expect((struct sg_access){.cls = SG_CLASS_READ, .path = "/r/denied"},
+	       "remove \"deny: /r/denied\" from \"files\" in \"mine\" (mine.yaml:6)");
+	expect((struct sg_access){.cls = SG_CLASS_DELETE, .path = "/r", .holds = denial() + 1},
 	       "remove \"deny: /r/denied\" from \"files\" in \"mine\" (mine.yaml:6)");
 	expect((struct sg_access){.cls = SG_CLASS_READ, .path = "/r/denied/x"},
 	       "mine: {files: {read: [/r/denied/x]}} # add to mine.yaml");

@@ -34,7 +34,7 @@ int main(void)
 	char name[64], link[64] = "";
 	glob_t g;
 	FILE *f;
-	int fd, dfd, n;
+	int fd, dfd, n, ends[2];
 
 	mkdir("d", 0755);
 	mkdirat(AT_FDCWD, "d/sub", 0700);
@@ -68,6 +68,9 @@ int main(void)
 	n = (int)read(fd, name, sizeof(name));
 	printf("%.*s %d %d\n", n, name, flock(fd, LOCK_EX | LOCK_NB), fcntl(fd, F_GETFL) & O_ACCMODE);
 	printf("%d %d %d\n", fsync(fd), fdatasync(fd), posix_fallocate(fd, 0, 10000));
+	/* what has no name is the program's own */
+	n = pipe(ends);
+	printf("%d %d %d\n", n, fchmod(ends[0], 0600), futimens(ends[1], NULL));
 	futimens(fd, (struct timespec[]){{.tv_sec = 1000}, {.tv_sec = 2000}});
 	fstat(fd, &st);
 	printf("%ld %ld\n", (long)st.st_mtime, (long)st.st_size);
