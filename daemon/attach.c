@@ -111,6 +111,12 @@ static int cgroup_of(int pidfd, int *out, pid_t *of, struct sg_err *err)
 	return *out < 0 ? sg_err_set(err, errno, "cannot open the cgroup %s: %s", path, strerror(errno)) : 0;
 }
 
+/* Its cgroup was removed, which is looked for every half second: another one of that name may be there already. */
+static bool is_over(const struct sgd_box *b)
+{
+	return b->attached && sg_cgroup_populated(&b->launch.cg) < 0;
+}
+
 /* client: NULL: it was looked at before. */
 static int check_place(struct sgd *d, const struct sgd_peer *client, const struct sg_cgroup *cg, struct sg_err *err)
 {
@@ -120,12 +126,15 @@ static int check_place(struct sgd *d, const struct sgd_peer *client, const struc
 		return sg_err_set(err, EINVAL, "the client itself is in the cgroup %s", cg->rel);
 	if (sg_path_within(cg->rel, d->parent.rel) || sg_path_within(d->parent.rel, cg->rel))
 		return sg_err_set(err, EINVAL, "the cgroup %s is sgd's own", cg->rel);
-	for (const struct sgd_box *b = d->boxes; b; b = b->next) {
+	for (struct sgd_box *b = d->boxes; b; b = b->next) {
 		if (b->phase == SGD_GONE || !b->launch.registered)
 			continue;
-		if (sg_path_within(cg->rel, b->launch.cg.rel) || sg_path_within(b->launch.cg.rel, cg->rel))
+		if (!sg_path_within(cg->rel, b->launch.cg.rel) && !sg_path_within(b->launch.cg.rel, cg->rel))
+			continue;
+		if (!is_over(b))
 			return sg_err_set(err, EEXIST, "the cgroup %s overlaps that of sandbox %s (%s)", cg->rel,
 					  b->session.id, b->launch.cg.rel);
+		sgd_box_detach(b, "ok");
 	}
 	return 0;
 }

@@ -119,6 +119,19 @@ def test_a_container_that_goes_away_is_noticed(daemon):
     assert daemon.records(sandbox=name, type="exit")
 
 
+def test_a_container_that_is_made_anew_at_once(daemon):
+    cgroup = Cgroup(daemon, "anew")
+    name = attach(daemon, cgroup)
+    os.rmdir(cgroup.path)
+    os.mkdir(cgroup.path)
+    p = cgroup.start(FORBIDDEN)
+    again = attach(daemon, cgroup)
+    assert again != name and daemon.records(sandbox=name, type="exit")
+    cgroup.go(p)
+    assert (p.communicate(timeout=20)[0], p.returncode) == ("", -9)
+    assert daemon.ctl("detach", again).returncode == 0
+
+
 def write(daemon, text):
     path = os.path.join(daemon.work, "policies.yaml")
     with open(path, "w", encoding="utf-8") as f:

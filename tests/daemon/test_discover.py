@@ -118,6 +118,17 @@ def test_it_survives_the_daemon(daemon):
         assert kills(daemon, name) == [("python", "kill"), ("python", "kill")], daemon.records(sandbox=name)
 
 
+def test_one_that_is_made_anew_at_once(daemon):
+    """As a service that is restarted: a cgroup of the same name, before it was seen that the one before is gone."""
+    with job(daemon, "job-6") as path:
+        name = box(daemon, path)
+        os.rmdir(path)
+        os.mkdir(path)
+        assert box(daemon, path) != name
+        p = waiting(path, KILL)
+        assert p.communicate("\n", timeout=30)[0] == "" and p.returncode == -9
+
+
 def test_what_was_held_when_the_daemon_died(daemon):
     """It holds a cgroup while it tells its tasks apart: many here, so that it is killed then."""
     daemon.crash()
