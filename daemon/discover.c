@@ -121,11 +121,15 @@ static const struct sgd_rule *rule_for(const struct sgd *d, const char *rel, boo
 	return found;
 }
 
-bool sgd_discover_wants(const struct sgd *d, const char *rel)
+bool sgd_discover_wants(const struct sgd *d, const char *rel, bool audit)
 {
+	const struct sgd_rule *r;
 	bool deeper;
 
-	return d->discover && rule_for(d, rel, &deeper);
+	if (!d->discover)
+		return false;
+	r = rule_for(d, rel, &deeper);
+	return r && r->audit == audit;
 }
 
 /* ---- languages ---- */

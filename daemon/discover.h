@@ -41,8 +41,8 @@ int sgd_discover_start(struct sgd *d, struct sg_err *err);
 /* After other policies came: all processes of a language change over by one store. */
 int sgd_discover_reload(struct sgd *d, struct sg_err *err);
 void sgd_discover_stop(struct sgd *d);
-/* Whether a rule still wants this cgroup. */
-bool sgd_discover_wants(const struct sgd *d, const char *rel);
+/* Whether a rule still wants this cgroup, and in that mode. */
+bool sgd_discover_wants(const struct sgd *d, const char *rel, bool audit);
 
 /*
  * Tells the programs of the tasks that are in the cgroup already: each has the language of the program it executes,

@@ -129,6 +129,25 @@ def test_one_that_is_made_anew_at_once(daemon):
         assert p.communicate("\n", timeout=30)[0] == "" and p.returncode == -9
 
 
+def test_a_rule_with_another_mode(daemon):
+    """What was only watched is judged by the next daemon, where its rule says so now."""
+    with job(daemon, "quiet-2", "a") as path:
+        name = box(daemon, path)
+        p = waiting(path, KILL)
+        before = daemon.options[3]
+        try:
+            daemon.stop()
+            daemon.options[3] = before.replace("audit", "enforce")
+            daemon.start()
+            again = box(daemon, path)
+            assert again != name and {b["mode"] for b in daemon.listed()} == {"enforce"}, daemon.listed()
+            assert p.communicate("\n", timeout=30)[0] == "" and p.returncode == -9
+        finally:
+            daemon.stop()
+            daemon.options[3] = before
+            daemon.start()
+
+
 def test_what_was_held_when_the_daemon_died(daemon):
     """It holds a cgroup while it tells its tasks apart: many here, so that it is killed then."""
     daemon.crash()
