@@ -20,6 +20,7 @@
 
 #define WATCHES_MAX 8192
 #define DEPTH_MAX SG_MAX_LEVELS
+#define AGAIN_NS 5000000000ULL /* until what could not be supervised is tried once more */
 
 /* Executables by their names without version digits; their languages are built-in ones. */
 static const struct {
@@ -41,6 +42,8 @@ struct sgd_discover {
 	struct watch *watches; /* in no order */
 	size_t n_watches, room;
 	bool full_said;
+	uint64_t again; /* CLOCK_MONOTONIC: when everything is looked at once more; 0: it need not be */
+	bool quiet;     /* it is, and what is refused was said before */
 	const char *languages[SG_MAX_LANGUAGES]; /* by number; from the table above */
 	struct sgd_policy *policies[SG_MAX_LANGUAGES];
 	bool slotted[SG_MAX_LANGUAGES]; /* it is in the BPF tables on our behalf */
@@ -479,6 +482,17 @@ static int watch_add(struct sgd_discover *x, const char *path, const char *rel)
 	return 0;
 }
 
+static void look_again(struct sgd_discover *x)
+{
+	x->again = sg_clock_ns(CLOCK_MONOTONIC) + AGAIN_NS;
+	sgd_deadline(x->d, x->again);
+}
+
+static bool is_gone(int rc)
+{
+	return rc == -ENOENT || rc == -ENODEV;
+}
+
 static void take(struct sgd_discover *x, const char *path, const struct sgd_rule *r)
 {
 	SG_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -486,12 +500,18 @@ static void take(struct sgd_discover *x, const char *path, const struct sgd_rule
 	int rc;
 
 	if (fd < 0)
-		return; /* gone again */
-	rc = sgd_attach_found(x->d, fd, r->audit, &err);
-	/* Somebody attached it, or this daemon did before. */
-	if (rc < 0 && rc != -EEXIST)
-		fprintf(stderr, "sgd: a cgroup that --discover %s names is not supervised: %s\n", r->pattern,
-			err.message);
+		rc = sg_err_set(&err, errno, "cannot open the cgroup %s: %s", path, strerror(errno));
+	else
+		rc = sgd_attach_found(x->d, fd, r->audit, &err);
+	/* -EEXIST: somebody attached it, or this daemon did before. */
+	if (rc == 0 || rc == -EEXIST || is_gone(rc))
+		return;
+	/* For want of room there is none now, and may be when others have ended. */
+	if (rc != -EINVAL)
+		look_again(x);
+	if (!x->quiet)
+		fprintf(stderr, "sgd: a cgroup that --discover %s names is not supervised: %s%s\n", r->pattern,
+			err.message, rc != -EINVAL ? "; this is tried every 5 s" : "");
 }
 
 static void below(struct sgd_discover *x, const char *path, const char *rel, unsigned depth)
@@ -499,6 +519,8 @@ static void below(struct sgd_discover *x, const char *path, const char *rel, uns
 	DIR *dir = opendir(path);
 	struct dirent *e;
 
+	if (!dir && !is_gone(-errno))
+		look_again(x);
 	while (dir && (e = readdir(dir))) {
 		char next[PATH_MAX];
 
@@ -533,6 +555,27 @@ static void look(struct sgd_discover *x, const char *rel, unsigned depth)
 		x->full_said = true;
 	}
 	below(x, path, rel, depth);
+}
+
+void sgd_discover_time(struct sgd *d, uint64_t now)
+{
+	struct sgd_discover *x = d->discover;
+	struct sg_err err = {0};
+
+	if (!x || !x->again)
+		return;
+	if (now < x->again) {
+		sgd_deadline(d, x->again);
+		return;
+	}
+	x->again = 0;
+	if (sgd_box_place(d, &err) < 0) {
+		look_again(x); /* it would be for nothing */
+		return;
+	}
+	x->quiet = true;
+	look(x, "", 0);
+	x->quiet = false;
 }
 
 static unsigned depth_of(const char *rel)

@@ -41,6 +41,8 @@ int sgd_discover_start(struct sgd *d, struct sg_err *err);
 /* After other policies came: all processes of a language change over by one store. */
 int sgd_discover_reload(struct sgd *d, struct sg_err *err);
 void sgd_discover_stop(struct sgd *d);
+/* Tries once more what there was no room for, when that is due. */
+void sgd_discover_time(struct sgd *d, uint64_t now);
 /* Whether a rule still wants this cgroup, and in that mode. */
 bool sgd_discover_wants(const struct sgd *d, const char *rel, bool audit);
 

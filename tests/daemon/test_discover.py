@@ -148,6 +148,25 @@ def test_a_rule_with_another_mode(daemon):
             daemon.start()
 
 
+def test_one_that_there_was_no_room_for(daemon):
+    """It is supervised as soon as another one has ended."""
+    daemon.stop()
+    daemon.options += ["--max-sandboxes", "1"]
+    try:
+        daemon.start()
+        with job(daemon, "job-7") as one, job(daemon, "job-8") as other:
+            assert until(lambda: len(daemon.listed()) == 1)
+            assert until(lambda: "names is not supervised: all 1 places" in daemon.errors()), daemon.errors()
+            has = cgroup_mount() + daemon.listed()[0]["cgroup"]
+            os.rmdir(has)
+            box(daemon, one if has == other else other)
+            os.mkdir(has)
+    finally:
+        daemon.stop()
+        del daemon.options[-2:]
+        daemon.start()
+
+
 def test_what_was_held_when_the_daemon_died(daemon):
     """It holds a cgroup while it tells its tasks apart: many here, so that it is killed then."""
     daemon.crash()
