@@ -99,8 +99,9 @@ bool sgd_rule_matches(const struct sgd_rule *r, const char *rel, bool *deeper)
 	char want[NAME_MAX + 1], name[NAME_MAX + 1];
 
 	*deeper = false;
+	/* systemd writes what may not stand in a name as \x2d: a backslash is one. */
 	while (component(&rel, name, sizeof(name)))
-		if (!component(&p, want, sizeof(want)) || fnmatch(want, name, FNM_PERIOD) != 0)
+		if (!component(&p, want, sizeof(want)) || fnmatch(want, name, FNM_PERIOD | FNM_NOESCAPE) != 0)
 			return false;
 	if (*rel)
 		return false;
@@ -540,6 +541,9 @@ static void look(struct sgd_discover *x, const char *rel, unsigned depth)
 	bool deeper;
 	int rc;
 
+	/* What we launch has its policy. */
+	if (sg_path_within(rel, x->d->parent.rel))
+		return;
 	r = rule_for(x->d, rel, &deeper);
 	if ((!r && !deeper) || depth >= DEPTH_MAX ||
 	    snprintf(path, sizeof(path), "%s%s", x->mount, rel) >= (int)sizeof(path))

@@ -18,8 +18,8 @@
 #define SGD_DISCOVER_PATTERN 256
 
 struct sgd_rule {
-	char pattern[SGD_DISCOVER_PATTERN]; /* path below the cgroup2 mount, by component, each a pattern of fnmatch(3)
-					     */
+	/* Path below the cgroup2 mount, by component, each a pattern of fnmatch(3) without escapes. */
+	char pattern[SGD_DISCOVER_PATTERN];
 	bool audit;
 };
 

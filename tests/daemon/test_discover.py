@@ -7,7 +7,7 @@ import subprocess
 from harness import ENV, cgroup_mount, until
 
 TREE = f"/sgdfound-{os.getpid()}"
-OPTIONS = ("--discover", TREE + "/job-*", "--discover", TREE + "/quiet-*/* audit")
+OPTIONS = ("--discover", TREE + "/job-*", "--discover", TREE + "/quiet-*/* audit", "--discover", TREE + "/two\\x2dwords.slice")
 KILL = "import os; os.kill(1, 0); print('python', flush=True)"
 # The same operation by a shell, which nobody judges, and by two interpreters.
 MIXED = f"kill -0 1 && echo shell; /usr/bin/python3 -c \"{KILL}\"; perl -e 'kill 0, 1; print \"perl\n\"'; echo after\n"
@@ -78,6 +78,26 @@ def test_a_cgroup_that_no_rule_names(daemon):
         p = start(path, "/usr/bin/python3", "-c", KILL)
         assert p.communicate("\n", timeout=30)[0] == "python\n"
         assert not [b for b in daemon.listed() if b["cgroup_id"] == os.stat(path).st_ino]
+
+
+def test_a_name_with_a_backslash(daemon):
+    with job(daemon, "two\\x2dwords.slice") as path:
+        box(daemon, path)
+
+
+def test_what_the_daemon_launches_is_none(daemon):
+    """Although a rule names it: it has its policy, and nothing is said of it."""
+    daemon.stop()
+    daemon.options += ["--discover", f"/{daemon.cgroup}/*"]
+    try:
+        daemon.start()
+        r = daemon.run("--lang", "python", "--", "/usr/bin/python3", "-c", "print(1)")
+        assert (r.returncode, r.stdout) == (0, "1\n"), r
+        assert "sgd's own" not in daemon.errors(), daemon.errors()
+    finally:
+        daemon.stop()
+        del daemon.options[-2:]
+        daemon.start()
 
 
 def test_children_and_what_they_execute(daemon):
