@@ -159,3 +159,24 @@ def test_offline_questions(daemon):
     assert r.returncode == 2 and "defines no language" in r.stderr, r
     r = subprocess.run([daemon.sgctl, "policy", "list"], capture_output=True, text=True, check=False)
     assert r.returncode == 0 and "python" in r.stdout, r
+    for args in (["doctor"], ["policy", "explain", "--lang", "python"]):
+        r = daemon.ctl("--json", *args)
+        assert r.returncode == 0 and json.loads(r.stdout), r
+
+
+def test_names_drive_no_terminal(daemon):
+    """A cgroup is called what its owner likes."""
+    cgroup = Cgroup(daemon, "\x1b]0;title\x07\x9b2J")
+    r = daemon.ctl("attach", "--cgroup", cgroup.path, "--lang", "python")
+    again = daemon.ctl("attach", "--cgroup", cgroup.path, "--lang", "python")
+    assert (r.returncode, again.returncode) == (0, 1), (r, again)
+    name = daemon.listed()[0]["id"]
+    for text in (r.stdout, again.stderr, daemon.ctl("show", name).stdout):
+        assert "?]0;title???2J" in text and not set("\x1b\x07\x9b") & set(text), text
+    assert daemon.ctl("detach", name).returncode == 0
+
+
+def test_an_argument_for_nothing(daemon):
+    for args in (["list", "x"], ["status", "x"], ["top", "x"], ["show", "x", "y"], ["attach", "x", "--pid", "1", "--lang", "c"]):
+        r = daemon.ctl(*args)
+        assert r.returncode == 1 and "one argument too many" in r.stderr, r
