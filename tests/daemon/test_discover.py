@@ -138,6 +138,23 @@ def test_it_survives_the_daemon(daemon):
         assert kills(daemon, name) == [("python", "kill"), ("python", "kill")], daemon.records(sandbox=name)
 
 
+def test_one_that_somebody_attaches(daemon):
+    """As the hook of a runtime does: it says what the container is, and the rule gives way."""
+    with job(daemon, "job-9") as path:
+        name = box(daemon, path)
+        r = daemon.ctl("--json", "attach", "--cgroup", path, "--lang", "python", "--container-id", "nine")
+        assert r.returncode == 0, r
+        b, = [b for b in daemon.listed() if b["cgroup_id"] == os.stat(path).st_ino]
+        assert (b["language"], b["container_id"]) == ("python", "nine") and b["id"] != name, b
+        assert daemon.records(sandbox=name, type="exit")
+        p = start(path, "/bin/true")  # a shell, which no rule has judged
+        p.communicate("\n", timeout=30)
+        assert p.returncode == -9
+        assert until(lambda: kills(daemon, b["id"]) == [("python", "execve")]), daemon.records(sandbox=b["id"])
+        r = daemon.ctl("attach", "--cgroup", path, "--lang", "perl")
+        assert r.returncode == 1 and "overlaps" in r.stderr, r
+
+
 def test_one_that_is_made_anew_at_once(daemon):
     """As a service that is restarted: a cgroup of the same name, before it was seen that the one before is gone."""
     with job(daemon, "job-6") as path:
