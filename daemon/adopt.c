@@ -359,8 +359,9 @@ void sgd_adopt_finish(struct sgd *d)
 		next = b->next;
 		if (b->attached) {
 			b->watch.l = &b->launch;
+			/* Where its rule has another mode now it begins anew by that rule. */
 			if (b->launch.cg.dirfd < 0 || !b->launch.registered ||
-			    (b->discovered && !sgd_discover_wants(d, b->launch.cg.rel))) {
+			    (b->discovered && !sgd_discover_wants(d, b->launch.cg.rel, b->options.audit))) {
 				sgd_box_detach(b, b->launch.registered ? "ok" : "error");
 				continue;
 			}

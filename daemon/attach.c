@@ -111,21 +111,43 @@ static int cgroup_of(int pidfd, int *out, pid_t *of, struct sg_err *err)
 	return *out < 0 ? sg_err_set(err, errno, "cannot open the cgroup %s: %s", path, strerror(errno)) : 0;
 }
 
-/* client: NULL: it was looked at before. */
-static int check_place(struct sgd *d, const struct sgd_peer *client, const struct sg_cgroup *cg, struct sg_err *err)
+/* Its cgroup was removed, which is looked for every half second: another one of that name may be there already. */
+static bool is_over(const struct sgd_box *b)
 {
+	return b->attached && sg_cgroup_populated(&b->launch.cg) < 0;
+}
+
+/* Found by a rule, and somebody who knows more of that very cgroup says what it is. */
+static bool gives_way(const struct sgd_box *b, const struct sgd_box *to)
+{
+	return b->discovered && !to->discovered && b->launch.cg.id == to->launch.cg.id;
+}
+
+/* now: it is about to be put in force, and was looked at before; else client asks for it. */
+static int check_place(const struct sgd_box *n, const struct sgd_peer *client, bool now, struct sg_err *err)
+{
+	const struct sg_cgroup *cg = &n->launch.cg;
+	const struct sgd *d = n->d;
+
 	if (holds(cg->rel, getpid()))
 		return sg_err_set(err, EINVAL, "sgd itself is in the cgroup %s", cg->rel);
 	if (client && holds(cg->rel, client->pid))
 		return sg_err_set(err, EINVAL, "the client itself is in the cgroup %s", cg->rel);
 	if (sg_path_within(cg->rel, d->parent.rel) || sg_path_within(d->parent.rel, cg->rel))
 		return sg_err_set(err, EINVAL, "the cgroup %s is sgd's own", cg->rel);
-	for (const struct sgd_box *b = d->boxes; b; b = b->next) {
+	for (struct sgd_box *b = d->boxes; b; b = b->next) {
+		bool over;
+
 		if (b->phase == SGD_GONE || !b->launch.registered)
 			continue;
-		if (sg_path_within(cg->rel, b->launch.cg.rel) || sg_path_within(b->launch.cg.rel, cg->rel))
+		if (!sg_path_within(cg->rel, b->launch.cg.rel) && !sg_path_within(b->launch.cg.rel, cg->rel))
+			continue;
+		over = is_over(b);
+		if (!over && !gives_way(b, n))
 			return sg_err_set(err, EEXIST, "the cgroup %s overlaps that of sandbox %s (%s)", cg->rel,
 					  b->session.id, b->launch.cg.rel);
+		if (over || now)
+			sgd_box_detach(b, over ? "ok" : "detached");
 	}
 	return 0;
 }
@@ -243,7 +265,7 @@ static int begin(struct sgd_box *b, struct sgd_conn *c, const json_t *request, i
 	if (!rc)
 		rc = locate(&l->cg, fd, err);
 	if (!rc)
-		rc = check_place(d, &c->peer, &l->cg, err);
+		rc = check_place(b, &c->peer, false, err);
 	if (!rc)
 		rc = sgd_policy_get(&d->policies, language, 0, NULL, 0, "", &b->policy, err);
 	if (rc)
@@ -258,7 +280,7 @@ static int complete(struct sgd_box *b, const int *fds, struct sg_err *err)
 {
 	struct sg_launch *l = &b->launch;
 	struct sgd *d = b->d;
-	int rc = check_place(d, NULL, &l->cg, err);
+	int rc = check_place(b, NULL, true, err);
 
 	if (!rc)
 		rc = sgd_box_place(d, err);
@@ -413,7 +435,7 @@ int sgd_attach_found(struct sgd *d, int fd, bool audit, struct sg_err *err)
 	b->options.audit = audit;
 	rc = locate(&b->launch.cg, fd, err);
 	if (!rc)
-		rc = check_place(d, NULL, &b->launch.cg, err);
+		rc = check_place(b, NULL, false, err);
 	if (!rc)
 		rc = sgd_policy_get(&d->policies, NOBODY_NAME, 0, nobody, sizeof(nobody) - 1, "discover", &b->policy,
 				    err);

@@ -87,19 +87,33 @@ static json_t *within_packet(json_t *sandbox)
 	return sandbox;
 }
 
+/* By the caller's name for it, which another one may have, too: two engines each have a container "web". */
+static bool is_container(const struct sgd_box *b, const char *container)
+{
+	return *container && !strcmp(b->container, container) && sg_cgroup_populated(&b->launch.cg) >= 0;
+}
+
 static int find(struct sgd_conn *c, const json_t *request, struct sgd_box **out, struct sg_err *err)
 {
 	const char *id = text_of(request, "id"), *container = text_of(request, "container_id");
+	struct sgd_box *found = NULL;
 
 	if (!id == !container)
 		return sg_err_set(err, EINVAL, "say which sandbox: \"id\" or \"container_id\"");
 	for (struct sgd_box *b = c->d->boxes; b; b = b->next) {
-		if (b->phase == SGD_GONE || b->removals || !may(c, b) || (b->attached && b->phase == SGD_STARTING))
+		if (b->phase == SGD_GONE || b->removals || !may(c, b) || (b->attached && b->phase == SGD_STARTING) ||
+		    (id ? strcmp(b->session.id, id) != 0 : !is_container(b, container)))
 			continue;
-		if (id ? !strcmp(b->session.id, id) : !strcmp(b->container, container)) {
-			*out = b;
-			return 0;
-		}
+		if (found)
+			return sg_err_set(err, ENOTUNIQ,
+					  "sandboxes %s and %s have the container id %s both: say which one by its own "
+					  "id",
+					  b->session.id, found->session.id, container);
+		found = b;
+	}
+	if (found) {
+		*out = found;
+		return 0;
 	}
 	/* The same answer for what is not there and for what is somebody else's. */
 	return sg_err_set(err, ENOENT, "no sandbox %s", id ? id : container);

@@ -8,7 +8,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@
 
 #define WATCHES_MAX 8192
 #define DEPTH_MAX SG_MAX_LEVELS
+#define AGAIN_NS 5000000000ULL /* until what could not be supervised is tried once more */
 
 /* Executables by their names without version digits; their languages are built-in ones. */
 static const struct {
@@ -41,6 +41,8 @@ struct sgd_discover {
 	struct watch *watches; /* in no order */
 	size_t n_watches, room;
 	bool full_said;
+	uint64_t again; /* CLOCK_MONOTONIC: when everything is looked at once more; 0: it need not be */
+	bool quiet;     /* it is, and what is refused was said before */
 	const char *languages[SG_MAX_LANGUAGES]; /* by number; from the table above */
 	struct sgd_policy *policies[SG_MAX_LANGUAGES];
 	bool slotted[SG_MAX_LANGUAGES]; /* it is in the BPF tables on our behalf */
@@ -49,61 +51,6 @@ struct sgd_discover {
 };
 
 /* ---- rules ---- */
-
-static const char *component(const char **at, char *out, size_t size)
-{
-	size_t n;
-
-	*at += strspn(*at, "/");
-	n = strcspn(*at, "/");
-	if (!n || n >= size)
-		return NULL;
-	memcpy(out, *at, n);
-	out[n] = '\0';
-	*at += n;
-	return out;
-}
-
-int sgd_rule_parse(const char *text, struct sgd_rule *out, struct sg_err *err)
-{
-	size_t n = strcspn(text, " \t");
-	const char *mode = text + n + strspn(text + n, " \t"), *at;
-	char name[NAME_MAX + 1];
-	unsigned depth = 0;
-
-	*out = (struct sgd_rule){.audit = !strcmp(mode, "audit")};
-	if (*mode && !out->audit && strcmp(mode, "enforce"))
-		return sg_err_set(err, EINVAL, "--discover %s: after the pattern only audit or enforce can follow",
-				  text);
-	if (*text != '/' || n >= sizeof(out->pattern))
-		return sg_err_set(err, EINVAL,
-				  "--discover %s: expected the path of cgroups below the cgroup2 mount, like "
-				  "/kubepods.slice/*/*",
-				  text);
-	memcpy(out->pattern, text, n);
-	for (at = out->pattern; component(&at, name, sizeof(name)); depth++)
-		if (!strcmp(name, ".") || !strcmp(name, "..") || !strcmp(name, "**"))
-			return sg_err_set(err, EINVAL, "--discover %s: \"%s\": each component stands for one depth",
-					  text, name);
-	if (!depth || *at || depth >= DEPTH_MAX)
-		return sg_err_set(err, EINVAL, "--discover %s: expected 1 to %d components", text, DEPTH_MAX - 1);
-	return 0;
-}
-
-bool sgd_rule_matches(const struct sgd_rule *r, const char *rel, bool *deeper)
-{
-	const char *p = r->pattern;
-	char want[NAME_MAX + 1], name[NAME_MAX + 1];
-
-	*deeper = false;
-	while (component(&rel, name, sizeof(name)))
-		if (!component(&p, want, sizeof(want)) || fnmatch(want, name, FNM_PERIOD) != 0)
-			return false;
-	if (*rel)
-		return false;
-	*deeper = component(&p, want, sizeof(want)) != NULL;
-	return !*deeper;
-}
 
 /* The rule that wants a cgroup; NULL: none. *deeper: one may want a cgroup below it. */
 static const struct sgd_rule *rule_for(const struct sgd *d, const char *rel, bool *deeper)
@@ -121,11 +68,15 @@ static const struct sgd_rule *rule_for(const struct sgd *d, const char *rel, boo
 	return found;
 }
 
-bool sgd_discover_wants(const struct sgd *d, const char *rel)
+bool sgd_discover_wants(const struct sgd *d, const char *rel, bool audit)
 {
+	const struct sgd_rule *r;
 	bool deeper;
 
-	return d->discover && rule_for(d, rel, &deeper);
+	if (!d->discover)
+		return false;
+	r = rule_for(d, rel, &deeper);
+	return r && r->audit == audit;
 }
 
 /* ---- languages ---- */
@@ -475,6 +426,17 @@ static int watch_add(struct sgd_discover *x, const char *path, const char *rel)
 	return 0;
 }
 
+static void look_again(struct sgd_discover *x)
+{
+	x->again = sg_clock_ns(CLOCK_MONOTONIC) + AGAIN_NS;
+	sgd_deadline(x->d, x->again);
+}
+
+static bool is_gone(int rc)
+{
+	return rc == -ENOENT || rc == -ENODEV;
+}
+
 static void take(struct sgd_discover *x, const char *path, const struct sgd_rule *r)
 {
 	SG_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -482,12 +444,18 @@ static void take(struct sgd_discover *x, const char *path, const struct sgd_rule
 	int rc;
 
 	if (fd < 0)
-		return; /* gone again */
-	rc = sgd_attach_found(x->d, fd, r->audit, &err);
-	/* Somebody attached it, or this daemon did before. */
-	if (rc < 0 && rc != -EEXIST)
-		fprintf(stderr, "sgd: a cgroup that --discover %s names is not supervised: %s\n", r->pattern,
-			err.message);
+		rc = sg_err_set(&err, errno, "cannot open the cgroup %s: %s", path, strerror(errno));
+	else
+		rc = sgd_attach_found(x->d, fd, r->audit, &err);
+	/* -EEXIST: somebody attached it, or this daemon did before. */
+	if (rc == 0 || rc == -EEXIST || is_gone(rc))
+		return;
+	/* For want of room there is none now, and may be when others have ended. */
+	if (rc != -EINVAL)
+		look_again(x);
+	if (!x->quiet)
+		fprintf(stderr, "sgd: a cgroup that --discover %s names is not supervised: %s%s\n", r->pattern,
+			err.message, rc != -EINVAL ? "; this is tried every 5 s" : "");
 }
 
 static void below(struct sgd_discover *x, const char *path, const char *rel, unsigned depth)
@@ -495,6 +463,8 @@ static void below(struct sgd_discover *x, const char *path, const char *rel, uns
 	DIR *dir = opendir(path);
 	struct dirent *e;
 
+	if (!dir && !is_gone(-errno))
+		look_again(x);
 	while (dir && (e = readdir(dir))) {
 		char next[PATH_MAX];
 
@@ -514,6 +484,9 @@ static void look(struct sgd_discover *x, const char *rel, unsigned depth)
 	bool deeper;
 	int rc;
 
+	/* What we launch has its policy. */
+	if (sg_path_within(rel, x->d->parent.rel))
+		return;
 	r = rule_for(x->d, rel, &deeper);
 	if ((!r && !deeper) || depth >= DEPTH_MAX ||
 	    snprintf(path, sizeof(path), "%s%s", x->mount, rel) >= (int)sizeof(path))
@@ -529,6 +502,27 @@ static void look(struct sgd_discover *x, const char *rel, unsigned depth)
 		x->full_said = true;
 	}
 	below(x, path, rel, depth);
+}
+
+void sgd_discover_time(struct sgd *d, uint64_t now)
+{
+	struct sgd_discover *x = d->discover;
+	struct sg_err err = {0};
+
+	if (!x || !x->again)
+		return;
+	if (now < x->again) {
+		sgd_deadline(d, x->again);
+		return;
+	}
+	x->again = 0;
+	if (sgd_box_place(d, &err) < 0) {
+		look_again(x); /* it would be for nothing */
+		return;
+	}
+	x->quiet = true;
+	look(x, "", 0);
+	x->quiet = false;
 }
 
 static unsigned depth_of(const char *rel)

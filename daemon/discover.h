@@ -3,6 +3,7 @@
 #define SG_SGD_DISCOVER_H
 
 #include "daemon/loop.h"
+#include "daemon/rules.h"
 #include "policy/err.h"
 
 #include <stdbool.h>
@@ -14,25 +15,11 @@
  * sandbox in which each process is judged by the policy of the interpreter that was executed in it, or in the process
  * it was forked from; other processes are not judged.
  */
-#define SGD_DISCOVER_RULES 16
-#define SGD_DISCOVER_PATTERN 256
-
-struct sgd_rule {
-	char pattern[SGD_DISCOVER_PATTERN]; /* path below the cgroup2 mount, by component, each a pattern of fnmatch(3)
-					     */
-	bool audit;
-};
-
 struct sgd;
 struct sgd_box;
 struct sgd_policy;
 struct sg_session;
 struct sgd_discover;
-
-/* "PATTERN" or "PATTERN audit|enforce". Errors: -EINVAL with what is accepted. */
-int sgd_rule_parse(const char *text, struct sgd_rule *out, struct sg_err *err);
-/* Whether a cgroup's path ("/a/b") matches; *deeper: it does not, but one below it may. */
-bool sgd_rule_matches(const struct sgd_rule *r, const char *rel, bool *deeper);
 
 /* Keeps the policies' numbers that processes are judged by already. Before anything is taken over. */
 void sgd_discover_reserve(struct sgd *d);
@@ -41,8 +28,10 @@ int sgd_discover_start(struct sgd *d, struct sg_err *err);
 /* After other policies came: all processes of a language change over by one store. */
 int sgd_discover_reload(struct sgd *d, struct sg_err *err);
 void sgd_discover_stop(struct sgd *d);
-/* Whether a rule still wants this cgroup. */
-bool sgd_discover_wants(const struct sgd *d, const char *rel);
+/* Tries once more what there was no room for, when that is due. */
+void sgd_discover_time(struct sgd *d, uint64_t now);
+/* Whether a rule still wants this cgroup, and in that mode. */
+bool sgd_discover_wants(const struct sgd *d, const char *rel, bool audit);
 
 /*
  * Tells the programs of the tasks that are in the cgroup already: each has the language of the program it executes,

@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -92,9 +91,7 @@ static bool name_below(const struct view *v, int fd, char *name, size_t size)
 
 static int open_below(const struct view *v, const char *path)
 {
-	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
-
-	return v->pid ? (int)syscall(SYS_openat2, v->root, path, &how, sizeof(how)) : open(path, O_PATH | O_CLOEXEC);
+	return v->pid ? sg_open_in_root(v->root, path, 0) : open(path, O_PATH | O_CLOEXEC);
 }
 
 static int open_of(pid_t pid, const char *what)

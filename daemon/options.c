@@ -121,6 +121,8 @@ static int config_value(struct sgd_options *o, const char *name, const yaml_node
 	if (!copy)
 		return sg_err_set(err, ENOMEM, "out of memory");
 	rc = set(o, name, copy, &why);
+	if (!rc && !*copy)
+		rc = sg_err_set(&why, EINVAL, "a value is missing for %s", name);
 	if (rc)
 		return sg_err_at(err, -rc, o->config, (unsigned)value->start_mark.line + 1,
 				 (unsigned)value->start_mark.column + 1, "%s", why.message);
@@ -153,6 +155,19 @@ static int config_pair(struct sgd_options *o, char **argv, yaml_document_t *doc,
 	return rc;
 }
 
+/* Both are names: scalars without a NUL. */
+static int config_twice(const struct sgd_options *o, const yaml_node_t *first, const yaml_node_t *again,
+			struct sg_err *err)
+{
+	const char *name = (const char *)again->data.scalar.value;
+
+	if (strcmp((const char *)first->data.scalar.value, name))
+		return 0;
+	return sg_err_at(err, EINVAL, o->config, (unsigned)again->start_mark.line + 1,
+			 (unsigned)again->start_mark.column + 1, "%s was given in line %u already", name,
+			 (unsigned)first->start_mark.line + 1);
+}
+
 static int config_document(struct sgd_options *o, char **argv, yaml_document_t *doc, struct sg_err *err)
 {
 	const yaml_node_t *root = yaml_document_get_root_node(doc);
@@ -162,8 +177,30 @@ static int config_document(struct sgd_options *o, char **argv, yaml_document_t *
 		return 0; /* nothing but comments */
 	if (root->type != YAML_MAPPING_NODE)
 		return sg_err_at(err, EINVAL, o->config, 1, 1, "a configuration is a mapping: NAME: VALUE");
-	for (const yaml_node_pair_t *p = root->data.mapping.pairs.start; !rc && p < root->data.mapping.pairs.top; p++)
+	for (const yaml_node_pair_t *p = root->data.mapping.pairs.start; !rc && p < root->data.mapping.pairs.top; p++) {
 		rc = config_pair(o, argv, doc, p, err);
+		for (const yaml_node_pair_t *q = root->data.mapping.pairs.start; !rc && q < p; q++)
+			rc = config_twice(o, yaml_document_get_node(doc, q->key), yaml_document_get_node(doc, p->key),
+					  err);
+	}
+	return rc;
+}
+
+/* What stands behind the configuration would be taken for a part of it by who wrote it. */
+static int config_end(const struct sgd_options *o, yaml_parser_t *parser, struct sg_err *err)
+{
+	yaml_document_t doc;
+	const yaml_node_t *root;
+	int rc = 0;
+
+	if (!yaml_parser_load(parser, &doc))
+		return sg_err_at(err, EINVAL, o->config, (unsigned)parser->problem_mark.line + 1, 1,
+				 "this is not YAML");
+	root = yaml_document_get_root_node(&doc);
+	if (root && !(root->type == YAML_SCALAR_NODE && !root->data.scalar.length))
+		rc = sg_err_at(err, EINVAL, o->config, (unsigned)root->start_mark.line + 1, 1,
+			       "a configuration is one document, and here begins another");
+	yaml_document_delete(&doc);
 	return rc;
 }
 
@@ -185,6 +222,8 @@ static int load_config(struct sgd_options *o, char **argv, struct sg_err *err)
 	if (yaml_parser_load(&parser, &doc)) {
 		rc = config_document(o, argv, &doc, err);
 		yaml_document_delete(&doc);
+		if (!rc)
+			rc = config_end(o, &parser, err);
 	} else {
 		rc = sg_err_at(err, EINVAL, o->config, (unsigned)parser.problem_mark.line + 1,
 			       (unsigned)parser.problem_mark.column + 1, "%s",
@@ -223,7 +262,7 @@ int sgd_options_parse(struct sgd_options *o, int argc, char **argv, struct sg_er
 			sg_err_reset(err);
 			return sg_err_set(err, EINVAL, "unknown option --%s; see sgd --help", word);
 		}
-		if (!value) {
+		if (!value || !*value) {
 			sg_err_reset(err);
 			return sg_err_set(err, EINVAL, "a value is missing for --%s; see sgd --help", word);
 		}

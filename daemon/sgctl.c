@@ -2,6 +2,7 @@
 #include "daemon/sgctl.h"
 
 #include "supervisor/client.h"
+#include "supervisor/human.h"
 #include "supervisor/util.h"
 
 #include <errno.h>
@@ -36,6 +37,7 @@ static int fail(const struct sg_err *err)
 	char text[1200];
 
 	sg_err_format(err, text, sizeof(text));
+	sg_human_plain(text);
 	fprintf(stderr, "sgctl: %s\n", text);
 	return 1;
 }
@@ -94,6 +96,8 @@ static void print_object(json_t *o)
 		SG_FREE char *text = json_is_string(value) ? strdup(json_string_value(value))
 							   : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
 
+		if (text)
+			sg_human_plain(text); /* the names of cgroups and files are other people's */
 		if (strcmp(key, "ok") && strcmp(key, "v"))
 			printf("%-20s %s\n", key, text ? text : "");
 	}
@@ -226,6 +230,19 @@ static int reload(const struct sgctl *s, struct sg_err *err)
 	return finish(s, answer, false);
 }
 
+/* What stands behind a command that takes nothing was meant for another one. A runtime may tell its hook what it is. */
+static int too_many(const char *command, char **args, struct sg_err *err)
+{
+	static const char *const without[] = {"list", "attach", "status", "top"};
+	bool none = false;
+
+	for (size_t i = 0; i < SG_ARRAY_SIZE(without); i++)
+		none |= !strcmp(command, without[i]);
+	if (!args[0] || (!none && !args[1]))
+		return 0;
+	return sg_err_set(err, EINVAL, "%s: one argument too many; see sgctl --help", args[!none]);
+}
+
 static int parse(struct sgctl *s, int argc, char **argv, const char **command, struct sg_err *err)
 {
 	enum { SOCKET = 256, JSON, CONTAINER, CGROUP, PID, LANG, MODE, CWD, HOME, SIGNAL, STATS, TYPE, ONCE, HELP };
@@ -300,27 +317,38 @@ static int parse(struct sgctl *s, int argc, char **argv, const char **command, s
 	if (!*command)
 		return sg_err_set(err, EINVAL, "no command; see sgctl --help");
 	s->id = argv[optind + 1];
-	if (s->id && argv[optind + 2])
-		return sg_err_set(err, EINVAL, "%s: one argument too many; see sgctl --help", argv[optind + 2]);
-	return 0;
+	return too_many(*command, argv + optind + 1, err);
 }
 
-/* Questions that need no daemon are answered by sgrun, which lies beside us. */
-static int offline(char **argv, struct sg_err *err)
+/*
+ * Questions that need no daemon are answered by sgrun, which lies beside us. argv: our name, and the question, which is
+ * one word or, of policies, two; json: to be answered as JSON, said before it.
+ */
+static int offline(int argc, char **argv, bool json, struct sg_err *err)
 {
 	static const char *const beside[] = {"sgrun", "../bin/sgrun", "../runner/sgrun"};
+	char **args = calloc((size_t)argc + 2, sizeof(*args));
 	char self[PATH_MAX], path[PATH_MAX + 32];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	int words = !strcmp(argv[1], "policy") && argc > 2 ? 3 : 2, rc;
 	char *slash;
 
+	if (!args)
+		return sg_err_set(err, ENOMEM, "out of memory");
+	for (int i = 0; i < argc; i++)
+		args[i + (json && i >= words)] = argv[i];
+	if (json)
+		args[words] = (char *)"--json";
 	self[n > 0 ? n : 0] = '\0';
 	slash = strrchr(self, '/');
 	for (size_t i = 0; slash && i < SG_ARRAY_SIZE(beside); i++) {
 		snprintf(path, sizeof(path), "%.*s/%s", (int)(slash - self), self, beside[i]);
-		execv(path, argv);
+		execv(path, args);
 	}
-	execvp("sgrun", argv);
-	return sg_err_set(err, errno, "cannot run sgrun, which answers that: %s", strerror(errno));
+	execvp("sgrun", args);
+	rc = sg_err_set(err, errno, "cannot run sgrun, which answers that: %s", strerror(errno));
+	free(args);
+	return rc;
 }
 
 int main(int argc, char **argv)
@@ -328,14 +356,18 @@ int main(int argc, char **argv)
 	struct sgctl s = {0};
 	struct sg_err err = {0};
 	const char *command = NULL;
+	bool json = false;
 	int rc, first = 1;
 
 	/* What asks no daemon takes no socket; its own options stand behind it. */
-	while (first < argc && !strncmp(argv[first], "--socket", 8))
-		first += strchr(argv[first], '=') ? 1 : 2;
+	for (; first < argc; first += !strcmp(argv[first], "--socket") ? 2 : 1) {
+		if (strncmp(argv[first], "--socket", 8) != 0 && strcmp(argv[first], "--json") != 0)
+			break;
+		json |= !strcmp(argv[first], "--json");
+	}
 	if (first < argc && (!strcmp(argv[first], "policy") || !strcmp(argv[first], "doctor"))) {
 		argv[first - 1] = argv[0];
-		(void)offline(argv + first - 1, &err);
+		(void)offline(argc - first + 1, argv + first - 1, json, &err);
 		return fail(&err);
 	}
 	if (parse(&s, argc, argv, &command, &err) < 0)

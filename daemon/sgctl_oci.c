@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -20,8 +19,9 @@
 #define STATE_MAX (1U << 20)
 #define ARGS_MAX 33 /* as many are looked at */
 #define ARGS_BYTES 16384
-#define ANNOTATION_LANGUAGE "org.sandgate.language"
-#define ANNOTATION_MODE "org.sandgate.mode"
+#define ANNOTATION "org.sandgate."
+#define ANNOTATION_LANGUAGE ANNOTATION "language"
+#define ANNOTATION_MODE ANNOTATION "mode"
 
 static int read_state(json_t **out, struct sg_err *err)
 {
@@ -35,11 +35,13 @@ static int read_state(json_t **out, struct sg_err *err)
 		return sg_err_set(err, E2BIG, "the container's state is longer than %u bytes", STATE_MAX);
 	*out = json_loadb(text, n, JSON_REJECT_DUPLICATES, &where);
 	if (!json_is_object(*out)) {
+		if (*out)
+			snprintf(where.text, sizeof(where.text), "that is no object");
 		json_decref(*out);
 		return sg_err_set(err, EINVAL,
 				  "no container state on standard input (line %d: %s); a runtime's hook gives one, see "
 				  "docs/containers.md",
-				  where.line, where.text);
+				  where.line > 0 ? where.line : 1, where.text);
 	}
 	return 0;
 }
@@ -55,8 +57,10 @@ static json_t *read_config(const char *bundle, struct sg_err *err)
 		return NULL;
 	}
 	config = json_load_file(path, JSON_REJECT_DUPLICATES, &where);
-	if (!config)
+	if (!config && where.line > 0)
 		sg_err_set(err, EINVAL, "%s: line %d: %s", path, where.line, where.text);
+	else if (!config)
+		sg_err_set(err, EINVAL, "the container's configuration: %s", where.text);
 	return config;
 }
 
@@ -107,22 +111,29 @@ static json_t *view_of(const json_t *config)
 
 /*
  * The directory that is going to be the container's root: the runtime has mounted everything below it, in the
- * container's mount namespace, and not made it the root yet. -1: it has.
+ * container's mount namespace, and not made it the root yet. *out -1: it has.
  */
-static int root_of(const json_t *config, const char *bundle, pid_t pid)
+static int open_root(const json_t *config, const char *bundle, pid_t pid, int *out, struct sg_err *err)
 {
 	const char *rootfs = json_string_value(json_object_get(json_object_get(config, "root"), "path"));
-	struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
 	SG_CLOSE int fd = -1;
 	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), "/proc/%d/root", pid);
 	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || !rootfs ||
-	    snprintf(path, sizeof(path), "%s%s%s", *rootfs == '/' ? "" : bundle, *rootfs == '/' ? "" : "/", rootfs) >=
-		    (int)sizeof(path))
-		return -1;
-	return (int)syscall(SYS_openat2, fd, path, &how, sizeof(how));
+	if (fd < 0)
+		return sg_err_set(err, errno, "cannot open the root directory of process %d: %s", pid, strerror(errno));
+	if (!rootfs)
+		return 0;
+	if (snprintf(path, sizeof(path), "%s%s%s", *rootfs == '/' ? "" : bundle, *rootfs == '/' ? "" : "/", rootfs) >=
+	    (int)sizeof(path))
+		return sg_err_set(err, ENAMETOOLONG, "\"root\": \"path\" of the container is too long");
+	*out = sg_open_in_root(fd, path, O_DIRECTORY);
+	/* For any other reason its rules would be about the files of somebody else. */
+	if (*out < 0 && errno != ENOENT && errno != ENOTDIR)
+		return sg_err_set(err, errno, "cannot open the container's root directory %s: %s", path,
+				  strerror(errno));
+	return 0;
 }
 
 static int attach(const struct sgctl *s, const char *id, const char *language, const char *mode, const char *bundle,
@@ -143,7 +154,11 @@ static int attach(const struct sgctl *s, const char *id, const char *language, c
 	config = read_config(bundle, err);
 	if (!config)
 		return -err->code;
-	root = root_of(config, bundle, (pid_t)pid);
+	rc = open_root(config, bundle, (pid_t)pid, &root, err);
+	if (rc) {
+		json_decref(config);
+		return rc;
+	}
 	request = json_pack("{s:s, s:s, s:s, s:s, s:b, s:s*, s:o}", "op", "attach", "by", "pidfd", "language", language,
 			    "container_id", id, "from_exec", 1, "mode", mode, "view", view_of(config));
 	rc = sgctl_ask(s, request, (int[]){fd, root}, root < 0 ? 1 : 2, NULL, NULL, &answer, err);
@@ -152,19 +167,57 @@ static int attach(const struct sgctl *s, const char *id, const char *language, c
 	return rc;
 }
 
+static int ask_about(const struct sgctl *s, const char *op, const char *key, const char *value, json_t **answer,
+		     struct sg_err *err)
+{
+	return sgctl_ask(s, json_pack("{s:s, s:s}", "op", op, key, value), NULL, 0, NULL, NULL, answer, err);
+}
+
+/*
+ * Not one that still has processes: another engine's container may have the same id. What is not taken out here the
+ * daemon takes out by itself, when its cgroup is gone.
+ */
 static int detach(const struct sgctl *s, const char *id, struct sg_err *err)
 {
-	json_t *answer = NULL;
-	int rc = sgctl_ask(s, json_pack("{s:s, s:s}", "op", "detach", "container_id", id), NULL, 0, NULL, NULL, &answer,
-			   err);
+	json_t *shown = NULL, *answer = NULL;
+	const json_t *sandbox;
+	int rc = ask_about(s, "show", "container_id", id, &shown, err);
 
+	sandbox = json_object_get(shown, "sandbox");
+	if (!rc && sgctl_number(sandbox, "tasks") == 0)
+		rc = ask_about(s, "detach", "id", sgctl_text(sandbox, "id"), &answer, err);
+	json_decref(shown);
 	json_decref(answer);
-	/* The daemon has noticed by itself that the cgroup is gone, or it was restarted since. */
-	if (rc == -ENOENT || rc == -ECONNREFUSED) {
+	/* The daemon has noticed by itself that the cgroup is gone, or it was restarted since; or several have the id.
+	 */
+	if (rc == -ENOENT || rc == -ECONNREFUSED || rc == -ENOTUNIQ) {
 		sg_err_reset(err);
 		rc = 0;
 	}
 	return rc;
+}
+
+/* One that is misspelt is not to leave a container alone that was to be put under a policy. */
+static int check_annotations(json_t *annotations, struct sg_err *err)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(annotations, key, value)
+	{
+		if (strncmp(key, ANNOTATION, strlen(ANNOTATION)) != 0)
+			continue;
+		if (strcmp(key, ANNOTATION_LANGUAGE) != 0 && strcmp(key, ANNOTATION_MODE) != 0)
+			return sg_err_set(
+				err, EINVAL,
+				"unknown annotation %s; there are " ANNOTATION_LANGUAGE " and " ANNOTATION_MODE, key);
+		if (!json_is_string(value))
+			return sg_err_set(err, EINVAL, "the annotation %s is no text", key);
+	}
+	if (json_object_get(annotations, ANNOTATION_MODE) && !json_object_get(annotations, ANNOTATION_LANGUAGE))
+		return sg_err_set(err, EINVAL,
+				  "the container has the annotation " ANNOTATION_MODE ", and no " ANNOTATION_LANGUAGE);
+	return 0;
 }
 
 int sgctl_oci_hook(const struct sgctl *s, struct sg_err *err)
@@ -180,8 +233,10 @@ int sgctl_oci_hook(const struct sgctl *s, struct sg_err *err)
 	mode = json_string_value(json_object_get(annotations, ANNOTATION_MODE));
 	id = json_string_value(json_object_get(state, "id"));
 	status = json_string_value(json_object_get(state, "status"));
-	if (!language)
-		rc = 0;
+	if (!status || strcmp(status, "stopped") != 0)
+		rc = check_annotations(annotations, err);
+	if (rc || !language)
+		;
 	else if (!id || !status)
 		rc = sg_err_set(err, EINVAL, "the container's state has no \"id\" or no \"status\"");
 	else if (!strcmp(status, "stopped"))

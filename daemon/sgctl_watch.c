@@ -8,13 +8,17 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <termios.h>
 #include <time.h>
 
 #define ROWS_MAX 4096
 #define INTERVAL_MS 1000
+#define CTRL_D 4
 
 /* ---- tail ---- */
 
@@ -179,10 +183,27 @@ static const char *age(long long ms, char *buf, size_t size)
 	return buf;
 }
 
-/* 80 columns, and no more lines than the terminal has. */
-static void draw(const struct table *t, unsigned lines)
+struct screen {
+	unsigned lines, columns;
+};
+
+/* One line, as far as it fits: a longer one would go on in the next and push the first one out. */
+__attribute__((format(printf, 2, 3))) static void line(const struct screen *s, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	printf("%.*s\n", (int)s->columns, text);
+}
+
+/* 80 columns, and one line less than the terminal has: the cursor is in the last. */
+static void draw(const struct table *t, const struct screen *s)
 {
 	long long tasks = 0, kills = 0, attached = 0;
+	size_t fit = s->lines - 4, rows = t->n <= fit ? t->n : fit - 1;
 	double rate = 0;
 	char total[16];
 
@@ -192,33 +213,76 @@ static void draw(const struct table *t, unsigned lines)
 		rate += t->rows[i].rate;
 		attached += json_is_true(json_object_get(t->rows[i].sandbox, "attached"));
 	}
-	printf("%zu sandboxes (%lld attached)  %lld processes  %s calls/s  %lld kills\n\n", t->n, attached, tasks,
-	       short_number(rate, total, sizeof(total)), kills);
-	printf("%-18s %-9s %-11s %-7s %5s %7s %5s %5s %5s\n", "ID", "STATE", "LANGUAGE", "MODE", "PROCS", "CALLS/s",
-	       "KILLS", "AUDIT", "AGE");
-	for (size_t i = 0; i < t->n && i + 4 < lines; i++) {
+	line(s, "%zu sandboxes (%lld attached)  %lld processes  %s calls/s  %lld kills", t->n, attached, tasks,
+	     short_number(rate, total, sizeof(total)), kills);
+	line(s, "%s", "");
+	line(s, "%-18s %-9s %-11s %-7s %5s %7s %5s %5s %5s", "ID", "STATE", "LANGUAGE", "MODE", "PROCS", "CALLS/s",
+	     "KILLS", "AUDIT", "AGE");
+	for (size_t i = 0; i < rows; i++) {
 		const struct row *r = &t->rows[i];
 		const json_t *b = r->sandbox;
 		bool counted = json_is_true(json_object_get(b, "counting"));
 		char calls[16], old[16];
 
-		printf("%-18.18s %-9.9s %-11.11s %-7.7s %5lld %7s %5lld %5lld %5.5s\n", sgctl_text(b, "id"),
-		       json_is_true(json_object_get(b, "attached")) ? "attached" : sgctl_text(b, "state"),
-		       sgctl_text(b, "language"), sgctl_text(b, "mode"), r->tasks,
-		       counted ? short_number(r->rate, calls, sizeof(calls)) : "-", r->kills,
-		       sgctl_number(json_object_get(b, "counts"), "audit"),
-		       age(sgctl_number(b, "age_ms"), old, sizeof(old)));
+		line(s, "%-18.18s %-9.9s %-11.11s %-7.7s %5lld %7s %5lld %5lld %5.5s", sgctl_text(b, "id"),
+		     json_is_true(json_object_get(b, "attached")) ? "attached" : sgctl_text(b, "state"),
+		     sgctl_text(b, "language"), sgctl_text(b, "mode"), r->tasks,
+		     counted ? short_number(r->rate, calls, sizeof(calls)) : "-", r->kills,
+		     sgctl_number(json_object_get(b, "counts"), "audit"),
+		     age(sgctl_number(b, "age_ms"), old, sizeof(old)));
 	}
-	if (t->n + 4 > lines)
-		printf("… %zu more\n", t->n + 4 - lines);
+	if (rows < t->n)
+		line(s, "+ %zu more", t->n - rows);
 }
 
-static unsigned terminal_lines(void)
+static struct screen screen_of(void)
 {
+	struct screen s = {.lines = ROWS_MAX + 8, .columns = 255};
 	struct winsize w;
 
-	return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_row > 6 ? w.ws_row
-												  : ROWS_MAX + 8;
+	if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) < 0)
+		return s;
+	if (w.ws_row > 6)
+		s.lines = w.ws_row;
+	if (w.ws_col > 0)
+		s.columns = w.ws_col;
+	return s;
+}
+
+static struct termios before_us; /* the terminal, for whatever ends us */
+
+static void on_end(int sig)
+{
+	(void)tcsetattr(STDIN_FILENO, TCSANOW, &before_us);
+	(void)raise(sig); /* which ends us now: it is caught once only */
+}
+
+/* From here on a key is there when it is pressed, and not after Enter. False: no keys are to be had. */
+static bool take_keys(void)
+{
+	static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+	struct sigaction once = {.sa_handler = on_end, .sa_flags = SA_RESETHAND};
+	struct termios t;
+
+	if (tcgetattr(STDIN_FILENO, &before_us) < 0)
+		return false;
+	for (size_t i = 0; i < SG_ARRAY_SIZE(ends); i++)
+		(void)sigaction(ends[i], &once, NULL);
+	t = before_us;
+	t.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+	t.c_cc[VMIN] = 1;
+	t.c_cc[VTIME] = 0;
+	(void)tcsetattr(STDIN_FILENO, TCSANOW, &t);
+	return true;
+}
+
+/* Waits for the next drawing. False: there is to be none. */
+static bool wait_for_next(bool keyed)
+{
+	struct pollfd keys = {.fd = keyed ? STDIN_FILENO : -1, .events = POLLIN};
+	char key = 0;
+
+	return poll(&keys, 1, INTERVAL_MS) <= 0 || (read(STDIN_FILENO, &key, 1) > 0 && key != 'q' && key != CTRL_D);
 }
 
 int sgctl_top(const struct sgctl *s, struct sg_err *err)
@@ -226,13 +290,11 @@ int sgctl_top(const struct sgctl *s, struct sg_err *err)
 	struct table before = {0}, now = {0};
 	bool live = isatty(STDOUT_FILENO) && !s->once;
 	int rc = table_fill(s, &before, err);
+	bool keyed = !rc && live && take_keys();
 
-	while (!rc) {
-		struct pollfd keys = {.fd = live ? STDIN_FILENO : -1, .events = POLLIN};
-		char key = 0;
+	while (!rc && wait_for_next(keyed)) {
+		struct screen screen = screen_of();
 
-		if (poll(&keys, 1, INTERVAL_MS) > 0 && (read(STDIN_FILENO, &key, 1) <= 0 || key == 'q'))
-			break;
 		rc = table_fill(s, &now, err);
 		if (rc)
 			break;
@@ -240,7 +302,7 @@ int sgctl_top(const struct sgctl *s, struct sg_err *err)
 		qsort(now.rows, now.n, sizeof(*now.rows), by_interest);
 		if (live)
 			fputs("\033[H\033[2J", stdout);
-		draw(&now, terminal_lines());
+		draw(&now, &screen);
 		fflush(stdout);
 		table_free(&before);
 		before = now;
@@ -248,6 +310,8 @@ int sgctl_top(const struct sgctl *s, struct sg_err *err)
 		if (!live)
 			break;
 	}
+	if (keyed)
+		(void)tcsetattr(STDIN_FILENO, TCSANOW, &before_us);
 	table_free(&before);
 	table_free(&now);
 	return rc;

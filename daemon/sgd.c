@@ -207,6 +207,7 @@ static void tidy(struct sgd *d)
 	if (d->next_deadline && now >= d->next_deadline) {
 		d->next_deadline = 0;
 		sgd_conns_time(d, now);
+		sgd_discover_time(d, now);
 		for (struct sgd_box *b = d->boxes; b; b = next) {
 			next = b->next;
 			sgd_box_time(b, now);

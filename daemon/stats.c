@@ -9,6 +9,8 @@
 #include <sys/epoll.h>
 #include <time.h>
 
+#define REST 20
+
 static __u64 since(__u64 now, __u64 *before)
 {
 	__u64 n = now > *before ? now - *before : 0;
@@ -70,9 +72,8 @@ void sgd_stats_empty(struct sgd_box *b, uint64_t empty)
 		sg_metrics_kill_latency(b->d->stats.metrics, empty - b->violation_ns);
 }
 
-static char *text(void *ctx, size_t *len)
+static char *collect(struct sgd *d, size_t *len)
 {
-	struct sgd *d = ctx;
 	struct sg_metrics *m = d->stats.metrics;
 	uint64_t misses = 0, malformed = 0, launched = 0, attached = 0;
 	struct sg_err err = {0};
@@ -106,6 +107,30 @@ static char *text(void *ctx, size_t *len)
 	sg_metrics_set(m, SG_METRIC_SYS_ENTER_ATTACHED, d->sys_enter_users > 0);
 	sg_metrics_set(m, SG_METRIC_LSM_ACTIVE, d->lsm);
 	return sg_metrics_text(m, len);
+}
+
+/*
+ * Whoever reaches the port may ask, as often as they like, and with many sandboxes an answer is work: it is given again
+ * for REST times as long as it took, so that no more than a small part of the daemon's time goes into it.
+ */
+static char *text(void *ctx, size_t *len)
+{
+	struct sgd *d = ctx;
+	struct sgd_stats *s = &d->stats;
+	uint64_t now = sg_clock_ns(CLOCK_MONOTONIC), end;
+	char *copy;
+
+	if (!s->text || now >= s->fresh_until) {
+		free(s->text);
+		s->text = collect(d, &s->text_len);
+		end = sg_clock_ns(CLOCK_MONOTONIC);
+		s->fresh_until = end + REST * (end - now);
+	}
+	copy = s->text ? malloc(s->text_len + 1) : NULL;
+	if (copy)
+		memcpy(copy, s->text, s->text_len + 1);
+	*len = s->text_len;
+	return copy;
 }
 
 static bool ready(void *ctx, char *why, size_t size)
@@ -151,6 +176,7 @@ void sgd_stats_stop(struct sgd *d)
 		sg_http_stop(d->stats.http);
 	}
 	sg_metrics_free(d->stats.metrics);
+	free(d->stats.text);
 	d->stats = (struct sgd_stats){0};
 }
 

@@ -17,6 +17,9 @@ struct sgd_stats {
 	struct sg_metrics *metrics;
 	struct sg_http *http; /* NULL: not served */
 	struct sgd_source src;
+	char *text; /* the last answer, which is given again until then (CLOCK_MONOTONIC); NULL: none yet */
+	size_t text_len;
+	uint64_t fresh_until;
 };
 
 /* Serves the metrics where the options say. A default port that is taken is said on standard error and done without. */

@@ -18,12 +18,16 @@ static int open_file(const char *path, uint64_t *size, struct sg_err *err)
 {
 	SG_CLOSE int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
 	struct stat st;
+	char last;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return sg_err_set(err, errno, "cannot open the verdict log %s: %s", path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return sg_err_set(err, EINVAL, "the verdict log %s is no regular file", path);
 	*size = (uint64_t)st.st_size;
+	/* What a crash of the host cut off is not to take the next record with it. */
+	if (st.st_size && pread(fd, &last, 1, st.st_size - 1) == 1 && last != '\n' && write(fd, "\n", 1) == 1)
+		++*size;
 	return SG_TAKE_FD(fd);
 }
 
@@ -71,21 +75,49 @@ int sgd_vlog_reopen(struct sgd_vlog *l, struct sg_err *err)
 	return 0;
 }
 
-static void rotate(struct sgd_vlog *l)
+static void move_up(const struct sgd_vlog *l)
 {
 	char from[4096 + 16], to[4096 + 16];
-	struct sg_err err = {0};
 
-	for (int i = SGD_VLOG_KEEP; i >= 1; i--) {
+	for (int i = SGD_VLOG_KEEP; i > 1; i--) {
 		snprintf(to, sizeof(to), "%s.%d", l->path, i);
-		if (i > 1)
-			snprintf(from, sizeof(from), "%s.%d", l->path, i - 1);
-		else
-			snprintf(from, sizeof(from), "%s", l->path);
+		snprintf(from, sizeof(from), "%s.%d", l->path, i - 1);
 		(void)rename(from, to);
 	}
-	/* If that failed the old file, under its new name, goes on growing: better than losing records. */
-	(void)sgd_vlog_reopen(l, &err);
+}
+
+/* The next file first: as long as there can be none, nothing is moved, and the old one goes on growing. */
+static int next_file(struct sgd_vlog *l, struct sg_err *err)
+{
+	char next[4096 + 16], first[4096 + 16];
+	SG_CLOSE int fd = -1;
+	uint64_t size = 0;
+
+	snprintf(next, sizeof(next), "%s.new", l->path);
+	snprintf(first, sizeof(first), "%s.1", l->path);
+	fd = open_file(next, &size, err);
+	if (fd < 0)
+		return fd;
+	move_up(l);
+	if ((rename(l->path, first) < 0 && errno != ENOENT) || rename(next, l->path) < 0) {
+		(void)sg_err_set(err, errno, "cannot rename %s: %s", l->path, strerror(errno));
+		(void)unlink(next);
+		return -err->code;
+	}
+	close(l->fd);
+	l->fd = SG_TAKE_FD(fd);
+	l->size = size;
+	return 0;
+}
+
+static void rotate(struct sgd_vlog *l)
+{
+	struct sg_err err = {0};
+	int rc = next_file(l, &err);
+
+	if (rc && !l->growing)
+		fprintf(stderr, "sgd: the verdict log grows beyond its size and is not rotated: %s\n", err.message);
+	l->growing = rc;
 }
 
 /* How many of n bytes of whole lines got there, as whole lines. */

@@ -20,6 +20,7 @@ struct sgd_vlog {
 	struct sgd_source src; /* its, while lines wait */
 	struct sgd_loop *loop;
 	bool held;
+	bool growing;  /* it cannot be rotated, which was said */
 	char *waiting; /* whole lines */
 	size_t n_waiting;
 };

@@ -177,9 +177,21 @@ int sg_http_fd(const struct sg_http *h)
 	return info ? info->epoll_fd : -1;
 }
 
+static unsigned connections(const struct sg_http *h)
+{
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+
+	return info ? info->num_connections : 0;
+}
+
 void sg_http_run(struct sg_http *h)
 {
+	unsigned before = connections(h);
+
 	(void)MHD_run(h->daemon);
+	/* At its limit it does not listen, and begins to again with the next run only, for which nothing would call. */
+	if (connections(h) < before)
+		(void)MHD_run(h->daemon);
 }
 
 int sg_http_timeout(const struct sg_http *h)

@@ -150,21 +150,9 @@ static int append(struct build *b, int fd, const struct stat *st, const char *pa
 
 /* ---- seen from the root ---- */
 
-#define AGAIN 16 /* attempts while somebody renames around on the way */
-
 static int open_path(const struct build *b, const char *path, int flags)
 {
-	struct open_how how = {.flags = (uint64_t)(O_PATH | O_CLOEXEC | flags), .resolve = RESOLVE_IN_ROOT};
-	int fd = -1;
-
-	if (!b->root)
-		return open(path, O_PATH | O_CLOEXEC | flags);
-	for (int i = 0; i < AGAIN; i++) {
-		fd = (int)syscall(SYS_openat2, b->root->fd, path, &how, sizeof(how));
-		if (fd >= 0 || errno != EAGAIN)
-			break;
-	}
-	return fd;
+	return b->root ? sg_open_in_root(b->root->fd, path, flags) : open(path, O_PATH | O_CLOEXEC | flags);
 }
 
 /* What an object is, without asking a server for it: one that does not answer must not hold up a launch. */

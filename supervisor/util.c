@@ -3,8 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
+
+#define AGAIN 16 /* attempts while somebody renames around on the way */
 
 ssize_t sg_read_file(int dirfd, const char *path, char *buf, size_t size)
 {
@@ -55,6 +59,19 @@ bool sg_path_within(const char *path, const char *dir)
 	while (n && dir[n - 1] == '/')
 		n--;
 	return !strncmp(path, dir, n) && (path[n] == '\0' || path[n] == '/');
+}
+
+int sg_open_in_root(int root, const char *path, int flags)
+{
+	struct open_how how = {.flags = (uint64_t)(O_PATH | O_CLOEXEC | flags), .resolve = RESOLVE_IN_ROOT};
+	int fd = -1;
+
+	for (int i = 0; i < AGAIN; i++) {
+		fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+		if (fd >= 0 || errno != EAGAIN)
+			break;
+	}
+	return fd;
 }
 
 void sg_unescape_mount(char *s)

@@ -47,6 +47,12 @@ uint64_t sg_clock_ns(int clock);
 /* Whether an absolute path is the directory's own or one below it, by its name alone. */
 bool sg_path_within(const char *path, const char *dir);
 
+/*
+ * Opens a path (O_PATH) as a process with that root directory would. Returns a descriptor, or -1 with errno; -EAGAIN,
+ * as which the kernel gives up when somebody renames or mounts anywhere meanwhile, only after some attempts.
+ */
+int sg_open_in_root(int root, const char *path, int flags);
+
 /* Undoes in place how mount tables write blank, tab, newline and backslash: \ooo (proc_pid_mountinfo(5)). */
 void sg_unescape_mount(char *s);
 

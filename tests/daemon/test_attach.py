@@ -11,6 +11,8 @@ FORBIDDEN = "import ctypes\nctypes.CDLL(None).ptrace(0, 0, 0, 0)\nprint('survive
 IN_A_CHILD = "import os\np = os.fork()\nif not p:\n    import ctypes\n    ctypes.CDLL(None).ptrace(0, 0, 0, 0)\n    os._exit(3)\n" \
              "print(os.waitstatus_to_exitcode(os.waitpid(p, 0)[1]), flush=True)\n"
 
+LANGUAGE = "org.sandgate.language"
+
 
 def attach(daemon, cgroup, *more):
     r = daemon.ctl("--json", "attach", "--cgroup", cgroup.path, "--lang", "python", *more)
@@ -133,6 +135,75 @@ def test_a_container_that_goes_away_is_noticed(daemon):
     os.rmdir(cgroup.path)
     assert until(lambda: not daemon.listed())
     assert daemon.records(sandbox=name, type="exit")
+
+
+def test_a_container_that_is_made_anew_at_once(daemon):
+    cgroup = Cgroup(daemon, "anew")
+    name = attach(daemon, cgroup)
+    os.rmdir(cgroup.path)
+    os.mkdir(cgroup.path)
+    p = cgroup.start(FORBIDDEN)
+    again = attach(daemon, cgroup)
+    assert again != name and daemon.records(sandbox=name, type="exit")
+    cgroup.go(p)
+    assert (p.communicate(timeout=20)[0], p.returncode) == ("", -9)
+    assert daemon.ctl("detach", again).returncode == 0
+
+
+def hook(daemon, status, annotations=None, **more):
+    """What an OCI runtime would tell of a container "web"."""
+    state = {"ociVersion": "1.0.2", "id": "web", "status": status, "annotations": annotations or {LANGUAGE: "python"}, **more}
+    return daemon.ctl("oci-hook", input=json.dumps(state))
+
+
+def test_two_containers_of_one_id(daemon):
+    """As two engines may have: neither is taken for the other."""
+    one, other = Cgroup(daemon, "web1"), Cgroup(daemon, "web2")
+    p = one.start(FORBIDDEN)
+    names = sorted(attach(daemon, c, "--container-id", "web") for c in (one, other))
+    for command in ("detach", "kill", "show"):
+        r = daemon.ctl(command, "--container-id", "web")
+        assert r.returncode == 1 and all(n in r.stderr for n in names), r
+        r = daemon.ctl(command, "--container-id", "")
+        assert r.returncode == 1 and "no sandbox" in r.stderr, r
+    assert hook(daemon, "stopped").returncode == 0
+    assert sorted(b["id"] for b in daemon.listed()) == names
+    os.rmdir(other.path)
+    assert hook(daemon, "stopped").returncode == 0  # of the other one
+    assert until(lambda: len(daemon.listed()) == 1)
+    one.go(p)
+    assert (p.communicate(timeout=20)[0], p.returncode) == ("", -9)
+    assert hook(daemon, "stopped").returncode == 0
+    assert not daemon.listed()
+
+
+def test_a_hook_that_cannot_do_it_fails(daemon):
+    """And says why: the container is not to start without its policy."""
+    cgroup = Cgroup(daemon, "hook")
+    p = cgroup.start(FORBIDDEN)
+    bundle = os.path.join(daemon.work, "bundle")
+    os.makedirs(bundle)
+    os.symlink("loop", os.path.join(bundle, "loop"))
+    here = {"pid": p.pid, "bundle": bundle}
+    for annotations, says in (({"org.sandgate.lang": "python"}, "unknown annotation org.sandgate.lang;"),
+                              ({LANGUAGE: 5}, "is no text"),
+                              ({"org.sandgate.mode": "audit"}, "and no " + LANGUAGE),
+                              ({LANGUAGE: "python"}, f"configuration: unable to open {bundle}/config.json: No such file")):
+        r = hook(daemon, "created", annotations, **here)
+        assert r.returncode == 1 and says in r.stderr, r
+        assert hook(daemon, "stopped", annotations).returncode == 0
+    with open(os.path.join(bundle, "config.json"), "w", encoding="ascii") as f:
+        f.write('{"root": {"path": "loop"}, "process": {"args": ["x"]}}')
+    r = hook(daemon, "created", **here)
+    assert r.returncode == 1 and "cannot open the container's root directory" in r.stderr, r
+    assert not daemon.listed()
+    with open(os.path.join(bundle, "config.json"), "w", encoding="ascii") as f:
+        f.write('{"root": {"path": "/"}, "process": {"args": ["x"]}}')
+    r = hook(daemon, "created", {LANGUAGE: "python", "org.other": "x"}, **here)
+    assert r.returncode == 0 and len(daemon.listed()) == 1, r
+    p.kill()
+    p.communicate()
+    assert until(lambda: hook(daemon, "stopped").returncode == 0 and not daemon.listed())
 
 
 def write(daemon, text):

@@ -7,7 +7,7 @@ import subprocess
 from harness import ENV, cgroup_mount, until
 
 TREE = f"/sgdfound-{os.getpid()}"
-OPTIONS = ("--discover", TREE + "/job-*", "--discover", TREE + "/quiet-*/* audit")
+OPTIONS = ("--discover", TREE + "/job-*", "--discover", TREE + "/quiet-*/* audit", "--discover", TREE + "/two\\x2dwords.slice")
 KILL = "import os; os.kill(1, 0); print('python', flush=True)"
 # The same operation by a shell, which nobody judges, and by two interpreters.
 MIXED = f"kill -0 1 && echo shell; /usr/bin/python3 -c \"{KILL}\"; perl -e 'kill 0, 1; print \"perl\n\"'; echo after\n"
@@ -80,6 +80,26 @@ def test_a_cgroup_that_no_rule_names(daemon):
         assert not [b for b in daemon.listed() if b["cgroup_id"] == os.stat(path).st_ino]
 
 
+def test_a_name_with_a_backslash(daemon):
+    with job(daemon, "two\\x2dwords.slice") as path:
+        box(daemon, path)
+
+
+def test_what_the_daemon_launches_is_none(daemon):
+    """Although a rule names it: it has its policy, and nothing is said of it."""
+    daemon.stop()
+    daemon.options += ["--discover", f"/{daemon.cgroup}/*"]
+    try:
+        daemon.start()
+        r = daemon.run("--lang", "python", "--", "/usr/bin/python3", "-c", "print(1)")
+        assert (r.returncode, r.stdout) == (0, "1\n"), r
+        assert "sgd's own" not in daemon.errors(), daemon.errors()
+    finally:
+        daemon.stop()
+        del daemon.options[-2:]
+        daemon.start()
+
+
 def test_children_and_what_they_execute(daemon):
     """In audit mode: a shell that an interpreter starts is judged as that interpreter; one beside it is not."""
     code = "import os, subprocess\nsubprocess.run(['/bin/sh', '-c', 'kill -0 1; echo child'])\n"
@@ -116,6 +136,72 @@ def test_it_survives_the_daemon(daemon):
         assert after.communicate("\n", timeout=30)[0] == "" and after.returncode == -9
         assert until(lambda: len(kills(daemon, name)) == 2)
         assert kills(daemon, name) == [("python", "kill"), ("python", "kill")], daemon.records(sandbox=name)
+
+
+def test_one_that_somebody_attaches(daemon):
+    """As the hook of a runtime does: it says what the container is, and the rule gives way."""
+    with job(daemon, "job-9") as path:
+        name = box(daemon, path)
+        r = daemon.ctl("--json", "attach", "--cgroup", path, "--lang", "python", "--container-id", "nine")
+        assert r.returncode == 0, r
+        b, = [b for b in daemon.listed() if b["cgroup_id"] == os.stat(path).st_ino]
+        assert (b["language"], b["container_id"]) == ("python", "nine") and b["id"] != name, b
+        assert daemon.records(sandbox=name, type="exit")
+        p = start(path, "/bin/true")  # a shell, which no rule has judged
+        p.communicate("\n", timeout=30)
+        assert p.returncode == -9
+        assert until(lambda: kills(daemon, b["id"]) == [("python", "execve")]), daemon.records(sandbox=b["id"])
+        r = daemon.ctl("attach", "--cgroup", path, "--lang", "perl")
+        assert r.returncode == 1 and "overlaps" in r.stderr, r
+
+
+def test_one_that_is_made_anew_at_once(daemon):
+    """As a service that is restarted: a cgroup of the same name, before it was seen that the one before is gone."""
+    with job(daemon, "job-6") as path:
+        name = box(daemon, path)
+        os.rmdir(path)
+        os.mkdir(path)
+        assert box(daemon, path) != name
+        p = waiting(path, KILL)
+        assert p.communicate("\n", timeout=30)[0] == "" and p.returncode == -9
+
+
+def test_a_rule_with_another_mode(daemon):
+    """What was only watched is judged by the next daemon, where its rule says so now."""
+    with job(daemon, "quiet-2", "a") as path:
+        name = box(daemon, path)
+        p = waiting(path, KILL)
+        before = daemon.options[3]
+        try:
+            daemon.stop()
+            daemon.options[3] = before.replace("audit", "enforce")
+            daemon.start()
+            again = box(daemon, path)
+            assert again != name and {b["mode"] for b in daemon.listed()} == {"enforce"}, daemon.listed()
+            assert p.communicate("\n", timeout=30)[0] == "" and p.returncode == -9
+        finally:
+            daemon.stop()
+            daemon.options[3] = before
+            daemon.start()
+
+
+def test_one_that_there_was_no_room_for(daemon):
+    """It is supervised as soon as another one has ended."""
+    daemon.stop()
+    daemon.options += ["--max-sandboxes", "1"]
+    try:
+        daemon.start()
+        with job(daemon, "job-7") as one, job(daemon, "job-8") as other:
+            assert until(lambda: len(daemon.listed()) == 1)
+            assert until(lambda: "names is not supervised: all 1 places" in daemon.errors()), daemon.errors()
+            has = cgroup_mount() + daemon.listed()[0]["cgroup"]
+            os.rmdir(has)
+            box(daemon, one if has == other else other)
+            os.mkdir(has)
+    finally:
+        daemon.stop()
+        del daemon.options[-2:]
+        daemon.start()
 
 
 def test_what_was_held_when_the_daemon_died(daemon):

@@ -390,6 +390,64 @@ def test_a_pipe_that_is_read_late_gets_every_record(daemon):
         piped.close()
 
 
+def test_a_record_begins_a_line(daemon):
+    """Also behind what a crash of the host cut off."""
+    assert daemon.stop() == 0
+    size = os.path.getsize(daemon.log)
+    with open(daemon.log, "a", encoding="utf-8") as f:
+        f.write('{"type":"cut')
+    try:
+        daemon.start()
+        assert daemon.run("--lang", "c", "--", "/bin/true").returncode == 0
+        with open(daemon.log, encoding="utf-8") as f:
+            f.seek(size)
+            cut, start = f.readline(), f.readline()
+        assert cut == '{"type":"cut\n' and json.loads(start)["type"] == "start", (cut, start)
+    finally:
+        daemon.stop()
+        os.truncate(daemon.log, size)
+        daemon.start()
+
+
+def test_a_log_that_cannot_be_rotated(daemon):
+    """The old ones stay, and no record is lost, until there can be a new file."""
+    small = os.path.join(daemon.work, "inodes")
+    os.mkdir(small)
+    subprocess.run(["/usr/bin/mount", "-t", "tmpfs", "-o", "nr_inodes=7", "tmpfs", small], check=True)
+    usual, daemon.log = daemon.log, os.path.join(small, "log")
+    seen, daemon.seen = daemon.seen, 0
+    older = [f"{daemon.log}.{i}" for i in range(1, 6)]
+    try:
+        assert daemon.stop() == 0
+        for path in older:
+            with open(path, "w", encoding="ascii") as f:
+                f.write(path)
+        with open(daemon.log, "w", encoding="ascii") as f:
+            f.write("{}\n" * 21800)
+        daemon.options += ["--log-size", "64K"]
+        daemon.start()
+        for n in (1, 6, 11):
+            for _ in range(5):
+                assert daemon.run("--lang", "c", "--", "/bin/true").returncode == 0
+            assert until(lambda n=n: len(daemon.records(type="exit")) == n + 4), len(daemon.records(type="exit"))
+        for path in older:
+            with open(path, encoding="ascii") as f:
+                assert f.read() == path
+        assert daemon.errors().count("the verdict log grows") == 1, daemon.errors()
+        subprocess.run(["/usr/bin/mount", "-o", "remount,nr_inodes=20", small], check=True)
+        assert daemon.run("--lang", "c", "--", "/bin/true").returncode == 0
+        assert until(lambda: len(daemon.records(type="exit")) == 1)
+        assert sorted(os.listdir(small)) == ["log", *(f"log.{i}" for i in range(1, 6))]
+        with open(older[1], encoding="ascii") as f:
+            assert f.read() == older[0]
+    finally:
+        daemon.stop()
+        daemon.log, daemon.seen = usual, seen
+        del daemon.options[-2:]
+        subprocess.run(["/usr/bin/umount", small], check=True)
+        daemon.start()
+
+
 def test_a_full_disk_costs_records_and_nothing_else(daemon):
     small = os.path.join(daemon.work, "small")
     os.mkdir(small)

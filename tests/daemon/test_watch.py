@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """sgctl tail and sgctl top: everybody sees what is theirs, as it comes, and a reader that does not read stops nothing."""
+import fcntl
 import json
 import os
 import pty
 import select
 import signal
+import struct
 import subprocess
+import termios
 import time
 
-from harness import ENV, NOBODY, until
+from harness import ENV, NOBODY, Cgroup, until
 
 OPTIONS = ("--group", str(NOBODY))
 PYTHON = "/usr/bin/python3"
@@ -86,19 +89,69 @@ def test_top_on_80_columns(daemon):
 
 
 def screen(daemon, sandbox):
-    """On a terminal it is drawn again and again, until q."""
-    pid, fd = pty.fork()
-    if pid == 0:
-        os.execve(daemon.sgctl, ["sgctl", "--socket", daemon.socket, "top"], ENV)
-    text = b""
-    end = time.monotonic() + 20
-    while text.count(b"\x1b[2J") < 2 and time.monotonic() < end:
-        if select.select([fd], [], [], 1)[0]:
-            text += os.read(fd, 65536)
-    os.write(fd, b"q\n")
-    assert os.waitpid(pid, 0)[1] == 0
-    os.close(fd)
-    assert text.count(b"\x1b[2J") >= 2 and sandbox.encode() in text, text
+    """On a terminal it is drawn again and again, until q is pressed."""
+    with Terminal(daemon, "top") as t:
+        frames = t.frames(2)
+        assert len(frames) == 2 and sandbox in frames[1], frames
+        t.press(b"q")
+        assert t.end() == 0
+
+
+class Terminal:
+    """sgctl on a terminal of that size."""
+
+    def __init__(self, daemon, *args, rows=24, columns=80, stdin=None):
+        self.fd, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.process = subprocess.Popen([daemon.sgctl, "--socket", daemon.socket, *args], env=ENV, start_new_session=True,
+                                        stdin=stdin or slave, stdout=slave, stderr=slave)
+        self.slave, self.before, self.text = slave, termios.tcgetattr(slave), b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        os.close(self.fd)
+        os.close(self.slave)
+
+    def frames(self, n, seconds=20):
+        """The first n of them that are whole."""
+        end = time.monotonic() + seconds
+        while self.text.count(b"\x1b[2J") < n + 1 and time.monotonic() < end:
+            if select.select([self.fd], [], [], 0.5)[0]:
+                self.text += os.read(self.fd, 65536)
+        return self.text.decode().split("\x1b[H\x1b[2J")[1:n + 1]
+
+    def press(self, keys):
+        os.write(self.fd, keys)
+
+    def end(self):
+        status = self.process.wait(5)
+        assert termios.tcgetattr(self.slave) == self.before, "the terminal is not as it was"
+        return status
+
+
+def test_top_on_a_small_terminal(daemon):
+    cgroups = [Cgroup(daemon, f"row{i}") for i in range(9)]
+    for c in cgroups:
+        assert daemon.ctl("attach", "--cgroup", c.path, "--lang", "python").returncode == 0
+    try:
+        for rows, columns, more in ((10, 80, "+ 4 more"), (13, 30, "")):
+            with Terminal(daemon, "top", rows=rows, columns=columns) as t:
+                frame, = t.frames(1)
+                lines = frame.splitlines()
+                # The cursor stands in the last line: one more would scroll the first one away.
+                assert frame.endswith("\n") and len(lines) == rows - 1 and lines[0].startswith("9 sandboxes"), lines
+                assert max(map(len, lines)) <= columns and lines[-1].startswith(more), lines
+                t.process.terminate()
+                assert t.end() == -signal.SIGTERM
+        with Terminal(daemon, "top", stdin=subprocess.DEVNULL) as t:
+            assert len(t.frames(2)) == 2 and t.process.poll() is None
+    finally:
+        for b in daemon.listed():
+            assert daemon.ctl("detach", b["id"]).returncode == 0
 
 
 def test_offline_questions(daemon):
@@ -106,3 +159,24 @@ def test_offline_questions(daemon):
     assert r.returncode == 2 and "defines no language" in r.stderr, r
     r = subprocess.run([daemon.sgctl, "policy", "list"], capture_output=True, text=True, check=False)
     assert r.returncode == 0 and "python" in r.stdout, r
+    for args in (["doctor"], ["policy", "explain", "--lang", "python"]):
+        r = daemon.ctl("--json", *args)
+        assert r.returncode == 0 and json.loads(r.stdout), r
+
+
+def test_names_drive_no_terminal(daemon):
+    """A cgroup is called what its owner likes."""
+    cgroup = Cgroup(daemon, "\x1b]0;title\x07\x9b2J")
+    r = daemon.ctl("attach", "--cgroup", cgroup.path, "--lang", "python")
+    again = daemon.ctl("attach", "--cgroup", cgroup.path, "--lang", "python")
+    assert (r.returncode, again.returncode) == (0, 1), (r, again)
+    name = daemon.listed()[0]["id"]
+    for text in (r.stdout, again.stderr, daemon.ctl("show", name).stdout):
+        assert "?]0;title???2J" in text and not set("\x1b\x07\x9b") & set(text), text
+    assert daemon.ctl("detach", name).returncode == 0
+
+
+def test_an_argument_for_nothing(daemon):
+    for args in (["list", "x"], ["status", "x"], ["top", "x"], ["show", "x", "y"], ["attach", "x", "--pid", "1", "--lang", "c"]):
+        r = daemon.ctl(*args)
+        assert r.returncode == 1 and "one argument too many" in r.stderr, r

@@ -154,15 +154,22 @@ static struct sg_http *serve(struct sg_metrics *m)
 	return h;
 }
 
-/* Sends a request and runs the server until the connection ends or 2 s are over. Returns the length of the answer. */
-static size_t exchange(struct sg_http *h, const char *request, size_t n, char *out, size_t size)
+static int connected(const struct sg_http *h)
 {
 	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons(sg_http_port(h))};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	size_t got = 0;
 
 	inet_pton(AF_INET, "127.0.0.1", &sin.sin_addr);
 	assert_int_equal(connect(fd, (struct sockaddr *)&sin, sizeof(sin)), 0);
+	return fd;
+}
+
+/* Sends a request and runs the server until the connection ends or 2 s are over. Returns the length of the answer. */
+static size_t exchange(struct sg_http *h, const char *request, size_t n, char *out, size_t size)
+{
+	int fd = connected(h);
+	size_t got = 0;
+
 	assert_int_equal(send(fd, request, n, MSG_NOSIGNAL), (ssize_t)n);
 	for (int i = 0; i < 200; i++) {
 		struct pollfd p[2] = {{.fd = sg_http_fd(h), .events = POLLIN}, {.fd = fd, .events = POLLIN}};
@@ -227,6 +234,45 @@ static void garbage_costs_a_connection_and_no_more(void **state)
 	sg_metrics_free(m);
 }
 
+/* As an event loop does: only when there is something to do. */
+static void run_when_due(struct sg_http *h)
+{
+	struct pollfd p = {.fd = sg_http_fd(h), .events = POLLIN};
+
+	for (int i = 0; i < 1000; i++) {
+		int due = sg_http_timeout(h);
+
+		if (poll(&p, 1, due >= 0 && due < 100 ? due : 100) == 0 && (due < 0 || due > 100))
+			return;
+		sg_http_run(h);
+	}
+}
+
+static void it_listens_again_after_its_limit(void **state)
+{
+	static const char request[] = "GET /healthz HTTP/1.0\r\n\r\n";
+	struct sg_metrics *m = fresh();
+	struct sg_http *h = serve(m);
+	char out[64] = "";
+	int fds[64], fd;
+
+	for (size_t i = 0; i < 64; i++) {
+		fds[i] = connected(h);
+		sg_http_run(h);
+	}
+	for (size_t i = 0; i < 64; i++)
+		close(fds[i]);
+	run_when_due(h);
+	fd = connected(h);
+	assert_int_equal(send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL), (ssize_t)sizeof(request) - 1);
+	run_when_due(h);
+	assert_true(recv(fd, out, sizeof(out) - 1, MSG_DONTWAIT) > 0);
+	assert_memory_equal(out, "HTTP/1.1 200", 12);
+	close(fd);
+	sg_http_stop(h);
+	sg_metrics_free(m);
+}
+
 static void errors_say_what_to_do(void **state)
 {
 	struct sg_metrics *m = fresh();
@@ -260,6 +306,7 @@ int main(void)
 		cmocka_unit_test(latency_buckets_add_up),
 		cmocka_unit_test(endpoints),
 		cmocka_unit_test(garbage_costs_a_connection_and_no_more),
+		cmocka_unit_test(it_listens_again_after_its_limit),
 		cmocka_unit_test(errors_say_what_to_do),
 	};
 
