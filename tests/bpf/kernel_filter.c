@@ -81,6 +81,23 @@ static long foreign(uint32_t nr, const uint64_t *a)
 }
 #endif
 
+bool kf_has_i386(void)
+{
+	const uint64_t none[SG_ARGS] = {0};
+	int status = 0;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+		(void)signal(SIGSEGV, SIG_DFL); /* cmocka has a handler */
+		(void)foreign(20 /* getpid */, none);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return !WIFSIGNALED(status);
+}
+
 /* Everything is an error, but for the seccomp(2) that loads the filter in question: it is told by its argument. */
 static int load_floor(const struct sock_fprog *question)
 {

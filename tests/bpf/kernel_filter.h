@@ -5,6 +5,7 @@
 #include "policy/ruleset.h"
 
 #include <linux/filter.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,9 @@ struct kf_call {
 	uint64_t args[SG_ARGS];
 	int answer; /* -1 for a call that was not made, 0 for one that returned, else the errno */
 };
+
+/* Whether i386 calls can be made: under some hypervisors their entry is a fault of the program. */
+bool kf_has_i386(void);
 
 /* Room for n calls that the asked process shares. Fails the test when there is none. */
 struct kf_call *kf_calls(size_t n);

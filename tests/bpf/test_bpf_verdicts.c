@@ -66,13 +66,20 @@ static void batch_begin(struct batch *b, const struct sg_policy *p, size_t room)
 	decider_policy(decider, sg_policy_ruleset(p));
 }
 
+static bool has_i386;
+
+static bool can_be_made(uint32_t arch)
+{
+	return arch == sg_native_arch() || (arch == AUDIT_ARCH_I386 && has_i386);
+}
+
 static void batch_add(void *ctx, uint32_t arch, uint32_t nr, const uint64_t args[SG_ARGS])
 {
 	struct batch *b = ctx;
 	struct kf_call *c;
 
 	/* only these two can be made here, and i386 only with 32-bit arguments */
-	if (arch != sg_native_arch() && arch != AUDIT_ARCH_I386)
+	if (!can_be_made(arch))
 		return;
 	/*
 	 * uretprobe (6.11, past seccomp from 6.14) and uprobe: the kernel puts these calls into programs itself and
@@ -196,7 +203,8 @@ static int table_one(const char *name)
 			     0, got, sizeof(got));
 		if (!strcmp(c.action, "kill")) {
 			assert_string_equal(got, "kill");
-			kill_one(&tables, &c);
+			if (can_be_made(c.arch))
+				kill_one(&tables, &c);
 		}
 	}
 	batch_end(&tables);
@@ -284,6 +292,10 @@ static void a_difference_is_seen(void **state)
 static int setup(void **state)
 {
 	decider = decider_open();
+	has_i386 = kf_has_i386();
+	if (!has_i386)
+		fprintf(stderr,
+			"i386 calls cannot be made here: the filter in the kernel is asked about native ones only\n");
 	return 0;
 }
 

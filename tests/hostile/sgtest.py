@@ -19,6 +19,12 @@ def identity(uid):
     return {} if uid is None else {"user": uid, "group": uid, "extra_groups": []}
 
 
+def has_int80(hostile):
+    """Whether `int $0x80` leads into the kernel. Under some hypervisors it is a fault of the program, sandbox or not."""
+    return subprocess.run([hostile, "int80-getpid", "dir=/tmp"], env=ENV, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          check=False).returncode != -signal.SIGSEGV
+
+
 def cgroup2_mount():
     with open("/proc/self/mountinfo") as f:
         for line in f:
