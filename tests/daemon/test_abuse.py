@@ -696,17 +696,3 @@ def test_policies_of_a_user(daemon):
             daemon.request({"op": "kill", "id": name})
     assert until(lambda: not daemon.sandboxes(), 30), daemon.sandboxes()
     healthy(daemon)
-
-
-def test_options_that_are_none(daemon):
-    """What was not said, or said twice, is not guessed."""
-    path = os.path.join(daemon.work, "sgd.yaml")
-    for text, says in (("log: \n", ":1:5: a value is missing for log"), ("group: 0\ngroup: 1\n", ":2:1: group was given in line 1 already"),
-                       ("log: none\n---\nlog: none\n", ":3:1: a configuration is one document"), ("log: none\n--- {\n", "this is not YAML")):
-        with open(path, "w", encoding="ascii") as f:
-            f.write(text)
-        r = subprocess.run([daemon.sgd, "--socket", daemon.socket, "--config", path], env=ENV, capture_output=True, text=True, timeout=20)
-        assert r.returncode == 1 and says in r.stderr, r
-    for args in (["--log", ""], ["--log="], ["--log"]):
-        r = subprocess.run([daemon.sgd, "--socket", daemon.socket, *args], env=ENV, capture_output=True, text=True, timeout=20)
-        assert r.returncode == 1 and "a value is missing for --log" in r.stderr, r

@@ -10,7 +10,7 @@ import struct
 import subprocess
 import time
 
-from harness import Cgroup, Daemon, cgroup_mount, until
+from harness import ENV, Cgroup, Daemon, cgroup_mount, until
 
 PYTHON = "/usr/bin/python3"
 ASKS = "import os,time\nwhile True:\n    os.getppid()\n    time.sleep(0.05)\n"
@@ -470,3 +470,17 @@ def test_a_full_disk_costs_records_and_nothing_else(daemon):
         daemon.log = usual
         subprocess.run(["/usr/bin/umount", small], check=True)
         daemon.start()
+
+
+def test_options_that_are_none(daemon):
+    """What was not said, or said twice, is not guessed."""
+    path = os.path.join(daemon.work, "sgd.yaml")
+    for text, says in (("log: \n", ":1:5: a value is missing for log"), ("group: 0\ngroup: 1\n", ":2:1: group was given in line 1 already"),
+                       ("log: none\n---\nlog: none\n", ":3:1: a configuration is one document"), ("log: none\n--- {\n", "this is not YAML")):
+        with open(path, "w", encoding="ascii") as f:
+            f.write(text)
+        r = subprocess.run([daemon.sgd, "--socket", daemon.socket, "--config", path], env=ENV, capture_output=True, text=True, timeout=20)
+        assert r.returncode == 1 and says in r.stderr, r
+    for args in (["--log", ""], ["--log="], ["--log"]):
+        r = subprocess.run([daemon.sgd, "--socket", daemon.socket, *args], env=ENV, capture_output=True, text=True, timeout=20)
+        assert r.returncode == 1 and "a value is missing for --log" in r.stderr, r
