@@ -29,7 +29,7 @@ _sgrun() {
 	--user) mapfile -t COMPREPLY < <(compgen -u -- "$word") ;;
 	--net) mapfile -t COMPREPLY < <(compgen -W "loopback unix netlink" -- "$word") ;;
 	--chdir) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
-	--policy | --verdicts | --learn | --read | --write | --exec) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+	--policy | --verdicts | --learn | --batch | --read | --write | --exec) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	policy) mapfile -t COMPREPLY < <(compgen -W "check explain diff list test drift" -- "$word") ;;
 	check | explain | diff) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	*)
