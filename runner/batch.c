@@ -139,8 +139,20 @@ static int make(struct batch *b, struct recipe *r, int *status, struct sg_err *e
 	return rc;
 }
 
-/* The recipe for a job, which gives its words to a new one. NULL with err->code EBUSY: when others have ended. */
-static struct recipe *recipe_for(struct batch *b, struct sg_job *job, int *status, struct sg_err *err)
+/* The words of a job that may be tried again, and has to find this recipe then. */
+static char **copy_words(char **words)
+{
+	size_t n = 0;
+	char **copy;
+
+	while (words[n])
+		n++;
+	copy = calloc(n + 1, sizeof(char *));
+	return copy ? memcpy(copy, words, n * sizeof(char *)) : NULL;
+}
+
+/* The recipe for a job. NULL with err->code EBUSY: when others have ended. */
+static struct recipe *recipe_for(struct batch *b, const struct sg_job *job, int *status, struct sg_err *err)
 {
 	unsigned at = RECIPES;
 	struct recipe *r;
@@ -164,13 +176,12 @@ static struct recipe *recipe_for(struct batch *b, struct sg_job *job, int *statu
 	r->plan.base = -1;
 	r->request = (struct sg_request){.cwd = -1, .strings_fd = -1, .policy_fd = -1};
 	r->object = json_incref(job->object);
-	r->argv = job->argv;
 	r->chdir = job->chdir;
-	job->argv = NULL;
-	if (make(b, r, status, err) == 0)
+	r->argv = job->argv ? copy_words(job->argv) : NULL;
+	if (job->argv && !r->argv)
+		(void)sg_err_set(err, ENOMEM, "out of memory");
+	else if (make(b, r, status, err) == 0)
 		return r;
-	job->argv = r->argv; /* it may be tried again */
-	r->argv = NULL;
 	drop(b, at);
 	return NULL;
 }

@@ -2,6 +2,7 @@
 """sgrun --batch: many programs through sgd, a sandbox each, and --label, by which they are told apart."""
 import json
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -153,6 +154,21 @@ def test_more_different_programs_than_are_kept(daemon):
     assert r.returncode == 0, r
     for i in range(180):
         assert b.read(f"o{i}") == f"{i % 90}\n{b.path(f'd{i % 3}')}\n"
+
+
+def few_files(n):
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (n, n))
+
+
+def test_a_job_that_waits_for_descriptors_is_still_itself(daemon):
+    b = Batch(daemon, "waits")
+    jobs = b.jobs({"argv": ["/bin/sh", "-c", f"echo {i}; sleep 0.2"], "stdout": f"o{i}"} for i in range(30))
+    # In audit mode a recipe opens next to nothing: it is the connections that are too many. Which one is by the limit.
+    for limit in range(22, 25):
+        r = b.run("--mode", "audit", "--policy", policy(daemon), "--lang", "sh", "--jobs", 30, "--batch", jobs, "--", "/bin/echo", "wrong",
+                  preexec_fn=few_files(limit))
+        ran = {i: b.read(f"o{i}") for i in range(30) if os.path.exists(b.path(f"o{i}"))}
+        assert ran and all(text in ("", f"{i}\n") for i, text in ran.items()), (limit, ran, r)
 
 
 def policy(daemon):
