@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define RECIPES 64 /* that are kept for jobs like them, or in use */
+#define RECIPES SG_BATCH_JOBS_MAX /* that are kept for jobs like them, or in use: there is one for each that runs */
 #define FLUSH_MS 2000
 
 /* What jobs with the same words and directory have in common. */
@@ -151,7 +151,7 @@ static char **copy_words(char **words)
 	return copy ? memcpy(copy, words, n * sizeof(char *)) : NULL;
 }
 
-/* The recipe for a job. NULL with err->code EBUSY: when others have ended. */
+/* The recipe for a job; there is room for one, as fewer run than there may be. */
 static struct recipe *recipe_for(struct batch *b, const struct sg_job *job, int *status, struct sg_err *err)
 {
 	unsigned at = RECIPES;
@@ -165,9 +165,9 @@ static struct recipe *recipe_for(struct batch *b, const struct sg_job *job, int 
 		if ((!r || !r->users) && (at == RECIPES || (b->recipes[at] && (!r || r->used < b->recipes[at]->used))))
 			at = i;
 	}
-	r = at < RECIPES ? calloc(1, sizeof(*r)) : NULL;
+	r = calloc(1, sizeof(*r));
 	if (!r) {
-		(void)sg_err_set(err, at < RECIPES ? ENOMEM : EBUSY, "out of memory");
+		(void)sg_err_set(err, ENOMEM, "out of memory");
 		return NULL;
 	}
 	if (b->recipes[at])
@@ -184,6 +184,22 @@ static struct recipe *recipe_for(struct batch *b, const struct sg_job *job, int 
 		return r;
 	drop(b, at);
 	return NULL;
+}
+
+/* Gives back what recipes hold that no job uses. False: there is none but the one that is kept. */
+static bool drop_idle(struct batch *b, const struct recipe *kept)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < RECIPES; i++) {
+		struct recipe *r = b->recipes[i];
+
+		if (r && r != kept && !r->users) {
+			drop(b, i);
+			any = true;
+		}
+	}
+	return any;
 }
 
 /* ---- jobs ---- */
@@ -232,11 +248,14 @@ static bool start(struct batch *b)
 
 	*s = (struct slot){.fd = -1, .line = job->line};
 	memcpy(s->label, job->label, sizeof(s->label));
-	s->recipe = recipe_for(b, job, &status, &err);
-	rc = s->recipe ? send_job(b, s, job, &err) : -err.code;
-	if (rc && s->fd >= 0)
-		close(s->fd);
-	if (b->running && (rc == -EBUSY || short_of_fds(rc)))
+	do {
+		sg_err_reset(&err);
+		s->recipe = recipe_for(b, job, &status, &err);
+		rc = s->recipe ? send_job(b, s, job, &err) : -err.code;
+		if (rc && s->fd >= 0)
+			close(SG_TAKE_FD(s->fd));
+	} while (short_of_fds(rc) && drop_idle(b, s->recipe));
+	if (b->running && short_of_fds(rc))
 		return false;
 	if (rc) {
 		report(b, job->line, job->label, status, &err);

@@ -145,6 +145,14 @@ def test_as_many_at_a_time_as_were_asked_for(daemon):
         assert p.returncode == 0 and most == 3, (most, p.stderr.read())
 
 
+def test_as_many_different_ones_too(daemon):
+    b = Batch(daemon, "different-many")
+    with b.start("--jobs", 90, "--batch", b.jobs({"argv": ["/bin/sleep", f"30.{i}"]} for i in range(90))) as p:
+        assert until(lambda: len(daemon.listed()) == 90), len(daemon.listed())
+        p.send_signal(signal.SIGTERM)
+        assert p.wait(10) == 128 + signal.SIGTERM, p.stderr.read()
+
+
 def test_more_different_programs_than_are_kept(daemon):
     b = Batch(daemon, "different")
     for i in range(3):
@@ -167,8 +175,14 @@ def test_a_job_that_waits_for_descriptors_is_still_itself(daemon):
     for limit in range(22, 25):
         r = b.run("--mode", "audit", "--policy", policy(daemon), "--lang", "sh", "--jobs", 30, "--batch", jobs, "--", "/bin/echo", "wrong",
                   preexec_fn=few_files(limit))
-        ran = {i: b.read(f"o{i}") for i in range(30) if os.path.exists(b.path(f"o{i}"))}
-        assert ran and all(text in ("", f"{i}\n") for i, text in ran.items()), (limit, ran, r)
+        assert [b.read(f"o{i}") for i in range(30)] == [f"{i}\n" for i in range(30)], (limit, r)
+        assert r.returncode == 0 and r.stderr == "", (limit, r)
+
+
+def test_what_is_kept_for_later_is_not_in_the_way(daemon):
+    b = Batch(daemon, "kept")
+    r = b.run("--jobs", 1, "--batch", b.jobs({"argv": ["/bin/echo", str(i)]} for i in range(40)), preexec_fn=few_files(64))
+    assert r.returncode == 0 and r.stdout == "".join(f"{i}\n" for i in range(40)), r
 
 
 def policy(daemon):
