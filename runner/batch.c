@@ -220,6 +220,12 @@ static bool short_of_fds(int rc)
 	return rc == -EMFILE || rc == -ENFILE;
 }
 
+/* Also where too many that were sent are not received yet. */
+static bool may_be_later(int rc)
+{
+	return short_of_fds(rc) || rc == -ETOOMANYREFS;
+}
+
 static int send_job(struct batch *b, struct slot *s, const struct sg_job *job, struct sg_err *err)
 {
 	unsigned owned = 0;
@@ -255,7 +261,7 @@ static bool start(struct batch *b)
 		if (rc && s->fd >= 0)
 			close(SG_TAKE_FD(s->fd));
 	} while (short_of_fds(rc) && drop_idle(b, s->recipe));
-	if (b->running && short_of_fds(rc))
+	if (b->running && may_be_later(rc))
 		return false;
 	if (rc) {
 		report(b, job->line, job->label, status, &err);

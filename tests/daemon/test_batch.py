@@ -145,6 +145,32 @@ def test_as_many_at_a_time_as_were_asked_for(daemon):
         assert p.returncode == 0 and most == 3, (most, p.stderr.read())
 
 
+def test_more_than_may_be_on_their_way(daemon):
+    b = Batch(daemon, "on-their-way")
+    with b.start("--jobs", 200, "--batch", "-", "--", "/bin/true", stdin=subprocess.PIPE, user=NOBODY, group=NOBODY, extra_groups=[],
+                 preexec_fn=few_files(300)) as p:
+        p.stdin.write("{}\n")
+        p.stdin.flush()
+        assert until(b.ends)
+        daemon.process.send_signal(signal.SIGSTOP)
+        try:
+            p.stdin.write("{}\n" * 200)
+            p.stdin.flush()
+            time.sleep(0.5)
+        finally:
+            daemon.process.send_signal(signal.SIGCONT)
+        p.stdin.close()
+        assert p.wait(30) == 0, p.stderr.read()
+    assert len(b.ends()) == 201
+
+
+def test_a_child_reports_among_many_requests(daemon):
+    b = Batch(daemon, "reports")
+    # As many as a program may have open, its user may have on their way.
+    r = b.run("--open-files", 16, "--jobs", 40, "--batch", b.jobs([{}] * 100), "--", "/bin/true", user=NOBODY)
+    assert r.returncode == 0 and r.stderr == "", r
+
+
 def test_as_many_different_ones_too(daemon):
     b = Batch(daemon, "different-many")
     with b.start("--jobs", 90, "--batch", b.jobs({"argv": ["/bin/sleep", f"30.{i}"]} for i in range(90))) as p:
