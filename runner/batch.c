@@ -19,6 +19,7 @@
 
 #define RECIPES SG_BATCH_JOBS_MAX /* that are kept for jobs like them, or in use: there is one for each that runs */
 #define FLUSH_MS 2000
+#define BACKLOG_MAX (256U << 10) /* bytes that wait for the stream's reader; for those that run there is more room */
 
 /* What jobs with the same words and directory have in common. */
 struct recipe {
@@ -274,6 +275,12 @@ static bool start(struct batch *b)
 	return true;
 }
 
+/* With nobody to read it the end of a job that runs finds room; those of all that are to come do not. */
+static bool may_start(const struct batch *b)
+{
+	return !b->stop && b->running < b->jobs && b->s->stream.len < BACKLOG_MAX;
+}
+
 /* Starts as many as may run and are there. */
 static void start_all(struct batch *b)
 {
@@ -282,7 +289,7 @@ static void start_all(struct batch *b)
 	size_t len;
 	int rc = 1;
 
-	while (!b->stop && b->running < b->jobs) {
+	while (may_start(b)) {
 		if (!b->next.object) {
 			rc = sg_lines_next(&b->lines, &line, &len);
 			if (!rc)
@@ -371,7 +378,7 @@ static void pass_signals(struct batch *b)
 /* Waits for whatever comes next, and takes it. */
 static int take_next(struct batch *b, struct sg_err *err)
 {
-	bool more = !b->stop && !b->lines.ended && !b->next.object && b->running < b->jobs;
+	bool more = may_start(b) && !b->lines.ended && !b->next.object;
 	struct pollfd p[4 + SG_BATCH_JOBS_MAX] = {
 		{.fd = b->signals.fd, .events = POLLIN},
 		{.fd = sg_stream_wait_fd(&b->s->stream), .events = POLLOUT},

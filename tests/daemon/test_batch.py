@@ -179,6 +179,25 @@ def test_as_many_different_ones_too(daemon):
         assert p.wait(10) == 128 + signal.SIGTERM, p.stderr.read()
 
 
+def test_a_slow_reader_gets_it_all(daemon):
+    b = Batch(daemon, "slow")
+    r, w = os.pipe()
+    wide = "x" * 3000  # so that few jobs make much of a stream
+    with b.start("--verdicts", f"fd:{w}", "--jobs", 2, "--batch", b.jobs([{}] * 600), "--", "/bin/true", wide, pass_fds=[w]) as p:
+        os.close(w)
+
+        def quiet():
+            n = len(daemon.records(type="exit"))
+            time.sleep(0.5)
+            return n == len(daemon.records(type="exit")) and not daemon.listed()
+        assert until(quiet, 30)
+        assert p.poll() is None
+        with os.fdopen(r, encoding="utf-8") as f:
+            kinds = [json.loads(line)["type"] for line in f]
+        assert p.wait(10) == 0
+    assert (kinds.count("start"), kinds.count("exit"), len(kinds)) == (600, 600, 1200)
+
+
 def test_more_different_programs_than_are_kept(daemon):
     b = Batch(daemon, "different")
     for i in range(3):
