@@ -7,9 +7,11 @@
 #include "supervisor/util.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +64,31 @@ struct batch {
 	bool broken;        /* the daemon cannot be reached */
 };
 
+/*
+ * For people, who may not be reading: what finds no room is left out (the stream has it), as all other jobs would wait.
+ */
+static void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static void say(const char *fmt, ...)
+{
+	struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+	char text[PIPE_BUF]; /* that is written without waiting where there is room at all */
+	va_list ap;
+	size_t n;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text) - 1, fmt, ap);
+	va_end(ap);
+	n = strlen(text);
+	text[n++] = '\n';
+	if (poll(&p, 1, 0) > 0 && p.revents & POLLOUT && write(STDERR_FILENO, text, n) < 0)
+		return;
+}
+
+static void say_of(const struct batch *b, unsigned line, const char *label, const char *text)
+{
+	say("sgrun: %s:%u: job %s: %s", strcmp(b->o->batch, "-") ? b->o->batch : "standard input", line, label, text);
+}
+
 /* A job that did not run, or whose end is not known. */
 static void report(struct batch *b, unsigned line, const char *label, int status, const struct sg_err *err)
 {
@@ -71,8 +98,7 @@ static void report(struct batch *b, unsigned line, const char *label, int status
 
 	b->failed = true;
 	sg_err_format(err, text, sizeof(text));
-	fprintf(stderr, "sgrun: %s:%u: job %s: %s\n", strcmp(b->o->batch, "-") ? b->o->batch : "standard input", line,
-		label, text);
+	say_of(b, line, label, text);
 	if (s->stream.terminal)
 		return; /* that was the sentence for people */
 	snprintf(s->id, sizeof(s->id), "%.40s.%u", b->id, line);
@@ -333,9 +359,12 @@ static void hear(struct batch *b, unsigned i)
 	while ((rc = sg_remote_answer(s->fd, b->buf, MSG_DONTWAIT, &a, &err)) == 0) {
 		if (a.type == SG_WIRE_RECORD)
 			(void)sg_stream_line(&b->s->stream, a.text, (size_t)a.len, true);
-		if (a.type == SG_WIRE_RESULT && a.len)
-			fprintf(stderr, "sgrun: job %s: cannot run %s: %.*s\n", s->label, s->recipe->plan.path, a.len,
-				a.text);
+		if (a.type == SG_WIRE_RESULT && a.len) {
+			char text[1200];
+
+			snprintf(text, sizeof(text), "cannot run %s: %.*s", s->recipe->plan.path, a.len, a.text);
+			say_of(b, s->line, s->label, text);
+		}
 		if (a.type == SG_WIRE_FAILED)
 			rc = sg_err_set(&err, ECANCELED, "%s%.*s", a.number ? "" : "sgd cannot run this: ", a.len,
 					a.text);
@@ -421,8 +450,8 @@ static int loop(struct batch *b, struct sg_err *err)
 	}
 	/* The last line that was read may be one that was not begun. */
 	if (!rc && b->stop && (b->next.object || !b->lines.ended || b->lines.len))
-		fprintf(stderr, "sgrun: stopped: what comes after line %u of the jobs was not run\n",
-			b->next.object ? b->next.line - 1 : b->lines.number);
+		say("sgrun: stopped: what comes after line %u of the jobs was not run",
+		    b->next.object ? b->next.line - 1 : b->lines.number);
 	return rc;
 }
 

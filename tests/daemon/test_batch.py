@@ -95,21 +95,31 @@ def test_what_fails_fails_alone(daemon):
         {"argv": ["/bin/false"], "label": "false"},
         {"label": "nothing to run"},
         {"argv": ["/bin/echo", "last"], "stderr": "err"},
+        {"argv": ["./exec.py"], "label": "no format"},
     ])
+    os.chmod(other, 0o755)
     r = b.run("--jobs", 1, "--batch", jobs)
     assert r.returncode == 1 and r.stdout == "one\nlast\n", r
     ends = b.ends()
-    assert list(ends) == ["1", "missing", "no program", "4", "no input", "no output", "nowhere", "forbidden", "false", "nothing to run", "12"]
+    assert list(ends) == ["1", "missing", "no program", "4", "no input", "no output", "nowhere", "forbidden", "false", "nothing to run", "12", "no format"]
     codes = {k: (e["verdict"], e.get("exit_code")) for k, e in ends.items()}
     assert codes["1"] == codes["12"] == ("ok", 0) and codes["false"] == ("ok", 1)
-    assert codes["missing"] == ("error", 127) and codes["no program"] == ("error", 126)
+    assert codes["missing"] == ("error", 127) and codes["no program"] == codes["no format"] == ("error", 126)
     assert {codes[k] for k in ("4", "no input", "no output", "nowhere", "nothing to run")} == {("error", 125)}
     assert ends["forbidden"]["verdict"] == "violation" and ends["forbidden"]["violation"]["label"] == "forbidden"
     assert len({e["sandbox"] for e in ends.values()}) == len(ends)
     for line, words in ((2, "job missing: cannot run /bin/nosuch"), (4, "job 4: no JSON"), (6, "job no input: stdin: cannot open nosuch"),
-                        (8, "job nowhere: --chdir nosuch"), (11, "job nothing to run: no program")):
+                        (8, "job nowhere: --chdir nosuch"), (11, "job nothing to run: no program"), (13, "job no format: cannot run ./exec.py")):
         assert f"{jobs}:{line}: {words}" in r.stderr, (line, r.stderr)
     assert daemon.sandboxes() == []
+
+
+def test_nobody_reads_the_messages(daemon):
+    b = Batch(daemon, "unread")
+    with b.start("--batch", b.jobs(["senseless"] * 1500)) as p:
+        assert p.wait(20) == 1 and len(b.ends()) == 1500
+        said = p.stderr.read().splitlines()
+        assert 300 < len(said) < 1500 and all(line.startswith("sgrun: ") and "no JSON" in line for line in said), said[-3:]
 
 
 def test_links_are_not_followed(daemon):
