@@ -105,6 +105,10 @@ static void report(struct batch *b, unsigned line, const char *label, int status
 	memcpy(s->label, label, strlen(label) + 1);
 	s->language = b->o->language;
 	sg_session_exit(s, &r);
+	/* What else is said is the batch's own. */
+	memcpy(s->id, b->id, sizeof(s->id));
+	s->label[0] = '\0';
+	s->language = NULL;
 }
 
 /* ---- recipes ---- */
@@ -435,7 +439,10 @@ static int take_next(struct batch *b, struct sg_err *err)
 		b->cancel = -1;
 		b->stop = b->failed = true;
 	}
-	return p[3].revents ? sg_lines_read(&b->lines, err) : 0;
+	/* That no more can be read is no reason to end those that run. */
+	if (p[3].revents && sg_lines_read(&b->lines, err) < 0)
+		b->stop = true;
+	return 0;
 }
 
 static int loop(struct batch *b, struct sg_err *err)
@@ -452,7 +459,7 @@ static int loop(struct batch *b, struct sg_err *err)
 	if (!rc && b->stop && (b->next.object || !b->lines.ended || b->lines.len))
 		say("sgrun: stopped: what comes after line %u of the jobs was not run",
 		    b->next.object ? b->next.line - 1 : b->lines.number);
-	return rc;
+	return rc ? rc : -err->code;
 }
 
 static unsigned processors(void)

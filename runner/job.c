@@ -159,7 +159,8 @@ int sg_lines_open(struct sg_lines *l, const char *target, struct sg_err *err)
 	*l = (struct sg_lines){.fd = STDIN_FILENO};
 	if (!strcmp(target, "-"))
 		return 0;
-	l->fd = open(target, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	/* Who waits for the writer of a FIFO hears of nothing else. */
+	l->fd = open(target, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	return l->fd < 0 ? sg_err_set(err, errno, "cannot open %s: %s", target, strerror(errno)) : 0;
 }
 

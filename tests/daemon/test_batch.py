@@ -4,6 +4,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import time
 
@@ -120,6 +121,43 @@ def test_nobody_reads_the_messages(daemon):
         assert p.wait(20) == 1 and len(b.ends()) == 1500
         said = p.stderr.read().splitlines()
         assert 300 < len(said) < 1500 and all(line.startswith("sgrun: ") and "no JSON" in line for line in said), said[-3:]
+
+
+def test_the_jobs_cannot_be_read_any_more(daemon):
+    b = Batch(daemon, "unreadable")
+    near, far = socket.socketpair()
+    with b.start("--jobs", 2, "--batch", "-", "--", "/bin/sleep", "0.5", stdin=far) as p:
+        near.send(b'{"label": "runs"}\n{"label": "bad", "no": 1}\n')
+        assert until(lambda: "bad" in b.ends() and b.records("start"))
+        far.send(b"this is never read, so that the connection is reset")
+        far.close()
+        near.close()
+        assert p.wait(10) == 125
+        assert "cannot read the jobs: Connection reset by peer" in p.stderr.read()
+    bad, runs, whole = b.records()
+    assert (bad["label"], runs["label"], runs["verdict"], whole["verdict"]) == ("bad", "runs", "ok", "error")
+    assert "label" not in whole and whole["sandbox"] not in (bad["sandbox"], runs["sandbox"])
+
+
+def test_jobs_from_a_fifo(daemon):
+    b = Batch(daemon, "fifo")
+    os.mkfifo(b.path("fifo"))
+    r, w = os.pipe()
+    with b.start("--batch", "fifo", "--cancel-fd", r, "--", "/bin/true", pass_fds=[r]) as p:
+        os.close(r)
+        time.sleep(0.2)
+        b.write("fifo", "{}\n")
+        assert p.wait(10) == 0 and list(b.ends()) == ["1"], p.stderr.read()
+    os.close(w)
+    r, w = os.pipe()
+    with b.start("--batch", "fifo", "--cancel-fd", r, "--", "/bin/true", pass_fds=[r]) as p:
+        os.close(r)
+        time.sleep(0.2)
+        os.close(w)
+        try:
+            assert p.wait(10) == 1
+        finally:
+            p.kill()
 
 
 def test_links_are_not_followed(daemon):
