@@ -23,11 +23,12 @@
 #define FLUSH_MS 2000
 #define BACKLOG_MAX (256U << 10) /* bytes that wait for the stream's reader; for those that run there is more room */
 
-/* What jobs with the same words and directory have in common. */
+/* What jobs with the same words, directory and kinds of files have in common. */
 struct recipe {
 	json_t *object; /* that of the first of them; owned */
 	char **argv;    /* NULL: the command line's. Owned */
 	const char *chdir;
+	unsigned not_std;
 	struct sg_options options;
 	struct sg_plan plan;
 	struct sg_launch launch;
@@ -152,6 +153,7 @@ static int make(struct batch *b, struct recipe *r, int *status, struct sg_err *e
 	*o = *b->o;
 	o->argv = r->argv ? r->argv : b->o->argv;
 	o->chdir = r->chdir ? r->chdir : b->o->chdir;
+	o->not_std = r->not_std;
 	if (!o->argv[0])
 		return sg_err_set(err, EINVAL, "no program: neither \"argv\" here nor one on the command line");
 	rc = sg_plan_program(&r->plan, o, status, err);
@@ -182,6 +184,13 @@ static char **copy_words(char **words)
 	return copy ? memcpy(copy, words, n * sizeof(char *)) : NULL;
 }
 
+/* Which of our descriptors 0 to 2 a job does not get: it has others, that are its own. */
+static unsigned not_std(const struct sg_job *job)
+{
+	return 1U << STDIN_FILENO | (job->files[1] ? 1U << STDOUT_FILENO : 0) |
+	       (job->files[2] ? 1U << STDERR_FILENO : 0);
+}
+
 /* The recipe for a job; there is room for one, as fewer run than there may be. */
 static struct recipe *recipe_for(struct batch *b, const struct sg_job *job, int *status, struct sg_err *err)
 {
@@ -190,7 +199,8 @@ static struct recipe *recipe_for(struct batch *b, const struct sg_job *job, int 
 
 	for (unsigned i = 0; i < RECIPES; i++) {
 		r = b->recipes[i];
-		if (r && same_words(r->argv, job->argv) && same_text(r->chdir, job->chdir))
+		if (r && same_words(r->argv, job->argv) && same_text(r->chdir, job->chdir) &&
+		    r->not_std == not_std(job))
 			return r;
 		/* A free place, else that of the one not used for longest. */
 		if ((!r || !r->users) && (at == RECIPES || (b->recipes[at] && (!r || r->used < b->recipes[at]->used))))
@@ -208,6 +218,7 @@ static struct recipe *recipe_for(struct batch *b, const struct sg_job *job, int 
 	r->request = (struct sg_request){.cwd = -1, .strings_fd = -1, .policy_fd = -1};
 	r->object = json_incref(job->object);
 	r->chdir = job->chdir;
+	r->not_std = not_std(job);
 	r->argv = job->argv ? copy_words(job->argv) : NULL;
 	if (job->argv && !r->argv)
 		(void)sg_err_set(err, ENOMEM, "out of memory");

@@ -30,6 +30,7 @@ struct sg_options {
 	const char *label; /* NULL: none */
 	const char *batch; /* a file of jobs, "-"; NULL: one program */
 	unsigned jobs;     /* --jobs, 0: not given */
+	unsigned not_std;  /* bit N: descriptor N of ours, which is at most 2, is not the program's */
 	const char *user;
 	const char *chdir;
 	int tier;      /* enum sg_tier, 0: the best there is */

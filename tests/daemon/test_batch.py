@@ -6,6 +6,7 @@ import resource
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 from harness import ENV, NOBODY, until
@@ -294,6 +295,23 @@ def test_the_policy_and_descriptors_are_each_ones(daemon):
         f.seek(0)
         assert f.read() == "here\n", r
     assert r.returncode == 1 and b.ends()["long"]["limit"] == "wall_time", (r, b.ends())
+
+
+def test_what_is_not_a_jobs_is_not_opened_by_it(daemon):
+    b = Batch(daemon, "by-name")
+    code = ("import os\nfor name, how in ((%r, os.O_RDONLY), (%r, os.O_WRONLY)):\n    try:\n        os.close(os.open(name, how)); print('opened')\n"
+            "    except PermissionError:\n        print('refused')\n")
+    with tempfile.TemporaryDirectory(dir="/opt") as d:  # where no policy lets programs look
+        os.chmod(d, 0o777)
+        jobs, all_out = os.path.join(d, "jobs"), os.path.join(d, "out")
+        argv = [PYTHON, "-Ic", code % (jobs, all_out)]
+        with open(jobs, "w", encoding="utf-8") as f:
+            f.write(json.dumps({"stdout": "own"}) + "\n" + json.dumps({"stderr": "err"}) + "\n")
+        with open(jobs, encoding="utf-8") as i, open(all_out, "w", encoding="utf-8") as o:
+            subprocess.run(b.command("--lang", "python", "--jobs", "1", "--batch", "-", "--", *argv), cwd=b.dir, env=ENV, stdin=i, stdout=o,
+                           check=True, timeout=60)
+        with open(all_out, encoding="utf-8") as f:
+            assert (b.read("own"), f.read()) == ("refused\nrefused\n", "refused\nopened\n")
 
 
 def test_signals(daemon):
