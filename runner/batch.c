@@ -7,6 +7,7 @@
 #include "supervisor/util.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <sched.h>
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define RECIPES SG_BATCH_JOBS_MAX /* that are kept for jobs like them, or in use: there is one for each that runs */
@@ -34,6 +36,7 @@ struct recipe {
 	struct sg_launch launch;
 	struct sg_request request;
 	bool launched;  /* there is something in launch and request */
+	uint64_t found; /* what its names led to, see look() */
 	unsigned users; /* jobs that run: what its rules name stays open for them */
 	uint64_t used;  /* when last, in jobs */
 };
@@ -145,6 +148,37 @@ static void drop(struct batch *b, unsigned i)
 	free(r);
 }
 
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+	return (h ^ v) * 0x9e3779b97f4a7c15ULL ^ h >> 29;
+}
+
+/* Of a file that is written to, it is still the same; of one that is executed it may say another interpreter. */
+static uint64_t look_at(uint64_t h, int base, const char *path, bool contents)
+{
+	struct stat st;
+
+	if (fstatat(base, path, &st, 0) < 0)
+		return mix(h, 0);
+	h = mix(mix(h, st.st_dev), st.st_ino);
+	return contents ? mix(mix(h, (uint64_t)st.st_ctim.tv_sec), (uint64_t)st.st_ctim.tv_nsec) : h;
+}
+
+/*
+ * Rules are about objects and not about names. What the command line or a job names may be another object for the next
+ * job: a program that was compiled again, a directory that is made for each. Then a recipe no longer serves.
+ */
+static uint64_t look(const struct recipe *r)
+{
+	const struct sg_plan *plan = &r->plan;
+	uint64_t h = look_at(0, AT_FDCWD, r->options.chdir ? r->options.chdir : ".", false);
+
+	h = look_at(h, plan->base, plan->path, true);
+	for (size_t i = 0; i < plan->n_extra; i++)
+		h = look_at(h, AT_FDCWD, plan->extra[i].path, false);
+	return h;
+}
+
 static int make(struct batch *b, struct recipe *r, int *status, struct sg_err *err)
 {
 	struct sg_options *o = &r->options;
@@ -161,6 +195,8 @@ static int make(struct batch *b, struct recipe *r, int *status, struct sg_err *e
 		rc = sg_plan_policy(&r->plan, err);
 	if (!rc && r->plan.then)
 		rc = sg_err_set(err, ENOTSUP, "its policy has a second phase (then), which only sgrun by itself keeps");
+	if (!rc)
+		r->found = look(r);
 	r->launched = !rc;
 	if (!rc)
 		rc = sg_remote_prepare(&r->launch, &r->plan, b->tier, err);
@@ -200,7 +236,7 @@ static struct recipe *recipe_for(struct batch *b, const struct sg_job *job, int 
 	for (unsigned i = 0; i < RECIPES; i++) {
 		r = b->recipes[i];
 		if (r && same_words(r->argv, job->argv) && same_text(r->chdir, job->chdir) &&
-		    r->not_std == not_std(job))
+		    r->not_std == not_std(job) && r->found == look(r))
 			return r;
 		/* A free place, else that of the one not used for longest. */
 		if ((!r || !r->users) && (at == RECIPES || (b->recipes[at] && (!r || r->used < b->recipes[at]->used))))

@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -312,6 +313,31 @@ def test_what_is_not_a_jobs_is_not_opened_by_it(daemon):
                            check=True, timeout=60)
         with open(all_out, encoding="utf-8") as f:
             assert (b.read("own"), f.read()) == ("refused\nrefused\n", "refused\nopened\n")
+
+
+def test_what_is_made_anew_is_found_anew(daemon):
+    b = Batch(daemon, "anew")
+    with b.start("--jobs", 2, "--lang", "python", "--batch", "-", "--", PYTHON, "main.py", stdin=subprocess.PIPE) as p:
+        for i in range(6):
+            if i:
+                shutil.rmtree(b.path("work"))
+            os.mkdir(b.path("work"))
+            b.write("work/main.py", f"import os\nprint({i}, os.getcwd())\n")
+            shutil.copy("/bin/true", b.path("work/prog"))
+            for job in ({}, {"argv": ["./prog"]}):
+                p.stdin.write(json.dumps({**job, "chdir": "work", "label": f"{i} {len(job)}", "stdout": f"{i}.{len(job)}"}) + "\n")
+            p.stdin.flush()
+            assert until(lambda n=2 * i + 2: len(b.ends()) == n)
+            assert b.read(f"{i}.0") == f"{i} {b.path('work')}\n"
+        # The same file, which says another interpreter now.
+        for text in ("#!/bin/cat\nx\n", "#!/usr/bin/env python3\nprint('python')\n"):
+            b.write("work/prog", text)
+            p.stdin.write(json.dumps({"argv": ["./prog"], "chdir": "work", "label": text[2:9], "stdout": "said"}) + "\n")
+            p.stdin.flush()
+            assert until(lambda t=text[2:9]: t in b.ends())
+        p.stdin.close()
+        assert p.wait(10) == 0, p.stderr.read()
+    assert b.read("said") == "python\n"
 
 
 def test_signals(daemon):
