@@ -4,6 +4,7 @@
 #include "runner/job.h"
 #include "runner/monitor.h"
 #include "runner/remote.h"
+#include "supervisor/client.h"
 #include "supervisor/util.h"
 
 #include <errno.h>
@@ -285,12 +286,11 @@ static bool drop_idle(struct batch *b, const struct recipe *kept)
 /* The connection of a sandbox that is new. */
 static int dial(const struct batch *b, int *fd, struct sg_err *err)
 {
-	char why[200];
-	int rc = sg_remote_connect(b->o, fd, why, err);
+	const char *daemon = b->o->daemon;
 
-	return rc == 1 ? sg_err_set(err, ENOTCONN, "--batch needs sgd%s%s", *why ? ": " : ", and it does not run here",
-				    why)
-		       : rc;
+	if (sg_client_connect(daemon && strcmp(daemon, "auto") ? daemon : NULL, fd, err) < 0)
+		return sg_err_context(err, "--batch needs sgd");
+	return 0;
 }
 
 static bool short_of_fds(int rc)

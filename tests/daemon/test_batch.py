@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 
-from harness import ENV, NOBODY, until
+from harness import Daemon, ENV, NOBODY, until
 
 OPTIONS = ("--group", str(NOBODY))
 PYTHON = "/usr/bin/python3"
@@ -272,6 +272,29 @@ def test_a_job_that_waits_for_descriptors_is_still_itself(daemon):
                   preexec_fn=few_files(limit))
         assert [b.read(f"o{i}") for i in range(30)] == [f"{i}\n" for i in range(30)], (limit, r)
         assert r.returncode == 0 and r.stderr == "", (limit, r)
+
+
+class UsualDaemon(Daemon):
+    """Listens in the usual place, in a mount namespace of its own."""
+
+    def begin(self):
+        self.wrapper = ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", f"mount --bind {self.work} /run/sandgate; exec \"$@\"", "sh"]
+        super().begin()
+
+
+def test_no_descriptor_for_a_connection_is_no_missing_daemon(daemon):
+    b = Batch(daemon, "usual")
+    os.makedirs("/run/sandgate", exist_ok=True)
+    d = UsualDaemon(os.path.dirname(os.path.dirname(daemon.sgd)))
+    try:
+        jobs = b.jobs([{}] * 60)
+        for limit in range(64, 67):  # a job takes two of them
+            subprocess.run(["/usr/bin/nsenter", "--mount", f"--target={d.process.pid}", d.sgrun, "--mode", "audit", "--verdicts", b.path("stream"),
+                            "--lang", "c", "--jobs", "60", "--batch", jobs, "--", "/bin/sleep", "0.3"], env=ENV, stdin=subprocess.DEVNULL,
+                           preexec_fn=few_files(limit), check=True, timeout=60)
+        assert len(b.records()) == 180
+    finally:
+        d.close()
 
 
 def test_what_is_kept_for_later_is_not_in_the_way(daemon):
