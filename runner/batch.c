@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -17,6 +18,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -47,6 +50,7 @@ struct slot {
 	unsigned line;
 	char label[SG_LABEL_MAX + 1];
 	struct recipe *recipe;
+	bool received; /* the daemon has the request */
 };
 
 struct batch {
@@ -65,6 +69,7 @@ struct batch {
 	int stopped;        /* by this signal; 0: by none */
 	int cancel;         /* --cancel-fd; -1: none, or it is over */
 	bool stop;          /* start no more */
+	bool look_again;    /* for requests to be received, which nobody tells */
 	bool failed;        /* some did not end with 0, or did not run */
 	bool broken;        /* the daemon cannot be reached */
 };
@@ -322,7 +327,38 @@ static int send_job(struct batch *b, struct slot *s, const struct sg_job *job, s
 	return rc;
 }
 
-/* Starts b->next. False: it waits until another has ended. */
+/*
+ * Descriptors of a user other than root are on their way in a number that each sender's RLIMIT_NOFILE bounds: ours, and
+ * that of the programs, whose children have one to send besides.
+ */
+static unsigned most_on_their_way(const struct recipe *r)
+{
+	uint64_t files = r->plan.limits.open_files;
+	struct rlimit own;
+
+	if (geteuid() == 0)
+		return SG_BATCH_JOBS_MAX;
+	if (getrlimit(RLIMIT_NOFILE, &own) == 0 && (!files || own.rlim_cur < files))
+		files = own.rlim_cur;
+	return files < 32 ? 1 : files / 16 < SG_BATCH_JOBS_MAX ? (unsigned)files / 16 : SG_BATCH_JOBS_MAX;
+}
+
+static unsigned on_their_way(struct batch *b)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < b->running; i++) {
+		struct slot *s = &b->slots[i];
+		int left = 0;
+
+		if (!s->received)
+			s->received = ioctl(s->fd, SIOCOUTQ, &left) < 0 || !left;
+		n += !s->received;
+	}
+	return n;
+}
+
+/* Starts b->next. False: it waits until another has ended, or the daemon has received what it was sent. */
 static bool start(struct batch *b)
 {
 	struct slot *s = &b->slots[b->running];
@@ -335,6 +371,9 @@ static bool start(struct batch *b)
 	do {
 		sg_err_reset(&err);
 		s->recipe = recipe_for(b, job, &status, &err);
+		b->look_again = s->recipe && on_their_way(b) >= most_on_their_way(s->recipe);
+		if (b->look_again)
+			return false;
 		rc = s->recipe ? send_job(b, s, job, &err) : -err.code;
 		if (rc && s->fd >= 0)
 			close(SG_TAKE_FD(s->fd));
@@ -366,6 +405,7 @@ static void start_all(struct batch *b)
 	size_t len;
 	int rc = 1;
 
+	b->look_again = false;
 	while (may_start(b)) {
 		if (!b->next.object) {
 			rc = sg_lines_next(&b->lines, &line, &len);
@@ -469,7 +509,7 @@ static int take_next(struct batch *b, struct sg_err *err)
 
 	for (unsigned i = 0; i < n; i++)
 		p[4 + i] = (struct pollfd){.fd = b->slots[i].fd, .events = POLLIN};
-	if (poll(p, 4 + n, -1) < 0 && errno != EINTR)
+	if (poll(p, 4 + n, b->look_again ? 1 : -1) < 0 && errno != EINTR)
 		return sg_err_set(err, errno, "poll: %s", strerror(errno));
 	if (p[1].revents)
 		sg_stream_pump(&b->s->stream);
