@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #define RECIPES SG_BATCH_JOBS_MAX /* that are kept for jobs like them, or in use: there is one for each that runs */
+#define KEPT_MAX (16U << 20)      /* bytes, about, of recipes that no job uses */
 #define FLUSH_MS 2000
 #define BACKLOG_MAX (256U << 10) /* bytes that wait for the stream's reader; for those that run there is more room */
 
@@ -41,6 +42,7 @@ struct recipe {
 	struct sg_request request;
 	bool launched;  /* there is something in launch and request */
 	uint64_t found; /* what its names led to, see look() */
+	size_t size;    /* bytes, about */
 	unsigned users; /* jobs that run: what its rules name stays open for them */
 	uint64_t used;  /* when last, in jobs */
 };
@@ -261,6 +263,7 @@ static struct recipe *recipe_for(struct batch *b, const struct sg_job *job, int 
 	r->object = json_incref(job->object);
 	r->chdir = job->chdir;
 	r->not_std = not_std(job);
+	r->size = job->size;
 	r->argv = job->argv ? copy_words(job->argv) : NULL;
 	if (job->argv && !r->argv)
 		(void)sg_err_set(err, ENOMEM, "out of memory");
@@ -296,6 +299,28 @@ static int dial(const struct batch *b, int *fd, struct sg_err *err)
 	if (sg_client_connect(daemon && strcmp(daemon, "auto") ? daemon : NULL, fd, err) < 0)
 		return sg_err_context(err, "--batch needs sgd");
 	return 0;
+}
+
+/* A line can be long, and what becomes of it is many times as long. */
+static void keep_few(struct batch *b)
+{
+	for (;;) {
+		unsigned oldest = RECIPES;
+		size_t sum = 0;
+
+		for (unsigned i = 0; i < RECIPES; i++) {
+			const struct recipe *r = b->recipes[i];
+
+			if (!r || r->users)
+				continue;
+			sum += r->size + r->request.strings_cap;
+			if (oldest == RECIPES || r->used < b->recipes[oldest]->used)
+				oldest = i;
+		}
+		if (sum <= KEPT_MAX)
+			return;
+		drop(b, oldest);
+	}
 }
 
 static bool short_of_fds(int rc)
@@ -382,6 +407,7 @@ static bool start(struct batch *b)
 		return false;
 	if (rc) {
 		report(b, job->line, job->label, status, &err);
+		keep_few(b);
 	} else {
 		s->recipe->users++;
 		s->recipe->used = ++b->started;
@@ -437,6 +463,7 @@ static void finish(struct batch *b, unsigned i)
 	close(b->slots[i].fd);
 	b->slots[i].recipe->users--;
 	b->slots[i] = b->slots[--b->running];
+	keep_few(b);
 }
 
 /* What the daemon says of a job. */

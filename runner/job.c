@@ -82,7 +82,8 @@ int sg_job_parse(struct sg_job *job, const char *line, size_t len, unsigned numb
 	json_error_t at;
 	int rc;
 
-	*job = (struct sg_job){.line = number};
+	/* The worst is a list of empty texts: three bytes there, a hundred here. */
+	*job = (struct sg_job){.line = number, .size = 32 * len};
 	snprintf(job->label, sizeof(job->label), "%u", number);
 	job->object = json_loadb(line, len, JSON_REJECT_DUPLICATES, &at);
 	if (!job->object)

@@ -17,6 +17,7 @@
 
 struct sg_job {
 	json_t *object;               /* owned; what the other members point into */
+	size_t size;                  /* bytes, about, of what was made of its line */
 	unsigned line;                /* from 1 */
 	char label[SG_LABEL_MAX + 1]; /* its own, else the number of its line */
 	char **argv;                  /* NULL: the command line's. Owned array */
