@@ -114,7 +114,7 @@ def test_what_fails_fails_alone(daemon):
     for line, words in ((2, "job missing: cannot run /bin/nosuch"), (4, "job 4: no JSON"), (6, "job no input: stdin: cannot open nosuch"),
                         (8, "job nowhere: --chdir nosuch"), (11, "job nothing to run: no program"), (13, "job no format: cannot run ./exec.py")):
         assert f"{jobs}:{line}: {words}" in r.stderr, (line, r.stderr)
-    assert daemon.sandboxes() == []
+    assert until(lambda: daemon.sandboxes() == [])
 
 
 def test_nobody_reads_the_messages(daemon):
