@@ -325,6 +325,7 @@ static int one(struct sg_options *o, int opt, const char *value, struct sg_err *
 /* What a batch saves is saved through the daemon. */
 static int check_batch(const struct sg_options *o, struct sg_err *err)
 {
+	bool standard = o->batch && !strcmp(o->batch, "-");
 	const char *other = o->learn_file      ? "--learn"
 			    : o->detach        ? "--detach"
 			    : o->keep          ? "--on-supervisor-death keep"
@@ -333,6 +334,7 @@ static int check_batch(const struct sg_options *o, struct sg_err *err)
 			    : o->tier == SG_TIER_UNPRIVILEGED        ? "--tier unprivileged: it runs through sgd"
 			    : o->daemon && !strcmp(o->daemon, "off") ? "--daemon off: it runs through sgd"
 			    : o->policy_file && !strcmp(o->policy_file, "-") ? "--policy -"
+			    : standard && o->cancel && !o->cancel_fd         ? "--cancel-fd 0: the jobs come from there"
 									     : NULL;
 
 	if (o->batch && other)

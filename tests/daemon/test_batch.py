@@ -427,6 +427,7 @@ def test_what_makes_no_sense_is_refused(daemon):
     jobs = b.jobs([{}])
     for args, words in ((["--batch", jobs, "--detach"], "--detach"), (["--batch", jobs, "--daemon", "off"], "runs through sgd"),
                         (["--batch", jobs, "--output", "1M"], "--output"), (["--batch", jobs, "--label", "x"], "its own"),
+                        (["--batch", "-", "--cancel-fd", "0"], "the jobs come from there"),
                         (["--jobs", "2"], "no --batch"), (["--batch", jobs, "--jobs", "0"], "from 1 to"),
                         (["--batch", "nosuch"], "cannot open nosuch"), (["--batch", jobs, "--tier", "unprivileged"], "through sgd"),
                         (["--batch", jobs, "--daemon", "nosuch"], "nosuch"), (["--label", "a\nb"], "--label")):
