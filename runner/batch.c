@@ -476,7 +476,7 @@ static void hear(struct batch *b, unsigned i)
 
 	while ((rc = sg_remote_answer(s->fd, b->buf, MSG_DONTWAIT, &a, &err)) == 0) {
 		if (a.type == SG_WIRE_RECORD)
-			(void)sg_stream_line(&b->s->stream, a.text, (size_t)a.len, true);
+			sg_remote_record(&b->s->stream, &a);
 		if (a.type == SG_WIRE_RESULT && a.len) {
 			char text[1200];
 

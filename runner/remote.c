@@ -80,11 +80,25 @@ int sg_remote_answer(int fd, char *buf, int flags, struct sg_answer *a, struct s
 	return 0;
 }
 
+/* In a text of JSON no other place looks like these: quotes within strings are escaped. */
+static bool has(const struct sg_answer *a, const char *what)
+{
+	return memmem(a->text, (size_t)a->len, what, strlen(what));
+}
+
+void sg_remote_record(struct sg_stream *stream, const struct sg_answer *a)
+{
+	/* An exit has the action of the violation that killed. */
+	bool ordinary = has(a, "\"action\":\"audit\"") || has(a, "\"action\":\"errno\"");
+
+	(void)sg_stream_line(stream, a->text, (size_t)a->len, !ordinary);
+}
+
 static int take(struct remote *r, const struct sg_answer *a, struct sg_err *err)
 {
 	switch (a->type) {
 	case SG_WIRE_RECORD:
-		(void)sg_stream_line(r->stream, a->text, (size_t)a->len, true);
+		sg_remote_record(r->stream, a);
 		return 0;
 	case SG_WIRE_STARTED:
 		printf("%.*s\n", a->len, a->text);

@@ -42,6 +42,8 @@ struct sg_answer {
 };
 /* flags: MSG_DONTWAIT or 0. 1: there is none. Errors: -EPIPE the connection broke, -EACCES refused, -EPROTO. */
 int sg_remote_answer(int fd, char *buf, int flags, struct sg_answer *a, struct sg_err *err);
+/* A record on its way to the reader: what comes by the hundred thousand leaves room for what comes once. */
+void sg_remote_record(struct sg_stream *stream, const struct sg_answer *a);
 /* Tells the daemon a number: SG_WIRE_SIGNAL, SG_WIRE_CANCEL … */
 void sg_remote_say(int fd, uint16_t type, uint32_t number);
 

@@ -248,6 +248,21 @@ def test_a_slow_reader_gets_it_all(daemon):
     assert (kinds.count("start"), kinds.count("exit"), len(kinds)) == (600, 600, 1200)
 
 
+def test_the_end_finds_room(daemon):
+    b = Batch(daemon, "flood")
+    audit = b.write("audit.yaml", "python: {inherit: \"builtin:python\", audit: [getppid]}\n")
+    program = [PYTHON, "-Ic", "import os\nfor _ in range(30000): os.getppid()"]
+    for how, runs in (([], 1), (["--jobs", 2, "--batch", b.jobs([{}] * 4)], 4)):
+        r, w = os.pipe()
+        with b.start("--policy", audit, "--lang", "python", "--verdicts", f"fd:{w}", *how, "--", *program, pass_fds=[w]) as p:
+            os.close(w)
+            time.sleep(3)
+            with os.fdopen(r, encoding="utf-8") as f:
+                kinds = [json.loads(line)["type"] for line in f]
+            assert p.wait(10) == 0
+        assert (kinds.count("start"), kinds.count("exit")) == (runs, runs) and kinds.count("audit") > 100, (how, len(kinds))
+
+
 def test_more_different_programs_than_are_kept(daemon):
     b = Batch(daemon, "different")
     for i in range(3):
