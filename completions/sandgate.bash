@@ -37,7 +37,7 @@ _sgrun() {
 	--user) mapfile -t COMPREPLY < <(compgen -u -- "$word") ;;
 	--net) mapfile -t COMPREPLY < <(compgen -W "loopback unix netlink" -- "$word") ;;
 	--chdir) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
-	--policy | --verdicts | --learn | --read | --write | --exec) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+	--policy | --verdicts | --learn | --batch | --read | --write | --exec) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	policy) mapfile -t COMPREPLY < <(compgen -W "$(_sandgate_verbs "$program")" -- "$word") ;;
 	check | explain | diff | merge) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	*)

@@ -163,8 +163,9 @@ static struct sgd_box *adopt_one(struct sgd *d, const struct sgd_entry *e, uint3
 		return NULL;
 	l = &b->launch;
 	snprintf(b->session.id, sizeof(b->session.id), "%.*s", (int)sizeof(e->id) - 1, e->id);
-	snprintf(b->container, sizeof(b->container), "%.*s", (int)sizeof(e->container) - 1, e->container);
 	b->attached = l->attached = e->flags & SGD_ENTRY_ATTACHED;
+	snprintf(b->attached ? b->container : b->session.label, sizeof(e->name), "%.*s", (int)sizeof(e->name) - 1,
+		 e->name);
 	b->discovered = l->discover = e->flags & SGD_ENTRY_DISCOVERED;
 	b->keep = e->flags & SGD_ENTRY_KEEP;
 	/* Only a launch brings a text along. */

@@ -442,6 +442,10 @@ static void ready(struct sgd_box *b)
 	struct sg_err err = {0};
 
 	if (sg_spawn_ready(l, &b->job->spawn, 0, &err) < 0) {
+		if (b->session.cancelled) {
+			sg_err_reset(&err);
+			(void)sg_err_set(&err, ECANCELED, "it was ended by who started it, before the program began");
+		}
 		fail(b, &err);
 		sg_watch_stop(&b->watch);
 		/* It is on its way out, and reaped when it is. */

@@ -50,6 +50,8 @@ static json_t *describe(struct sgd_box *b, bool all)
 				      (json_int_t)s->n_limit));
 	if (*b->container)
 		json_object_set_new(o, "container_id", sg_json_text(b->container));
+	if (*s->label)
+		json_object_set_new(o, "label", sg_json_text(s->label));
 	if (!all)
 		return o;
 	json_object_set_new(o, "counting", json_boolean(b->options.stats));

@@ -28,12 +28,14 @@ struct request {
 	int cwd, *given, strings_fd, policy_fd, landlock_fd, objects_fd, places_fd;
 	bool alone;   /* the client may do it by itself */
 	size_t texts; /* bytes in records */
+	const char *label;
+	size_t label_size;
 };
 
 static int parse(struct request *r, const void *packet, size_t size, int *fds, int n_fds, struct sg_err *err)
 {
 	const struct sg_wire_launch *w = packet;
-	uint64_t rest;
+	uint64_t rest, strings;
 	int want;
 
 	if (size < sizeof(*w) || w->limits_size != sizeof(w->limits))
@@ -52,8 +54,11 @@ static int parse(struct request *r, const void *packet, size_t size, int *fds, i
 	if (rest < w->n_fds * sizeof(int32_t))
 		return sg_err_set(err, EPROTO, "the request is cut short");
 	rest -= w->n_fds * sizeof(int32_t);
-	if (rest != (w->flags & SG_WIRE_STRINGS_FD ? 0 : w->strings_size))
+	strings = w->flags & SG_WIRE_STRINGS_FD ? 0 : w->strings_size;
+	if (rest < strings ||
+	    (w->flags & SG_WIRE_LABEL ? rest - strings < 1 || rest - strings > SG_LABEL_MAX : rest != strings))
 		return sg_err_set(err, EPROTO, "the request is not as long as it says");
+	r->label_size = rest - strings;
 	want = 1 + (int)w->n_fds + !!(w->flags & SG_WIRE_STRINGS_FD) + !!(w->flags & SG_WIRE_POLICY_FD) +
 	       !!(w->flags & SG_WIRE_LANDLOCK_FD) + 2 * !!(w->flags & SG_WIRE_OBJECTS_FD);
 	if (n_fds != want)
@@ -61,6 +66,7 @@ static int parse(struct request *r, const void *packet, size_t size, int *fds, i
 	r->w = w;
 	r->numbers = (const int32_t *)(w + 1);
 	r->inline_strings = (const char *)(r->numbers + w->n_fds);
+	r->label = r->inline_strings + strings;
 	for (uint32_t i = 0, passed = 0; i < w->n_fds; i++) {
 		passed += r->numbers[i] > 2;
 		if (passed > SG_MAX_PASSED_FDS)
@@ -286,6 +292,17 @@ static int take_heir(struct request *r, struct sgd_box *b, struct sg_err *err)
 	return 0;
 }
 
+static int take_label(struct request *r, struct sgd_box *b, struct sg_err *err)
+{
+	if (!r->label_size)
+		return 0;
+	memcpy(b->session.label, r->label, r->label_size);
+	if (!memchr(r->label, '\0', r->label_size) && sg_label_usable(b->session.label))
+		return 0;
+	b->session.label[0] = '\0';
+	return sg_err_set(err, EPROTO, "the label is not printable UTF-8");
+}
+
 static void take_options(struct request *r, struct sgd_box *b)
 {
 	const struct sg_wire_launch *w = r->w;
@@ -466,7 +483,9 @@ static int start(struct request *r, struct sgd_box *b, const void *packet, size_
 		b->job->fds[i] = SG_TAKE_FD(fds[i]);
 	r->given = b->job->fds + 1;
 	take_options(r, b);
-	rc = take_strings(r, b, &policy_name, err);
+	rc = take_label(r, b, err);
+	if (!rc)
+		rc = take_strings(r, b, &policy_name, err);
 	if (!rc)
 		rc = take_heir(r, b, err);
 	if (!rc)

@@ -139,7 +139,7 @@ void sgd_state_put(struct sgd_box *b)
 	COPY(e->id, s->id);
 	COPY(e->language, s->language);
 	COPY(e->digest, s->policy_digest);
-	COPY(e->container, b->container);
+	COPY(e->name, b->attached ? b->container : s->label);
 	COPY(e->rel, b->launch.cg.rel);
 	__atomic_store_n(&e->used, 1, __ATOMIC_RELEASE);
 }

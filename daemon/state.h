@@ -28,7 +28,8 @@ struct sgd_entry {
 	int32_t places[2]; /* by column: number of the descriptor that holds what its object rules name; -1: nothing */
 	uint32_t pad;
 	struct sg_limits limits;
-	char id[64], language[64], digest[80], container[128], rel[400];
+	char id[64], language[64], digest[80], name[128],
+		rel[400]; /* name: the container's id; the label of a launch */
 };
 
 #define SGD_ENTRY_ATTACHED (1U << 0)

@@ -224,7 +224,8 @@ static int add_standard_fds(struct sg_plan *plan, struct sg_err *err)
 		struct stat st;
 		int flags;
 
-		if (fstat(fd, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode)))
+		if (plan->options->not_std & 1U << fd || fstat(fd, &st) < 0 ||
+		    (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode)))
 			continue;
 		/* Everybody may open that one. */
 		if (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3))

@@ -111,7 +111,11 @@ static inline long sys(long nr, long a, long b, long c, long d)
 	return sg_raw_syscall(nr, a, b, c, d, 0);
 }
 
-/* fd < 0: nothing attached. Works before and after the filter is loaded. */
+/*
+ * fd < 0: nothing attached. Works before and after the filter is loaded. Where the user has too many descriptors on
+ * their way (to the daemon: requests of others) it is tried until there is room: a program must not begin unreported,
+ * and the supervisor, who gives up after a while, ends us.
+ */
 static void send_report(const struct sg_child *c, uint32_t step, int err, int fd)
 {
 	struct sg_secret *s = c->secret;
@@ -133,7 +137,8 @@ static void send_report(const struct sg_child *c, uint32_t step, int err, int fd
 		memcpy(CMSG_DATA(h), &fd, sizeof(int));
 	}
 	/* A supervisor that is gone needs no report; the parent-death signal is on its way. */
-	(void)sys(SYS_sendmsg, c->report, (long)s->msg, MSG_NOSIGNAL, 0);
+	while (sys(SYS_sendmsg, c->report, (long)s->msg, MSG_NOSIGNAL, 0) == -ETOOMANYREFS)
+		;
 }
 
 static _Noreturn void leave(void)

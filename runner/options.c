@@ -39,12 +39,17 @@ const char sg_options_help[] =
 	"  --memory SIZE  --output SIZE  --file-size SIZE  --stack SIZE     64, 64K, 10M, 1G\n"
 	"  --pids N  --open-files N  --cpus N     processors, also a fraction: 0.5\n"
 	"  --require-limits      refuse to run where a limit's cgroup controller is missing (exit 125)\n"
+	"many programs\n"
+	"  --batch FILE|-        run the programs that the lines of FILE name, each in a sandbox of its own (through "
+	"sgd)\n"
+	"  --jobs N              as many at a time (default: as there are processors)\n"
 	"who supervises\n"
 	"  --daemon auto|PATH|off  use sgd: where it listens, if it does (default); at this socket; not at all\n"
 	"  --detach              print the sandbox's id and end; sgctl list, show, kill (through sgd only)\n"
 	"  --on-supervisor-death kill|keep   what becomes of the sandbox when sgd dies (default: kill)\n"
 	"what is reported\n"
 	"  --verdicts fd:N|FILE|-  where the JSON lines go (default: standard error)\n"
+	"  --label TEXT          in every record, to tell whose they are\n"
 	"  --stats               count system calls (attaches a program to every call on the host)\n"
 	"  --help  --version\n"
 	"\n"
@@ -81,6 +86,9 @@ enum {
 	OPT_CPUS,
 	OPT_REQUIRE_LIMITS,
 	OPT_VERDICTS,
+	OPT_LABEL,
+	OPT_BATCH,
+	OPT_JOBS,
 	OPT_STATS,
 	OPT_DAEMON,
 	OPT_DETACH,
@@ -119,6 +127,9 @@ static const struct option long_options[] = {
 	{"cpus", required_argument, NULL, OPT_CPUS},
 	{"require-limits", no_argument, NULL, OPT_REQUIRE_LIMITS},
 	{"verdicts", required_argument, NULL, OPT_VERDICTS},
+	{"label", required_argument, NULL, OPT_LABEL},
+	{"batch", required_argument, NULL, OPT_BATCH},
+	{"jobs", required_argument, NULL, OPT_JOBS},
 	{"stats", no_argument, NULL, OPT_STATS},
 	{"daemon", required_argument, NULL, OPT_DAEMON},
 	{"detach", no_argument, NULL, OPT_DETACH},
@@ -270,6 +281,22 @@ static int one(struct sg_options *o, int opt, const char *value, struct sg_err *
 	case OPT_VERDICTS:
 		o->verdicts = value;
 		return 0;
+	case OPT_LABEL:
+		o->label = value;
+		if (!sg_label_usable(value))
+			return sg_err_set(err, EINVAL,
+					  "--label: expected 1 to %d bytes of UTF-8 without control characters",
+					  SG_LABEL_MAX);
+		return 0;
+	case OPT_BATCH:
+		o->batch = value;
+		return 0;
+	case OPT_JOBS:
+		if (sg_parse_u64(value, SG_BATCH_JOBS_MAX, &n) < 0 || !n)
+			return sg_err_set(err, EINVAL, "--jobs %s: expected a number from 1 to %d", value,
+					  SG_BATCH_JOBS_MAX);
+		o->jobs = (unsigned)n;
+		return 0;
 	case OPT_STATS:
 		o->stats = true;
 		return 0;
@@ -293,6 +320,29 @@ static int one(struct sg_options *o, int opt, const char *value, struct sg_err *
 	default:
 		return quantity(opt, value, &o->limits, err);
 	}
+}
+
+/* What a batch saves is saved through the daemon. */
+static int check_batch(const struct sg_options *o, struct sg_err *err)
+{
+	bool standard = o->batch && !strcmp(o->batch, "-");
+	const char *other = o->learn_file      ? "--learn"
+			    : o->detach        ? "--detach"
+			    : o->keep          ? "--on-supervisor-death keep"
+			    : o->label         ? "--label (each job has its own)"
+			    : o->limits.output ? "--output, which sgd does not keep: --file-size bounds files"
+			    : o->tier == SG_TIER_UNPRIVILEGED        ? "--tier unprivileged: it runs through sgd"
+			    : o->daemon && !strcmp(o->daemon, "off") ? "--daemon off: it runs through sgd"
+			    : o->policy_file && !strcmp(o->policy_file, "-") ? "--policy -"
+			    : standard && o->cancel && !o->cancel_fd         ? "--cancel-fd 0: the jobs come from there"
+									     : NULL;
+
+	if (o->batch && other)
+		return sg_err_set(err, EINVAL, "--batch cannot be combined with %s", other);
+	if (o->jobs && !o->batch)
+		return sg_err_set(err, EINVAL,
+				  "--jobs says how many of --batch FILE run at a time, and there is no --batch");
+	return 0;
 }
 
 int sg_options_parse(struct sg_options *o, int argc, char **argv, struct sg_err *err)
@@ -321,10 +371,12 @@ int sg_options_parse(struct sg_options *o, int argc, char **argv, struct sg_err 
 		return sg_err_set(err, EINVAL,
 				  "--learn lets everything through: it cannot be combined with --policy, "
 				  "--mode audit or --seccomp off");
+	if (check_batch(o, err) < 0)
+		return -err->code;
 	/* The daemon keeps no notes. */
 	o->solo |= o->learn_file != NULL;
 	o->argv = argv + optind;
-	if (!o->help && !o->version && !*o->argv)
+	if (!o->help && !o->version && !o->batch && !*o->argv)
 		return sg_err_set(err, EINVAL, "no program given; usage: sgrun [options] -- PROGRAM [ARG...]");
 	return 0;
 }

@@ -12,6 +12,7 @@
 #define SG_MAX_PASSED_FDS 64
 #define SG_MAX_ENV_OPTIONS 256
 
+#define SG_BATCH_JOBS_MAX 256
 #define SG_MAX_ACCESS_OPTIONS 64
 struct sg_option_access {
 	char kind; /* 'r': --read, 'w': --write, 'x': --exec, 'n': --net */
@@ -26,6 +27,10 @@ struct sg_options {
 	const char *learn_from; /* --from builtin[:NAME] */
 	const char *daemon;     /* NULL: one that listens in the usual place, if any */
 	const char *verdicts;
+	const char *label; /* NULL: none */
+	const char *batch; /* a file of jobs, "-"; NULL: one program */
+	unsigned jobs;     /* --jobs, 0: not given */
+	unsigned not_std;  /* bit N: descriptor N of ours, which is at most 2, is not the program's */
 	const char *user;
 	const char *chdir;
 	int tier;      /* enum sg_tier, 0: the best there is */

@@ -61,7 +61,7 @@ static int build_env(struct sg_plan *plan, struct sg_err *err)
 		found = sg_env_find(environ, "HOME");
 		env_put(plan->env, &n, found && !plan->set_ids ? found : home);
 		found = sg_env_find(environ, "TERM");
-		if (found && isatty(STDIN_FILENO))
+		if (found && !(o->not_std & 1U << STDIN_FILENO) && isatty(STDIN_FILENO))
 			env_put(plan->env, &n, found);
 	}
 	for (int i = 0; i < o->n_env; i++) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "runner/batch.h"
 #include "runner/launch.h"
 #include "runner/learn.h"
 #include "runner/monitor.h"
@@ -44,7 +45,11 @@ static int open_session(struct sg_session *s, const struct sg_options *o, struct
 	char id[64];
 
 	snprintf(id, sizeof(id), "%d-%llx", (int)getpid(), (unsigned long long)sg_clock_ns(CLOCK_BOOTTIME));
-	return sg_session_open(s, id, o->verdicts, err);
+	if (sg_session_open(s, id, o->verdicts, err) < 0)
+		return -err->code;
+	if (o->label && sg_label_usable(o->label))
+		memcpy(s->label, o->label, strlen(o->label) + 1);
+	return 0;
 }
 
 /* The command line makes no sense. */
@@ -83,6 +88,25 @@ static int through_daemon(struct sg_plan *plan, struct sg_stream *stream, int *s
 		return sg_err_set(err, ENOTSUP, "--detach and --on-supervisor-death keep need sgd%s%s",
 				  *plan->no_daemon ? ": " : ", and it does not run here", plan->no_daemon);
 	return rc;
+}
+
+static int run_batch(const struct sg_options *o)
+{
+	struct sg_session session;
+	struct sg_err err = {0};
+	int status;
+
+	if (sg_plan_check_fds(o, &err) < 0)
+		return refuse(o, &err);
+	if (open_session(&session, o, &err) < 0)
+		return fail(&err, SG_EXIT_FAILED);
+	status = sg_batch_run(o, &session, &err);
+	if (status < 0) {
+		status = fail(&err, SG_EXIT_FAILED);
+		report_failure(&session, o, &err, status);
+	}
+	sg_session_close(&session);
+	return status;
 }
 
 static int run(const struct sg_options *o)
@@ -193,5 +217,5 @@ int main(int argc, char **argv)
 		puts("sgrun " SG_VERSION);
 		return said(0);
 	}
-	return run(&o);
+	return o.batch ? run_batch(&o) : run(&o);
 }

@@ -226,6 +226,8 @@ const char *sg_call_line(struct sg_call_line **line, const struct sg_session *s,
 	put_field(l, ",\"sandbox\":", s->id);
 	put_count(l, ",\"cgroup_id\":", (int64_t)s->cgroup_id);
 	put_field(l, ",\"language\":", s->language ? s->language : "unknown");
+	if (s->label[0])
+		put_field(l, ",\"label\":", s->label);
 	if (s->seq)
 		put_count(l, ",\"seq\":", (int64_t)s->seq);
 	put_count(l, ",\"pid\":", c->pid);

@@ -130,6 +130,8 @@ char *sg_human_line(const json_t *record)
 	if (!f)
 		return NULL;
 	fprintf(f, "sgrun: ");
+	if (*str(record, "label"))
+		fprintf(f, "%s: ", str(record, "label"));
 	if (!strcmp(type, "start"))
 		start_line(f, record);
 	else if (json_object_get(record, "hook"))

@@ -56,12 +56,14 @@ struct sg_wire_hdr {
 #define SG_WIRE_LANDLOCK_FD (1U << 11)    /* a Landlock ruleset for the program */
 #define SG_WIRE_OBJECTS_FD (1U << 12)     /* object rules for the lsm tier, and a socket with their places */
 #define SG_WIRE_NET_SHIFT 13              /* from here on: SG_NET_REFUSE_*, the client's for its own program */
-#define SG_WIRE_FLAGS ((1U << 17) - 1)
+#define SG_WIRE_LABEL (1U << 17)          /* at the end of the packet: what the client calls it, not terminated */
+#define SG_WIRE_FLAGS ((1U << 18) - 1)
 
 /*
  * Followed by n_fds numbers (int32_t) and, unless SG_WIRE_STRINGS_FD, strings_size bytes of strings, each terminated:
  * path of the program, name of the policy file ("" without one), n_argv arguments, n_env variables, n_missing and
- * n_degraded sentences for the start record, n_widened options that added to the policy.
+ * n_degraded sentences for the start record, n_widened options that added to the policy. Then, with SG_WIRE_LABEL, 1 to
+ * SG_LABEL_MAX bytes to the end of the packet.
  * Descriptors: working directory; one for each number; then the strings, the policy, the ruleset, the object rules
  * (struct sg_wire_objects in a sealed memfd) and the socket with their places, where flags say so.
  */

@@ -27,6 +27,21 @@ const char *sg_tier_name(enum sg_tier tier)
 	return "none";
 }
 
+bool sg_label_usable(const char *text)
+{
+	size_t n = strlen(text);
+	json_t *t;
+
+	if (!n || n > SG_LABEL_MAX)
+		return false;
+	for (const unsigned char *c = (const unsigned char *)text; *c; c++)
+		if (*c < 0x20 || *c == 0x7f || (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0))
+			return false;
+	t = json_string(text); /* NULL for what is not UTF-8 */
+	json_decref(t);
+	return t;
+}
+
 int sg_session_init(struct sg_session *s, const char *id, struct sg_err *err)
 {
 	unsigned seed = 0;
@@ -84,6 +99,8 @@ json_t *sg_session_record(struct sg_session *s, const char *type, const char *le
 			      "type", type, "sandbox", s->id, "cgroup_id", (json_int_t)s->cgroup_id, "language",
 			      s->language ? s->language : "unknown");
 
+	if (r && s->label[0])
+		json_object_set_new(r, "label", sg_json_text(s->label));
 	if (r && s->seq)
 		json_object_set_new(r, "seq", json_integer((json_int_t)s->seq));
 	return r;

@@ -20,13 +20,18 @@
 enum sg_tier { SG_TIER_UNPRIVILEGED = 1, SG_TIER_BPF, SG_TIER_LSM };
 const char *sg_tier_name(enum sg_tier tier);
 
+#define SG_LABEL_MAX 127 /* bytes */
+/* Whether a text may be a sandbox's label: not empty, not too long, UTF-8, nothing that drives a terminal. */
+bool sg_label_usable(const char *text);
+
 struct sg_call;
 struct sg_call_line;
 
 struct sg_session {
 	char id[64];
-	uint64_t cgroup_id;   /* 0: no cgroup */
-	const char *language; /* canonical; not owned */
+	char label[SG_LABEL_MAX + 1]; /* what its user calls it; "": nothing */
+	uint64_t cgroup_id;           /* 0: no cgroup */
+	const char *language;         /* canonical; not owned */
 	const char *policy_source;
 	const char *policy_digest;
 	const char *const *widened; /* what options added to it, as they were given; NULL-terminated; NULL: nothing */

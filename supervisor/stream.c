@@ -160,6 +160,8 @@ void sg_stream_pump(struct sg_stream *s)
 {
 	size_t done = 0;
 
+	if (!s->len)
+		return;
 	while (done < s->len && !s->broken) {
 		ssize_t n = write_some(s, s->queue + done, s->len - done);
 

@@ -6,7 +6,8 @@
  *     Small and static, so that what is measured is the command and not this program. NAME is one word; UID 0 means as
  *     we are. Starts by fork(2); with %NAME in place of +NAME by vfork(2), which copies no page table.
  *   bench rate JOBS RUNS +NAME UID COMMAND... [...]
- *     The same with JOBS of each at a time, RUNS each, twenty rounds: ns a launch.
+ *     The same with JOBS of each at a time, RUNS each, twenty rounds: ns a launch. With =NAME one command that starts
+ *     all JOBS times RUNS by itself.
  *   bench flood CALLS NS
  *     getppid, CALLS times, one every NS nanoseconds (0: as fast as it goes): "getppid TAB ns" as it came out.
  *   bench calls ROUNDS
@@ -36,7 +37,7 @@
 
 struct contender {
 	const char *name;
-	bool by_vfork;
+	bool by_vfork, starts_all;
 	uid_t uid;
 	char **argv;
 };
@@ -115,13 +116,13 @@ static int rate(int jobs, int runs, struct contender *c, int n, char **env)
 	for (int i = -1; i < RATE_ROUNDS; i++) {
 		for (int j = 0; j < n; j++) {
 			uint64_t begin = now();
-			int failed = 0, status;
+			int failed = 0, status, workers = c[j].starts_all ? 1 : jobs;
 
-			for (int k = 0; k < jobs; k++) {
+			for (int k = 0; k < workers; k++) {
 				pid_t pid = fork();
 
 				if (pid == 0)
-					_exit(work(runs, &c[j], null, env));
+					_exit(work(c[j].starts_all ? 1 : runs, &c[j], null, env));
 				failed |= pid < 0;
 			}
 			while (wait(&status) > 0)
@@ -230,11 +231,12 @@ int main(int argc, char **argv, char **env)
 	else if (strcmp(argv[1], "launch") != 0)
 		goto usage;
 	for (int i = runs ? 4 : 3; i < argc; i++) {
-		if (argv[i][0] != '+' && argv[i][0] != '%')
+		if (!argv[i][0] || !strchr("+%=", argv[i][0]))
 			continue;
 		if (n == MAX_CONTENDERS || i + 2 >= argc)
 			goto usage;
 		c[n].by_vfork = argv[i][0] == '%';
+		c[n].starts_all = argv[i][0] == '=';
 		c[n].name = argv[i] + 1;
 		c[n].uid = (uid_t)atoi(argv[i + 1]);
 		c[n++].argv = argv + i + 2;

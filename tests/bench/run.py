@@ -226,6 +226,14 @@ def sgd(o, work):
         shutil.rmtree(os.path.join(work, "state"), ignore_errors=True)
 
 
+def batch(work, through, jobs, runs):
+    """A contender: one sgrun for all of them."""
+    path = os.path.join(work, f"jobs.{jobs}")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("{}\n" * (jobs * runs))
+    return ["=batch", 0, *through, "--jobs", jobs, "--batch", path, "--", "/bin/true"]
+
+
 def per_call(o, prefix):
     got, why = drive(*prefix, o.bench, "calls", 5)
     if got is None:
@@ -237,9 +245,11 @@ def daemon(o, work):
     with sgd(o, work) as (socket, _):
         through = [o.sgrun, "--lang", "c", "--daemon", socket, "--tier", "bpf"]
         contenders = ["+bare", 0, "/bin/true", "+sgrun", 0, *through, "--", "/bin/true"]
-        for title, args in ((f"Launch of `/bin/true` through sgd: ms, {o.runs} interleaved runs of each", ["launch", o.runs]),
-                            ("`-j2`: ms a launch, 20 interleaved rounds of 2 times 40", ["rate", 2, 40])):
-            samples, why = drive(o.bench, *args, *contenders)
+        one, two = (batch(work, through, jobs, 40) for jobs in (1, 2))
+        for title, args in ((f"Launch of `/bin/true` through sgd: ms, {o.runs} interleaved runs of each", ["launch", o.runs, *contenders]),
+                            ("One at a time: ms a launch, 20 interleaved rounds of 40", ["rate", 1, 40, *contenders, *one]),
+                            ("`-j2`: ms a launch, 20 interleaved rounds of 2 times 40", ["rate", 2, 40, *contenders, *two])):
+            samples, why = drive(o.bench, *args)
             if samples is None:
                 sys.exit(f"bench: {why}")
             print(f"\n### {title}\n\n| what | median | 10th to 90th percentile | ratio to bare |\n|---|---|---|---|")

@@ -64,6 +64,27 @@ def test_another_process_is_out_of_reach(daemon):
     assert kill["class"] == "trace" and kill["prevented"], kill
 
 
+def test_each_program_of_a_batch(daemon):
+    """What the rules name is opened once for all, and each sandbox is told of it."""
+    with tempfile.TemporaryDirectory() as work:
+        os.chmod(work, 0o777)
+        with open(os.path.join(work, "jobs"), "w", encoding="utf-8") as f:
+            for i in range(6):
+                f.write(json.dumps({"label": f"reads {i}", "argv": [PYTHON, "-c", READS % SECRET], "stdout": f"{i}.out"}) + "\n")
+                f.write(json.dumps({"label": f"looks {i}", "argv": [PYTHON, "-c", "open('/proc/1/environ')"], "stderr": "err"}) + "\n")
+        daemon.mark()
+        r = daemon.run("--require", "lsm", "--lang", "python", "--jobs", 2, "--batch", "jobs", cwd=work, timeout=200)
+        assert (r.returncode, r.stdout, r.stderr) == (1, "", ""), r
+        for i in range(6):
+            with open(os.path.join(work, f"{i}.out"), encoding="utf-8") as f:
+                assert f.read() == "True\nrefused\n"
+    assert until(lambda: len(daemon.records(type="exit")) == 12)
+    for e in daemon.records(type="exit"):
+        assert e["verdict"] == ("ok" if e["label"].startswith("reads") else "violation"), e
+        assert {v["label"] for v in daemon.records(type="lsm_violation", sandbox=e["sandbox"])} == {e["label"]}
+    assert {s["tier"] for s in daemon.records(type="start")} == {"lsm"}
+
+
 # Descriptors over every kind of unix socket, both ways, between a parent and its child; the child's words come back.
 PASSED = """
 import array, os, socket, sys
