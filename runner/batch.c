@@ -3,6 +3,7 @@
 
 #include "runner/job.h"
 #include "runner/monitor.h"
+#include "runner/recipe.h"
 #include "runner/remote.h"
 #include "supervisor/client.h"
 #include "supervisor/util.h"
@@ -22,36 +23,16 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define RECIPES SG_BATCH_JOBS_MAX /* that are kept for jobs like them, or in use: there is one for each that runs */
-#define KEPT_MAX (16U << 20)      /* bytes, about, of recipes that no job uses */
 #define FLUSH_MS 2000
 #define BACKLOG_MAX (256U << 10) /* bytes that wait for the stream's reader; for those that run there is more room */
-
-/* What jobs with the same words, directory and kinds of files have in common. */
-struct recipe {
-	json_t *object; /* that of the first of them; owned */
-	char **argv;    /* NULL: the command line's. Owned */
-	const char *chdir;
-	unsigned not_std;
-	struct sg_options options;
-	struct sg_plan plan;
-	struct sg_launch launch;
-	struct sg_request request;
-	bool launched;  /* there is something in launch and request */
-	uint64_t found; /* what its names led to, see look() */
-	size_t size;    /* bytes, about */
-	unsigned users; /* jobs that run: what its rules name stays open for them */
-	uint64_t used;  /* when last, in jobs */
-};
 
 struct slot {
 	int fd; /* to the daemon */
 	unsigned line;
 	char label[SG_LABEL_MAX + 1];
-	struct recipe *recipe;
+	struct sg_recipe *recipe;
 	bool received; /* the daemon has the request */
 };
 
@@ -60,8 +41,7 @@ struct batch {
 	struct sg_session *s;
 	struct sg_lines lines;
 	struct sg_signals signals;
-	enum sg_tier tier;
-	struct recipe *recipes[RECIPES];
+	struct sg_recipes recipes;
 	struct slot slots[SG_BATCH_JOBS_MAX]; /* the first `running` of them */
 	unsigned jobs, running;
 	uint64_t started;
@@ -123,172 +103,6 @@ static void report(struct batch *b, unsigned line, const char *label, int status
 	s->language = NULL;
 }
 
-/* ---- recipes ---- */
-
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && !strcmp(a, b));
-}
-
-static bool same_words(char *const *a, char *const *b)
-{
-	if (!a || !b)
-		return a == b;
-	while (*a && *b && !strcmp(*a, *b)) {
-		a++;
-		b++;
-	}
-	return !*a && !*b;
-}
-
-static void drop(struct batch *b, unsigned i)
-{
-	struct recipe *r = b->recipes[i];
-
-	b->recipes[i] = NULL;
-	if (r->launched) {
-		sg_request_free(&r->request);
-		sg_launch_release(&r->launch);
-	}
-	sg_plan_free(&r->plan);
-	json_decref(r->object);
-	free(r->argv);
-	free(r);
-}
-
-static uint64_t mix(uint64_t h, uint64_t v)
-{
-	return (h ^ v) * 0x9e3779b97f4a7c15ULL ^ h >> 29;
-}
-
-/* Of a file that is written to, it is still the same; of one that is executed it may say another interpreter. */
-static uint64_t look_at(uint64_t h, int base, const char *path, bool contents)
-{
-	struct stat st;
-
-	if (fstatat(base, path, &st, 0) < 0)
-		return mix(h, 0);
-	h = mix(mix(h, st.st_dev), st.st_ino);
-	return contents ? mix(mix(h, (uint64_t)st.st_ctim.tv_sec), (uint64_t)st.st_ctim.tv_nsec) : h;
-}
-
-/*
- * Rules are about objects and not about names. What the command line or a job names may be another object for the next
- * job: a program that was compiled again, a directory that is made for each. Then a recipe no longer serves.
- */
-static uint64_t look(const struct recipe *r)
-{
-	const struct sg_plan *plan = &r->plan;
-	uint64_t h = look_at(0, AT_FDCWD, r->options.chdir ? r->options.chdir : ".", false);
-
-	h = look_at(h, plan->base, plan->path, true);
-	for (size_t i = 0; i < plan->n_extra; i++)
-		h = look_at(h, AT_FDCWD, plan->extra[i].path, false);
-	return h;
-}
-
-static int make(struct batch *b, struct recipe *r, int *status, struct sg_err *err)
-{
-	struct sg_options *o = &r->options;
-	int rc;
-
-	*o = *b->o;
-	o->argv = r->argv ? r->argv : b->o->argv;
-	o->chdir = r->chdir ? r->chdir : b->o->chdir;
-	o->not_std = r->not_std;
-	if (!o->argv[0])
-		return sg_err_set(err, EINVAL, "no program: neither \"argv\" here nor one on the command line");
-	rc = sg_plan_program(&r->plan, o, status, err);
-	if (!rc)
-		rc = sg_plan_policy(&r->plan, err);
-	if (!rc && r->plan.then)
-		rc = sg_err_set(err, ENOTSUP, "its policy has a second phase (then), which only sgrun by itself keeps");
-	if (!rc)
-		r->found = look(r);
-	r->launched = !rc;
-	if (!rc)
-		rc = sg_remote_prepare(&r->launch, &r->plan, b->tier, err);
-	/* The ruleset holds what it names; in the lsm tier each sandbox is given the places themselves. */
-	if (!rc && r->launch.landlock.fd >= 0)
-		sg_places_settle(&r->launch.places);
-	if (!rc)
-		rc = sg_request_make(&r->request, &r->launch, sg_remote_flags(o, &b->s->stream), &b->signals, err);
-	return rc;
-}
-
-/* The words of a job that may be tried again, and has to find this recipe then. */
-static char **copy_words(char **words)
-{
-	size_t n = 0;
-	char **copy;
-
-	while (words[n])
-		n++;
-	copy = calloc(n + 1, sizeof(char *));
-	return copy ? memcpy(copy, words, n * sizeof(char *)) : NULL;
-}
-
-/* Which of our descriptors 0 to 2 a job does not get: it has others, that are its own. */
-static unsigned not_std(const struct sg_job *job)
-{
-	return 1U << STDIN_FILENO | (job->files[1] ? 1U << STDOUT_FILENO : 0) |
-	       (job->files[2] ? 1U << STDERR_FILENO : 0);
-}
-
-/* The recipe for a job; there is room for one, as fewer run than there may be. */
-static struct recipe *recipe_for(struct batch *b, const struct sg_job *job, int *status, struct sg_err *err)
-{
-	unsigned at = RECIPES;
-	struct recipe *r;
-
-	for (unsigned i = 0; i < RECIPES; i++) {
-		r = b->recipes[i];
-		if (r && same_words(r->argv, job->argv) && same_text(r->chdir, job->chdir) &&
-		    r->not_std == not_std(job) && r->found == look(r))
-			return r;
-		/* A free place, else that of the one not used for longest. */
-		if ((!r || !r->users) && (at == RECIPES || (b->recipes[at] && (!r || r->used < b->recipes[at]->used))))
-			at = i;
-	}
-	r = calloc(1, sizeof(*r));
-	if (!r) {
-		(void)sg_err_set(err, ENOMEM, "out of memory");
-		return NULL;
-	}
-	if (b->recipes[at])
-		drop(b, at);
-	b->recipes[at] = r;
-	r->plan.base = -1;
-	r->request = (struct sg_request){.cwd = -1, .strings_fd = -1, .policy_fd = -1};
-	r->object = json_incref(job->object);
-	r->chdir = job->chdir;
-	r->not_std = not_std(job);
-	r->size = job->size;
-	r->argv = job->argv ? copy_words(job->argv) : NULL;
-	if (job->argv && !r->argv)
-		(void)sg_err_set(err, ENOMEM, "out of memory");
-	else if (make(b, r, status, err) == 0)
-		return r;
-	drop(b, at);
-	return NULL;
-}
-
-/* Gives back what recipes hold that no job uses. False: there is none but the one that is kept. */
-static bool drop_idle(struct batch *b, const struct recipe *kept)
-{
-	bool any = false;
-
-	for (unsigned i = 0; i < RECIPES; i++) {
-		struct recipe *r = b->recipes[i];
-
-		if (r && r != kept && !r->users) {
-			drop(b, i);
-			any = true;
-		}
-	}
-	return any;
-}
-
 /* ---- jobs ---- */
 
 /* The connection of a sandbox that is new. */
@@ -299,28 +113,6 @@ static int dial(const struct batch *b, int *fd, struct sg_err *err)
 	if (sg_client_connect(daemon && strcmp(daemon, "auto") ? daemon : NULL, fd, err) < 0)
 		return sg_err_context(err, "--batch needs sgd");
 	return 0;
-}
-
-/* A line can be long, and what becomes of it is many times as long. */
-static void keep_few(struct batch *b)
-{
-	for (;;) {
-		unsigned oldest = RECIPES;
-		size_t sum = 0;
-
-		for (unsigned i = 0; i < RECIPES; i++) {
-			const struct recipe *r = b->recipes[i];
-
-			if (!r || r->users)
-				continue;
-			sum += r->size + r->request.strings_cap;
-			if (oldest == RECIPES || r->used < b->recipes[oldest]->used)
-				oldest = i;
-		}
-		if (sum <= KEPT_MAX)
-			return;
-		drop(b, oldest);
-	}
 }
 
 static bool short_of_fds(int rc)
@@ -356,7 +148,7 @@ static int send_job(struct batch *b, struct slot *s, const struct sg_job *job, s
  * Descriptors of a user other than root are on their way in a number that each sender's RLIMIT_NOFILE bounds: ours, and
  * that of the programs, whose children have one to send besides.
  */
-static unsigned most_on_their_way(const struct recipe *r)
+static unsigned most_on_their_way(const struct sg_recipe *r)
 {
 	uint64_t files = r->plan.limits.open_files;
 	struct rlimit own;
@@ -395,19 +187,19 @@ static bool start(struct batch *b)
 	memcpy(s->label, job->label, sizeof(s->label));
 	do {
 		sg_err_reset(&err);
-		s->recipe = recipe_for(b, job, &status, &err);
+		s->recipe = sg_recipe_for(&b->recipes, job, &status, &err);
 		b->look_again = s->recipe && on_their_way(b) >= most_on_their_way(s->recipe);
 		if (b->look_again)
 			return false;
 		rc = s->recipe ? send_job(b, s, job, &err) : -err.code;
 		if (rc && s->fd >= 0)
 			close(SG_TAKE_FD(s->fd));
-	} while (short_of_fds(rc) && drop_idle(b, s->recipe));
+	} while (short_of_fds(rc) && sg_recipes_drop_idle(&b->recipes, s->recipe));
 	if (b->running && may_be_later(rc))
 		return false;
 	if (rc) {
 		report(b, job->line, job->label, status, &err);
-		keep_few(b);
+		sg_recipes_keep_few(&b->recipes);
 	} else {
 		s->recipe->users++;
 		s->recipe->used = ++b->started;
@@ -463,7 +255,7 @@ static void finish(struct batch *b, unsigned i)
 	close(b->slots[i].fd);
 	b->slots[i].recipe->users--;
 	b->slots[i] = b->slots[--b->running];
-	keep_few(b);
+	sg_recipes_keep_few(&b->recipes);
 }
 
 /* What the daemon says of a job. */
@@ -595,7 +387,7 @@ static int prepare(struct batch *b, struct sg_err *err)
 		return sg_err_set(err, ENOMEM, "out of memory");
 	rc = dial(b, &fd, err);
 	if (!rc)
-		rc = sg_remote_tier(b->o, fd, b->buf, &b->tier, why, err);
+		rc = sg_remote_tier(b->o, fd, b->buf, &b->recipes.tier, why, err);
 	if (rc == 1)
 		rc = sg_err_set(err, ENOTSUP, "sgd cannot run this: %s", why);
 	if (!rc)
@@ -612,6 +404,7 @@ int sg_batch_run(const struct sg_options *o, struct sg_session *s, struct sg_err
 		return sg_err_set(err, ENOMEM, "out of memory");
 	b->o = o;
 	b->s = s;
+	b->recipes = (struct sg_recipes){.options = o, .stream = &s->stream, .signals = &b->signals};
 	b->lines.fd = b->signals.fd = -1;
 	b->cancel = o->cancel ? o->cancel_fd : -1;
 	b->jobs = o->jobs ? o->jobs : processors();
@@ -625,9 +418,7 @@ int sg_batch_run(const struct sg_options *o, struct sg_session *s, struct sg_err
 		finish(b, b->running - 1);
 	if (!sg_stream_flush(&s->stream, FLUSH_MS))
 		sg_stream_make_room(&s->stream);
-	for (unsigned i = 0; i < RECIPES; i++)
-		if (b->recipes[i])
-			drop(b, i);
+	sg_recipes_free(&b->recipes);
 	sg_job_free(&b->next);
 	sg_lines_close(&b->lines);
 	free(b->buf);
