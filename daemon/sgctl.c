@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/sgctl.h"
 
+#include "policy/json.h"
 #include "supervisor/client.h"
-#include "supervisor/human.h"
 #include "supervisor/util.h"
 
 #include <errno.h>
@@ -37,7 +37,7 @@ static int fail(const struct sg_err *err)
 	char text[1200];
 
 	sg_err_format(err, text, sizeof(text));
-	sg_human_plain(text);
+	sg_text_plain(text);
 	fprintf(stderr, "sgctl: %s\n", text);
 	return 1;
 }
@@ -97,7 +97,7 @@ static void print_object(json_t *o)
 							   : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
 
 		if (text)
-			sg_human_plain(text); /* the names of cgroups and files are other people's */
+			sg_text_plain(text); /* the names of cgroups and files are other people's */
 		if (strcmp(key, "ok") && strcmp(key, "v"))
 			printf("%-20s %s\n", key, text ? text : "");
 	}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/denial_priv.h"
 
+#include "policy/json.h"
 #include "policy/names.h"
 #include "policy/seccomp.h"
 
@@ -250,17 +251,6 @@ static void say_exit(struct sg_text *t, const json_t *r)
 		sg_text_add(t, "nothing ran: %s", sg_record_str(r, "error"));
 }
 
-/* What a program wrote (its name, a path) must not drive a terminal or break the line. */
-static void clean(char *s)
-{
-	for (unsigned char *c = (unsigned char *)s; *c; c++) {
-		if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
-			c[0] = c[1] = '?';
-		else if (*c < 0x20 || *c == 0x7f)
-			*c = '?';
-	}
-}
-
 int sg_denial_sentence(const json_t *record, char **out, struct sg_err *err)
 {
 	const char *type = sg_record_str(record, "type");
@@ -288,7 +278,7 @@ int sg_denial_sentence(const json_t *record, char **out, struct sg_err *err)
 		if (t.n)
 			sg_text_add(&t, ".");
 	}
-	clean(t.buf);
+	sg_text_plain(t.buf); /* names and paths are the program's */
 	*out = t.n ? strdup(t.buf) : NULL;
 	return t.n && !*out ? sg_err_set(err, ENOMEM, "out of memory") : 0;
 }

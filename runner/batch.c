@@ -9,7 +9,6 @@
 #include "supervisor/util.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <linux/sockios.h>
 #include <poll.h>
@@ -306,7 +305,7 @@ static void pass_signals(struct batch *b)
 		int sig = (int)si.ssi_signo;
 
 		tell_all(b, SG_WIRE_SIGNAL, si.ssi_signo);
-		if (sig != SIGINT && sig != SIGTERM && sig != SIGHUP && sig != SIGQUIT)
+		if (!sg_signal_ends(sig))
 			continue;
 		b->stop = true;
 		if (!b->stopped)

@@ -41,7 +41,7 @@ void sg_watch_cancel(struct sg_watch *w)
 
 void sg_watch_signal(struct sg_watch *w, int sig)
 {
-	bool end = sig == SIGTERM || sig == SIGINT || sig == SIGHUP || sig == SIGQUIT;
+	bool end = sg_signal_ends(sig);
 
 	/* A program may ignore the first request to end; not the second. */
 	if (w->ended_ns)

@@ -36,6 +36,12 @@ struct sg_watch {
 	bool gave_up;         /* cancelled after the end: nobody waits for the rest of the output */
 };
 
+/* Whether who sends that signal wants the sandbox to end. */
+static inline bool sg_signal_ends(int sig)
+{
+	return sig == SIGTERM || sig == SIGINT || sig == SIGHUP || sig == SIGQUIT;
+}
+
 /* What it waits for. */
 enum {
 	SG_WATCH_PID,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "supervisor/human.h"
 
+#include "policy/json.h"
 #include "supervisor/util.h"
 
 #include <stdio.h>
@@ -109,17 +110,6 @@ static void exit_line(FILE *f, const json_t *r)
 		fprintf(f, "%s%s", i ? "; " : "; record incomplete: ", json_string_value(why));
 }
 
-/* U+0080 to U+009F are c2 80 to c2 9f. */
-void sg_human_plain(char *text)
-{
-	for (unsigned char *c = (unsigned char *)text; *c; c++) {
-		if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
-			c[0] = c[1] = '?';
-		else if (*c < 0x20 || *c == 0x7f)
-			*c = '?';
-	}
-}
-
 char *sg_human_line(const json_t *record)
 {
 	const char *type = str(record, "type");
@@ -152,6 +142,6 @@ char *sg_human_line(const json_t *record)
 		free(line);
 		return NULL;
 	}
-	sg_human_plain(line); /* comm and argv are the program's */
+	sg_text_plain(line); /* comm and argv are the program's */
 	return line;
 }

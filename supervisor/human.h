@@ -7,7 +7,5 @@
 /* One line for people from a stream record, without newline and without control characters. Caller frees; NULL: no
  * memory. */
 char *sg_human_line(const json_t *record);
-/* Nothing in the text drives a terminal any more: control characters become question marks. */
-void sg_human_plain(char *text);
 
 #endif

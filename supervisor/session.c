@@ -29,14 +29,16 @@ const char *sg_tier_name(enum sg_tier tier)
 
 bool sg_label_usable(const char *text)
 {
+	char plain[SG_LABEL_MAX + 1];
 	size_t n = strlen(text);
 	json_t *t;
 
 	if (!n || n > SG_LABEL_MAX)
 		return false;
-	for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-		if (*c < 0x20 || *c == 0x7f || (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0))
-			return false;
+	memcpy(plain, text, n + 1);
+	sg_text_plain(plain);
+	if (strcmp(plain, text) != 0)
+		return false;
 	t = json_string(text); /* NULL for what is not UTF-8 */
 	json_decref(t);
 	return t;

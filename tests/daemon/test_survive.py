@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """sgd killed and started again: what is to go on goes on, what happened meanwhile is in the log, once."""
+import contextlib
 import fcntl
 import json
 import os
@@ -390,6 +391,25 @@ def test_a_pipe_that_is_read_late_gets_every_record(daemon):
         piped.close()
 
 
+@contextlib.contextmanager
+def log_on_small(daemon, name, option):
+    """The daemon's log is to lie on a tmpfs with that mount option, when it is started next; after that, where it lay."""
+    small = os.path.join(daemon.work, name)
+    os.mkdir(small)
+    subprocess.run(["/usr/bin/mount", "-t", "tmpfs", "-o", option, "tmpfs", small], check=True)
+    usual, daemon.log = daemon.log, os.path.join(small, "log")
+    seen, daemon.seen = daemon.seen, 0
+    options = list(daemon.options)
+    try:
+        assert daemon.stop() == 0
+        yield small
+    finally:
+        daemon.stop()
+        daemon.log, daemon.seen, daemon.options = usual, seen, options
+        subprocess.run(["/usr/bin/umount", small], check=True)
+        daemon.start()
+
+
 def test_a_record_begins_a_line(daemon):
     """Also behind what a crash of the host cut off."""
     assert daemon.stop() == 0
@@ -411,14 +431,8 @@ def test_a_record_begins_a_line(daemon):
 
 def test_a_log_that_cannot_be_rotated(daemon):
     """The old ones stay, and no record is lost, until there can be a new file."""
-    small = os.path.join(daemon.work, "inodes")
-    os.mkdir(small)
-    subprocess.run(["/usr/bin/mount", "-t", "tmpfs", "-o", "nr_inodes=7", "tmpfs", small], check=True)
-    usual, daemon.log = daemon.log, os.path.join(small, "log")
-    seen, daemon.seen = daemon.seen, 0
-    older = [f"{daemon.log}.{i}" for i in range(1, 6)]
-    try:
-        assert daemon.stop() == 0
+    with log_on_small(daemon, "inodes", "nr_inodes=7") as small:
+        older = [f"{daemon.log}.{i}" for i in range(1, 6)]
         for path in older:
             with open(path, "w", encoding="ascii") as f:
                 f.write(path)
@@ -440,21 +454,10 @@ def test_a_log_that_cannot_be_rotated(daemon):
         assert sorted(os.listdir(small)) == ["log", *(f"log.{i}" for i in range(1, 6))]
         with open(older[1], encoding="ascii") as f:
             assert f.read() == older[0]
-    finally:
-        daemon.stop()
-        daemon.log, daemon.seen = usual, seen
-        del daemon.options[-2:]
-        subprocess.run(["/usr/bin/umount", small], check=True)
-        daemon.start()
 
 
 def test_a_full_disk_costs_records_and_nothing_else(daemon):
-    small = os.path.join(daemon.work, "small")
-    os.mkdir(small)
-    subprocess.run(["/usr/bin/mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", small], check=True)
-    usual, daemon.log = daemon.log, os.path.join(small, "log")
-    try:
-        assert daemon.stop() == 0
+    with log_on_small(daemon, "small", "size=16k"):
         daemon.start()
         for _ in range(30):
             assert daemon.run("--lang", "c", "--", "/bin/true").returncode == 0
@@ -465,11 +468,6 @@ def test_a_full_disk_costs_records_and_nothing_else(daemon):
         assert daemon.run("--lang", "c", "--", "/bin/true").returncode == 0
         assert until(lambda: daemon.records(type="lost"))
         assert daemon.records(type="lost")[0]["count"] == lost
-    finally:
-        daemon.stop()
-        daemon.log = usual
-        subprocess.run(["/usr/bin/umount", small], check=True)
-        daemon.start()
 
 
 def test_options_that_are_none(daemon):
