@@ -36,6 +36,32 @@ static __always_inline int sg_arch_is_ptrace(__u8 abi, __u64 nr)
 	return (__u32)nr == (abi == SG_ABI_COMPAT ? 26 : abi == SG_ABI_X32 ? (SG_X32_BIT | 521) : 101);
 }
 
+/*
+ * stat, readlink and access in all their forms, and reading a directory; of the other entries, which no policy allows,
+ * none.
+ */
+static __always_inline int sg_arch_looks(__u8 abi, __u64 nr)
+{
+	if (abi != SG_ABI_NATIVE)
+		return 0;
+	switch ((__u32)nr) {
+	case 4:   /* stat */
+	case 6:   /* lstat */
+	case 21:  /* access */
+	case 78:  /* getdents */
+	case 89:  /* readlink */
+	case 217: /* getdents64 */
+	case 262: /* newfstatat */
+	case 267: /* readlinkat */
+	case 269: /* faccessat */
+	case 332: /* statx */
+	case 439: /* faccessat2 */
+		return 1;
+	default:
+		return 0;
+	}
+}
+
 static __always_inline __u8 sg_arch_abi_of(__u32 audit_arch, __u64 nr)
 {
 	return sg_arch_abi(audit_arch == SG_AUDIT_ARCH_COMPAT ? SG_TS_COMPAT : 0, nr);

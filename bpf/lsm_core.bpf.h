@@ -99,7 +99,8 @@ struct sg_what {
 	__u8 kind;
 	__u8 proto;
 	__u8 op;
-	__u8 pad[2];
+	__u8 mild; /* 1: what honest programs try, too: where the class would kill, an errno will do */
+	__u8 pad[1];
 };
 
 /* -EPERM, and no arithmetic instead: the verifier wants to see a number between -4095 and 0. */
@@ -277,7 +278,8 @@ static __always_inline void sg_file_fill(struct sg_event_object *ev, const struc
 #define SG_WHAT_INDEX(what) ((what)&0xffff)
 #define SG_WHAT_CLS(what) ((what) >> 16 & 0xff)
 #define SG_WHAT_HOOK(what) ((what) >> 24 & 0xff)
-#define SG_WHAT_KIND(what) ((what) >> 32 & 0xff)
+#define SG_WHAT_KIND(what) ((what) >> 32 & 0x7f)
+#define SG_WHAT_MILD(what) ((what) >> 39 & 1)
 #define SG_WHAT_RIGHT(what) ((what) >> 40 & 0xff)
 #define SG_WHAT_FAMILY(what) ((what) >> 48 & 0xff)
 #define SG_WHAT_PROTO(what) ((what) >> 56 & 0xf)
@@ -343,11 +345,11 @@ static __always_inline int sg_record(__u64 what, __u64 who, __u64 first, __u64 s
 			violation = SG_UNKNOWN(1);
 			SG_COUNT(index, denied);
 		}
-	} else if (mode == SG_MODE_ERRNO || !enforce) {
+	} else if (mode == SG_MODE_ERRNO || !enforce || SG_WHAT_MILD(what)) {
 		action = SG_UNKNOWN(SG_ACTION_ERRNO);
 		err = m->err;
 		if (mode != SG_MODE_ERRNO || err == 0)
-			err = SG_UNKNOWN(SG_EPERM);
+			err = SG_WHAT_MILD(what) ? SG_UNKNOWN(SG_EACCES) : SG_UNKNOWN(SG_EPERM);
 	} else {
 		action = SG_UNKNOWN(SG_ACTION_KILL);
 		err = SG_UNKNOWN(SG_EPERM);
@@ -413,9 +415,9 @@ static __always_inline int sg_answer(__u32 err)
 
 static __always_inline __u64 sg_what_pack(const struct sg_at *a, const struct sg_what *w)
 {
-	return (__u64)a->index | (__u64)(__u8)w->cls << 16 | (__u64)w->hook << 24 | (__u64)w->kind << 32 |
-	       (__u64)(__u8)w->right << 40 | (__u64)(__u8)w->family << 48 | (__u64)(w->proto & 0xf) << 56 |
-	       (__u64)(w->op & 0xf) << 60;
+	return (__u64)a->index | (__u64)(__u8)w->cls << 16 | (__u64)w->hook << 24 | (__u64)(w->kind & 0x7f) << 32 |
+	       (__u64)(w->mild & 1) << 39 | (__u64)(__u8)w->right << 40 | (__u64)(__u8)w->family << 48 |
+	       (__u64)(w->proto & 0xf) << 56 | (__u64)(w->op & 0xf) << 60;
 }
 
 static __always_inline int sg_refuse(struct sg_at *a, struct sg_what *w)
@@ -465,9 +467,10 @@ static __always_inline int sg_task_inside(const struct sg_at *a, struct task_str
 }
 
 /* Somebody else's process: the class of the operation judges, and the supervisor's are never touched. */
-static __always_inline int sg_refuse_task(struct sg_at *a, __u16 cls, __u8 hook, struct task_struct *p, __u64 number)
+static __always_inline int sg_refuse_task_as(struct sg_at *a, __u16 cls, __u8 hook, struct task_struct *p, __u64 number,
+					     __u8 mild)
 {
-	struct sg_what w = {.cls = cls, .hook = hook, .kind = SG_OBJECT_PROCESS, .number = number};
+	struct sg_what w = {.cls = cls, .hook = hook, .kind = SG_OBJECT_PROCESS, .number = number, .mild = mild};
 	int tgid = 0;
 
 	if (sg_task_inside(a, p))
@@ -479,6 +482,11 @@ static __always_inline int sg_refuse_task(struct sg_at *a, __u16 cls, __u8 hook,
 	if (sg_is_protected(SG_PROTECTED_PROCESS, w.target))
 		w.cls = SG_CLASS_SUPERVISOR;
 	return sg_refuse(a, &w);
+}
+
+static __always_inline int sg_refuse_task(struct sg_at *a, __u16 cls, __u8 hook, struct task_struct *p, __u64 number)
+{
+	return sg_refuse_task_as(a, cls, hook, p, number, 0);
 }
 
 #endif

@@ -46,6 +46,27 @@ static __always_inline int sg_name_is_mem(struct dentry *d)
 	return name[0] == 'm' && name[1] == 'e' && name[2] == 'm' && name[3] == '\0';
 }
 
+#define SG_IS(a, b) ((((__u64)(a) ^ (b)) - 1) >> 63) /* of 32 bits, without a branch: 1 or 0 */
+#define SG_FOUR(a, b, c, d) ((__u32)(a) | (__u32)(b) << 8 | (__u32)(c) << 16 | (__u32)(d) << 24)
+
+/*
+ * Whether this is what everybody may read in a process's directory, as ps does, and runtimes that look who their parent
+ * is: no reason to kill. The rest the kernel keeps for the owner and for tracers; maps, smaps and numa_maps are
+ * everybody's by their mode only.
+ */
+static __always_inline __u8 sg_proc_for_all(struct dentry *d, struct inode *inode, __u32 want)
+{
+	char name[8] = {};
+	__u32 first;
+
+	if (bpf_probe_read_kernel_str(name, sizeof(name), d->d_name.name) < 0)
+		return 0;
+	first = SG_FOUR(name[0], name[1], name[2], name[3]);
+	return (__u8)(SG_IS(want, SG_RIGHT_READ) & SG_IS(inode->i_mode & SG_S_IROTH, SG_S_IROTH) &
+		      ~(SG_IS(first, SG_FOUR('m', 'a', 'p', 's')) | SG_IS(first, SG_FOUR('s', 'm', 'a', 'p')) |
+			SG_IS(first, SG_FOUR('n', 'u', 'm', 'a'))));
+}
+
 /*
  * The directory of a process: the class that judges, SG_NO_CLASS: the trees do, for what is left of *wanted, but for
  * *denied, which no tree around gives.
@@ -62,6 +83,7 @@ static __always_inline __u16 sg_special_proc(struct sg_at *a, struct dentry *d, 
 	if (owner < 0) {
 		if (p && bpf_core_read(&tgid, sizeof(tgid), &p->tgid) == 0)
 			w->target = (__u32)tgid;
+		w->mild = sg_proc_for_all(d, inode, want);
 		return (__u16)(sg_is_protected(SG_PROTECTED_PROCESS, w->target) ? SG_UNKNOWN(SG_CLASS_SUPERVISOR)
 										: SG_UNKNOWN(SG_CLASS_TRACE));
 	}

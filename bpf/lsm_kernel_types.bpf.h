@@ -213,6 +213,7 @@ struct bpf_prog {
 #define SG_O_ASYNC 020000
 #define SG_S_IFMT 0170000
 #define SG_S_IFCHR 0020000
+#define SG_S_IROTH 0000004
 #define SG_PROT_WRITE 0x2
 #define SG_PROT_EXEC 0x4
 #define SG_VM_WRITE 0x2

@@ -11,17 +11,18 @@
  * ipc_permission *ctl                 System V objects; the alloc and free hooks know who made them
  */
 
+#define SG_PTRACE_MODE_READ 0x1
 #define SG_PTRACE_MODE_ATTACH 0x2
 #define SG_PTRACE_MODE_NOAUDIT 0x4
+#define SG_PTRACE_MODE_FSCREDS 0x8
 
-/* Whether the system call in progress is ptrace(2): reading another process's memory asks the same hook. */
-static __always_inline int sg_in_ptrace(void)
+/* The system call in progress: its entry, and *nr; 0: not known. */
+static __always_inline __u8 sg_call_now(__u64 *nr)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct sg_regs *regs;
 	void *stack = NULL;
 	__u32 status = 0;
-	__u64 nr = 0;
 
 	if (sg_has_task_pt_regs) {
 		regs = (struct sg_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
@@ -30,9 +31,34 @@ static __always_inline int sg_in_ptrace(void)
 		regs = stack + SG_THREAD_SIZE - sizeof(*regs);
 	}
 	if (bpf_core_read(&status, sizeof(status), &task->thread_info.status) ||
-	    bpf_probe_read_kernel(&nr, sizeof(nr), &regs->orig_ax))
-		return 1;
-	return sg_arch_is_ptrace(sg_arch_abi(status, nr), nr);
+	    bpf_probe_read_kernel(nr, sizeof(*nr), &regs->orig_ax))
+		return 0;
+	return sg_arch_abi(status, *nr);
+}
+
+/* Whether it is ptrace(2): reading another process's memory asks the same hook. */
+static __always_inline int sg_in_ptrace(void)
+{
+	__u64 nr = 0;
+	__u8 abi = sg_call_now(&nr);
+
+	return !abi || sg_arch_is_ptrace(abi, nr);
+}
+
+/*
+ * Whether no more is asked than where a link in /proc/PID leads, as pidof does; or, where /proc hides processes
+ * (hidepid), whether one is there. What is opened by such a link is worth a kill.
+ */
+static __always_inline __u8 sg_only_looks(__u32 mode)
+{
+	__u64 nr = 0;
+	__u8 abi;
+
+	if ((mode & (SG_PTRACE_MODE_READ | SG_PTRACE_MODE_ATTACH | SG_PTRACE_MODE_FSCREDS)) !=
+	    (SG_PTRACE_MODE_READ | SG_PTRACE_MODE_FSCREDS))
+		return 0;
+	abi = sg_call_now(&nr);
+	return abi && sg_arch_looks(abi, nr);
 }
 
 /*
@@ -40,13 +66,13 @@ static __always_inline int sg_in_ptrace(void)
  * written may be executed, not even a process of the sandbox may be traced.
  */
 static __always_inline int sg_refuse_trace(struct sg_at *a, __u8 hook, struct task_struct *p, __u64 number,
-					   int rewrites)
+					   int rewrites, __u8 mild)
 {
 	struct sg_what w = {.cls = SG_CLASS_WX, .hook = hook, .kind = SG_OBJECT_PROCESS, .number = number};
 	int tgid = 0;
 
 	if (!rewrites || sg_mode(a, SG_CLASS_WX) == SG_MODE_ALLOW || !sg_task_inside(a, p))
-		return sg_refuse_task(a, SG_CLASS_TRACE, hook, p, number);
+		return sg_refuse_task_as(a, SG_CLASS_TRACE, hook, p, number, mild);
 	if (bpf_core_read(&tgid, sizeof(tgid), &p->tgid))
 		SG_COUNT(a->index, helper_failed);
 	w.target = (__u32)tgid;
@@ -68,7 +94,7 @@ SG_LSM(ptrace_access_check)
 									     : sg_no_question(&a, SG_CLASS_TRACE);
 	}
 	return sg_refuse_trace(&a, SG_HOOK_ptrace_access_check, p, mode,
-			       (mode & SG_PTRACE_MODE_ATTACH) && sg_in_ptrace());
+			       (mode & SG_PTRACE_MODE_ATTACH) && sg_in_ptrace(), sg_only_looks(mode));
 }
 
 SG_LSM(ptrace_traceme)
@@ -76,7 +102,7 @@ SG_LSM(ptrace_traceme)
 	struct sg_at a;
 
 	SG_ENTER(&a, 1);
-	return sg_refuse_trace(&a, SG_HOOK_ptrace_traceme, (struct task_struct *)ctx[0], 0, 1);
+	return sg_refuse_trace(&a, SG_HOOK_ptrace_traceme, (struct task_struct *)ctx[0], 0, 1, 0);
 }
 
 SG_LSM(task_kill)

@@ -64,6 +64,40 @@ def test_another_process_is_out_of_reach(daemon):
     assert kill["class"] == "trace" and kill["prevented"], kill
 
 
+# What the kernel shows of a process to everybody, and what it keeps for the owner and for tracers.
+LOOKS = """
+import os, sys
+victim, supervisor = sys.argv[1], os.getppid()
+def refused(what, name, *args):
+    try: what(name, *args); print("got", name)
+    except PermissionError as e: print(e.errno)
+for name in ("stat", "status", "cmdline", "comm", "", "task"):
+    refused(os.open, f"/proc/{victim}/{name}", 0)
+    refused(os.open, f"/proc/{supervisor}/{name}", 0)
+refused(os.readlink, f"/proc/{victim}/exe")
+refused(os.stat, f"/proc/{victim}/cwd")
+"""
+HARMS = [f"os.open(p + '{name}', 0)" for name in ("environ", "auxv", "mem", "maps", "smaps", "fd", "root/etc/passwd")] + [
+    "os.open(p + 'comm', os.O_WRONLY)", "os.open(p + 'oom_score_adj', os.O_RDWR)", "os.listdir(p + 'cwd')"]
+
+
+def test_what_everybody_may_read_of_a_process_is_no_reason_to_kill(daemon):
+    """ps, pidof, or a JVM that asks for its parent; what goes further ends the sandbox. The victim has the same user."""
+    with subprocess.Popen(["/bin/sleep", "600"], user=NOBODY, group=NOBODY, extra_groups=[]) as victim:
+        try:
+            r = daemon.run("--require", "lsm", "--lang", "python", "--", PYTHON, "-c", LOOKS, victim.pid, timeout=120, user=NOBODY)
+            assert (r.returncode, r.stdout) == (0, "13\n" * 14), r
+            seen = [v for v in daemon.records(type="lsm_violation") if "target_pid" in v["object"]][-14:]
+            assert {(v["class"], v["action"], v["errno"], v["prevented"]) for v in seen} == {
+                ("supervisor", "errno", 13, True), ("trace", "errno", 13, True)}, seen
+            for harm in HARMS:
+                r = daemon.run("--require", "lsm", "--lang", "python", "--", PYTHON, "-c",
+                               f"import os; p = '/proc/{victim.pid}/'; {harm}", timeout=120, user=NOBODY)
+                assert r.returncode == 159, (harm, r)
+        finally:
+            victim.kill()
+
+
 def test_each_program_of_a_batch(daemon):
     """What the rules name is opened once for all, and each sandbox is told of it."""
     with tempfile.TemporaryDirectory() as work:

@@ -4,7 +4,7 @@
 
 class Attack:
     def __init__(self, name, classes, policy="matrix", landlock=2, why="", shows=None, root=False, fd=None, lacks=None,
-                 kernel=False, since=(0, 0)):
+                 kernel=False, since=(0, 0), mild=False):
         self.name = name
         self.classes = classes.split("|")  # any of them may be the one that the record names
         self.policy = policy               # language of the policy file
@@ -17,6 +17,7 @@ class Attack:
         # The kernel itself refuses it for want of a capability, before any rule is asked: there is no record then.
         self.kernel = kernel
         self.since = since                 # the first kernel with the hook by which the lsm tier stops it
+        self.mild = mild                   # honest programs do it, too: EACCES where others are killed
 
 
 METADATA = "Landlock knows no right for metadata"
@@ -215,11 +216,11 @@ PROCESSES = [
     Attack("trace-proc-mem-write", "trace"),
     Attack("trace-pidfd-getfd", "trace|fdpass"),
     Attack("trace-environ", "trace"),
-    effect("trace-cmdline", "trace", PROC, shows="victim"),
-    effect("trace-status", "trace", PROC, shows="Name:"),
+    effect("trace-cmdline", "trace", PROC, shows="victim", mild=True),
+    effect("trace-status", "trace", PROC, shows="Name:", mild=True),
     Attack("trace-maps", "trace", shows="victim"),
-    Attack("trace-fd", "trace", shows="LINK pipe:"),
-    effect("trace-init", "trace", PROC, shows="Name:"),
+    Attack("trace-fd", "trace", shows="LINK pipe:", mild=True),
+    effect("trace-init", "trace", PROC, shows="Name:", mild=True),
     Attack("signal-kill", "signal", landlock=6),
     Attack("signal-tgkill", "signal", landlock=6),
     Attack("signal-sigqueue", "signal", landlock=6),

@@ -168,7 +168,7 @@ class Matrix:
             bad.append(f"it took effect: {o.effect}" if o.effect else
                        f"it did not take effect, which the table says: {o.output.strip()[-120:]!r}")
         if self.tier == "lsm" and not wanted:
-            bad += self.judge_record(a, o, self.action)
+            bad += self.judge_record(a, o, "errno" if a.mild else self.action)
         return bad
 
     @staticmethod
