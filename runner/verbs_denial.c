@@ -4,6 +4,7 @@
 
 #include "policy/denial.h"
 #include "policy/json.h"
+#include "policy/phases.h"
 #include "policy/seccomp.h"
 #include "supervisor/util.h"
 
@@ -42,47 +43,89 @@ static bool has_call(const json_t *r)
 	return field(r, "syscall") && json_array_size(json_object_get(r, "args")) == SG_ARGS;
 }
 
+/* An answer and its rule, as "KEY" and "KEY_by". other: what it is where the pid is none of the sandbox's. */
+static void add_answer(json_t *o, const char *key, const struct sg_decision *got, const struct sg_decision *other,
+		       const struct sg_policy *p)
+{
+	const struct sg_origin *at = sg_policy_origin(p, other->origin);
+	char action[32], instead[32], by[8192], by_key[16];
+
+	sg_action_text(got->action, got->err, action, sizeof(action));
+	sg_action_text(other->action, other->err, instead, sizeof(instead));
+	if (strcmp(action, instead) != 0)
+		json_object_set_new(
+			o, key,
+			json_sprintf("depends on the pid (%s where it is of the sandbox, else %s)", instead, action));
+	else
+		json_object_set_new(o, key, json_string(action));
+	if (at) {
+		snprintf(by, sizeof(by), "\"%s\" (%s:%u)", at->text, at->file, at->line);
+		snprintf(by_key, sizeof(by_key), "%s_by", key);
+		json_object_set_new(o, by_key, sg_json_text(by));
+	}
+}
+
+/* What becomes of the call once the program's start is over, where `then` makes that another answer. */
+static int judge_then(const json_t *r, json_t *o, const struct sg_policy *first, const struct sg_policy *then,
+		      const struct sg_decision *got, const struct sg_decision *other, struct sg_err *err)
+{
+	struct sg_decision later, later_other;
+	bool stricter, other_stricter;
+	int rc = sg_phases_check(first, then, err);
+
+	if (!rc)
+		rc = sg_denial_decide(r, then, &later, &later_other, err);
+	if (rc)
+		return rc;
+	stricter = sg_phases_stricter(got, &later);
+	other_stricter = sg_phases_stricter(other, &later_other);
+	if (stricter || other_stricter)
+		add_answer(o, "then", stricter ? &later : got, other_stricter ? &later_other : other,
+			   other_stricter ? then : first);
+	return 0;
+}
+
 /* What the policy given with --policy says of the call: "allow", "kill" …, and its rule. */
 static int judge_again(struct denial *d, const json_t *r, json_t *o, struct sg_err *err)
 {
-	const char *language = d->language ? d->language : field(r, "language");
-	const struct sg_origin *at;
-	struct sg_policy *p = NULL;
+	const char *language = d->language ? d->language : field(r, "language"), *next = NULL;
+	struct sg_policy *p = NULL, *then = NULL;
 	struct sg_decision got, other;
-	char action[32], instead[32], by[8192];
 	int rc;
 
 	rc = sg_policy_resolve(d->doc, language ? language : "default", &p, err);
 	if (!rc)
 		rc = sg_denial_decide(r, p, &got, &other, err);
 	if (!rc) {
-		at = sg_policy_origin(p, other.origin);
-		sg_action_text(got.action, got.err, action, sizeof(action));
-		sg_action_text(other.action, other.err, instead, sizeof(instead));
-		if (strcmp(action, instead) != 0)
-			json_object_set_new(o, "now",
-					    json_sprintf("depends on the pid (%s where it is of the sandbox, else %s)",
-							 instead, action));
-		else
-			json_object_set_new(o, "now", json_string(action));
-		if (at) {
-			snprintf(by, sizeof(by), "\"%s\" (%s:%u)", at->text, at->file, at->line);
-			json_object_set_new(o, "now_by", sg_json_text(by));
-		}
+		add_answer(o, "now", &got, &other, p);
+		next = sg_doc_then(d->doc, sg_policy_name(p));
 	}
+	if (next)
+		rc = sg_policy_resolve(d->doc, next, &then, err);
+	if (!rc && next)
+		rc = judge_then(r, o, p, then, &got, &other, err);
+	sg_policy_free(then);
 	sg_policy_free(p);
 	return rc;
 }
 
+static void print_answer(const json_t *o, const char *key, const char *by_key)
+{
+	const char *answer = field(o, key), *by = field(o, by_key);
+
+	if (answer)
+		printf("  %s: %s%s%s\n", key, answer, by ? " by " : "", by ? by : "");
+}
+
 static void print_text(const json_t *o)
 {
-	const char *line = field(o, "policy"), *now = field(o, "now"), *by = field(o, "now_by");
+	const char *line = field(o, "policy");
 
 	printf("%s\n", field(o, "sentence"));
 	if (line)
 		printf("  policy: %s\n", line);
-	if (now)
-		printf("  now: %s%s%s\n", now, by ? " by " : "", by ? by : "");
+	print_answer(o, "now", "now_by");
+	print_answer(o, "then", "then_by");
 }
 
 static int tell(struct denial *d, const json_t *r)

@@ -117,6 +117,24 @@ class Denial(Base):
         self.assertEqual(now(policy, 7), "allow")
         self.assertEqual(now('mine: {allow: [{kill: "pid == 9999"}]}\n', 9999), "allow")
 
+    def test_what_the_second_phase_makes_of_it(self):
+        def told(policy):
+            return self.explain(self.CALL, policy=policy)[0]
+        first = 'mine: {allow: [kill], then: user}\n'
+        got = told(first + 'user: {inherit: mine, kill: [kill]}\n')
+        self.assertEqual((got["now"], got["then"]), ("allow", "kill"))
+        self.assertEqual(got["then_by"], f'"kill" ({self.path("p.yaml")}:2)')
+        self.assertNotIn("then", told(first + 'user: {inherit: mine, kill: [uname]}\n'))
+        got = told('mine: {errno: {EPERM: [kill]}, then: user}\nuser: {allow: [kill]}\n')  # no gain by it
+        self.assertEqual((got["now"], got.get("then")), ("errno EPERM", None))
+        got = told(first + 'user: {inherit: mine, kill: [{kill: "pid != 0 and pid in sandbox"}]}\n')
+        self.assertEqual((got["now"], got["then"]), ("allow", "depends on the pid (kill where it is of the sandbox, else allow)"))
+        plain = sgrun("explain", "--denial", "--policy", self.path("p.yaml"), self.path("stream.jsonl")).stdout
+        self.assertRegex(plain, r"\n  now: allow by .*\n  then: depends on the pid .* by .*\n\Z")
+        bad = sgrun("explain", "--denial", "--policy", self.path("p.yaml", first + "user: {inherit: mine, files: {read: [/usr]}}\n"),
+                    self.path("stream.jsonl"))
+        self.assertEqual((bad.returncode, bad.stdout), (2, ""))
+
 
 class Policies(Base):
     def test_output_that_cannot_be_written(self):
