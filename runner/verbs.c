@@ -53,6 +53,41 @@ static int fail(const struct sg_err *err)
 	return 2;
 }
 
+enum {
+	DENIAL = 1 << 0,
+	FILTER = 1 << 1,
+	POLICY = 1 << 2,
+	TIER = 1 << 3,
+	RUNTIME = 1 << 4,
+	ENV = 1 << 5,
+	LANG = 1 << 6
+};
+
+/* An option that a verb has no use for would be taken for more: `explain --policy FILE` for a question about FILE. */
+static bool takes(const struct args *a, const char *verb, unsigned options)
+{
+	const struct {
+		unsigned option;
+		bool given;
+		const char *name;
+	} all[] = {{DENIAL, a->denial, "--denial"},
+		   {FILTER, a->filter, "--filter"},
+		   {POLICY, a->policy != NULL, "--policy"},
+		   {TIER, a->tier != NULL, "--tier"},
+		   {RUNTIME, a->runtimes[0] != NULL, "--runtime"},
+		   {ENV, a->env[0] != NULL, "--env"},
+		   {LANG, a->language != NULL, "--lang"}};
+
+	for (size_t i = 0; i < SG_ARRAY_SIZE(all); i++) {
+		if (all[i].given && !(options & all[i].option)) {
+			fprintf(stderr, "sgrun policy %s: %s has no meaning here%s\n", verb, all[i].name,
+				options & FILTER && all[i].option == POLICY ? "; name the file without it" : "");
+			return false;
+		}
+	}
+	return true;
+}
+
 static void add_word(const char *list[17], const char *word)
 {
 	for (int i = 0; i < 16; i++) {
@@ -84,6 +119,10 @@ static int parse(struct args *a, int argc, char **argv)
 			add_word(a->env, argv[++i]);
 		} else if (!strcmp(argv[i], "--lang") && i + 1 < argc) {
 			a->language = argv[++i];
+		} else if (!strcmp(argv[i], "--policy") || !strcmp(argv[i], "--tier") ||
+			   !strcmp(argv[i], "--runtime") || !strcmp(argv[i], "--env") || !strcmp(argv[i], "--lang")) {
+			fprintf(stderr, "sgrun policy: the option %s wants a value\n", argv[i]);
+			return -1;
 		} else if (!strncmp(argv[i], "--", 2)) {
 			fprintf(stderr, "sgrun policy: unknown option %s\n%s", argv[i], usage);
 			return -1;
@@ -104,6 +143,10 @@ static int each_policy(const struct args *a, const char *file, one_policy *fn)
 	struct sg_policy *p;
 	int status = 0;
 
+	if (file && !strncmp(file, "builtin:", 8) && a->language) {
+		sg_err_set(&err, EINVAL, "%s is one language; leave out --lang %s, or %s", file, a->language, file);
+		return fail(&err);
+	}
 	if (file && strncmp(file, "builtin:", 8) != 0 && sg_doc_load(file, &doc, &err) < 0)
 		return fail(&err);
 	for (size_t i = 0; status == 0; i++) {
@@ -282,6 +325,11 @@ static int diff(const struct args *a)
 	struct sg_err err = {0};
 	int status;
 
+	if (a->language && !strncmp(a->rest[0], "builtin:", 8) && !strncmp(a->rest[1], "builtin:", 8)) {
+		sg_err_set(&err, EINVAL, "%s and %s are one language each; leave out --lang %s", a->rest[0], a->rest[1],
+			   a->language);
+		return fail(&err);
+	}
 	if (load_side(a->rest[0], &x, &err) < 0 || load_side(a->rest[1], &y, &err) < 0)
 		status = fail(&err);
 	else if (!a->language && x.doc && y.doc && (language_at(&x, 1) || language_at(&y, 1)))
@@ -306,6 +354,23 @@ static int list(void)
 	return 0;
 }
 
+static unsigned options_of(const char *verb, bool denial)
+{
+	static const struct {
+		char verb[8];
+		unsigned options;
+	} all[] = {
+		{"check", LANG}, {"diff", LANG}, {"test", POLICY | LANG | TIER}, {"drift", LANG | TIER | RUNTIME | ENV},
+		{"merge", 0},    {"list", 0}};
+
+	for (size_t i = 0; i < SG_ARRAY_SIZE(all); i++)
+		if (!strcmp(all[i].verb, verb))
+			return all[i].options;
+	if (strcmp(verb, "explain") != 0)
+		return ~0U; /* no verb at all: the usage says so */
+	return denial ? DENIAL | POLICY | LANG : FILTER | LANG;
+}
+
 static int policy(int argc, char **argv)
 {
 	struct args a;
@@ -316,6 +381,8 @@ static int policy(int argc, char **argv)
 			fputs(usage, stderr);
 		return 2;
 	}
+	if (!takes(&a, argv[1], options_of(argv[1], a.denial)))
+		return 2;
 	if (!strcmp(argv[1], "check") && a.n_rest) {
 		for (int i = 0; i < a.n_rest; i++)
 			if (each_policy(&a, a.rest[i], check_one) != 0)

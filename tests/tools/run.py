@@ -145,6 +145,25 @@ class Policies(Base):
                 self.assertEqual(got.returncode, 2, words)
                 self.assertIn("the output cannot be written", got.stderr)
 
+    def test_what_is_said_in_vain_is_an_error(self):
+        file = self.path("p.yaml", "mine: {allow: [read]}\n")
+        for words, text in ((["explain", "--policy", file, "--lang", "python"], "explain: --policy has no meaning here; name the file without it"),
+                            (["explain", "--denial", "--filter"], "explain: --filter has no meaning here"),
+                            (["check", "--tier", "lsm", file], "check: --tier has no meaning here"),
+                            (["list", "--lang", "python"], "list: --lang has no meaning here"),
+                            (["diff", "--denial", file, file], "diff: --denial has no meaning here"),
+                            (["explain", "builtin:python", "--lang", "perl"], "builtin:python is one language; leave out --lang perl, or builtin:python"),
+                            (["check", "--lang", "perl", "builtin:python"], "builtin:python is one language; leave out --lang perl, or builtin:python"),
+                            (["diff", "builtin:lua", "builtin:perl", "--lang", "php"],
+                             "builtin:lua and builtin:perl are one language each; leave out --lang php"),
+                            (["explain", "--lang"], "the option --lang wants a value")):
+            got = sgrun(*words)
+            self.assertEqual((got.returncode, got.stdout), (2, ""), words)
+            self.assertIn(text, got.stderr)
+        for words in (["explain", "--lang", "python"], ["explain", "--lang", "mine", file], ["check", "--lang", "mine", file],
+                      ["explain", "builtin:python"], ["list", "--json"], ["diff", "--lang", "mine", file, "builtin:python"]):
+            self.assertIn(sgrun(*words).returncode, (0, 1), words)
+
     def test_check_looks_at_every_file(self):
         good, bad = self.path("good.yaml", "mine: {allow: [read]}\n"), self.path("bad.yaml", "mine: {alow: [read]}\n")
         got = sgrun("check", bad, good, self.path("none.yaml"), good)
