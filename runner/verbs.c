@@ -88,14 +88,16 @@ static bool takes(const struct args *a, const char *verb, unsigned options)
 	return true;
 }
 
-static void add_word(const char *list[17], const char *word)
+static int add_word(const char *list[17], const char *option, const char *word)
 {
 	for (int i = 0; i < 16; i++) {
 		if (!list[i]) {
 			list[i] = word;
-			return;
+			return 0;
 		}
 	}
+	fprintf(stderr, "sgrun policy: %s %s: at most 16 of them\n", option, word);
+	return -1;
 }
 
 static int parse(struct args *a, int argc, char **argv)
@@ -114,9 +116,13 @@ static int parse(struct args *a, int argc, char **argv)
 		} else if (!strcmp(argv[i], "--tier") && i + 1 < argc) {
 			a->tier = argv[++i];
 		} else if (!strcmp(argv[i], "--runtime") && i + 1 < argc) {
-			add_word(a->runtimes, argv[++i]);
+			i++;
+			if (add_word(a->runtimes, "--runtime", argv[i]) < 0)
+				return -1;
 		} else if (!strcmp(argv[i], "--env") && i + 1 < argc) {
-			add_word(a->env, argv[++i]);
+			i++;
+			if (add_word(a->env, "--env", argv[i]) < 0)
+				return -1;
 		} else if (!strcmp(argv[i], "--lang") && i + 1 < argc) {
 			a->language = argv[++i];
 		} else if (!strcmp(argv[i], "--policy") || !strcmp(argv[i], "--tier") ||

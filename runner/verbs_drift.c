@@ -262,6 +262,12 @@ static void judge(struct state *s, const struct probe *p, const char *runtime)
 		sg_self_release(&enforced);
 		return;
 	}
+	if (!strcmp(text(enforced.exit, "verdict"), "error")) { /* nothing ran, for a reason that is not the policy's */
+		s->skipped++;
+		tell(s, p, runtime, "skipped", got, NULL);
+		sg_self_release(&enforced);
+		return;
+	}
 	/* Without a policy in its way: is it the policy at all, and what else would it stumble over? */
 	if (try_probe(s, p, runtime, "audit", &audit) == 0) {
 		calls = culprits(&audit, &enforced);

@@ -256,6 +256,17 @@ class Drift(Base):
         self.assertEqual(got.returncode, 2, got.stdout)
         self.assertIn("does not work here without a policy either", got.stdout)
 
+    def test_what_does_not_start_says_why(self):
+        got = sgrun("drift", "--tier", "bogus", "--lang", "lua")
+        self.assertEqual(got.returncode, 2, got.stdout)
+        self.assertIn("error: --tier bogus: expected auto", got.stdout)
+        self.assertNotIn("without a policy", got.stdout)
+
+    def test_more_than_there_is_room_for(self):
+        got = sgrun("drift", *["--runtime", "lua=/usr/bin/lua5.4"] * 17)
+        self.assertEqual((got.returncode, got.stdout), (2, ""))
+        self.assertIn("--runtime lua=/usr/bin/lua5.4: at most 16 of them", got.stderr)
+
     def test_nothing_is_left(self):
         before = set(os.listdir("/tmp"))
         sgrun("drift", "--lang", "lua")
