@@ -208,6 +208,10 @@ static void say_rule(struct sg_text *t, const json_t *r)
 	const json_t *rule = json_object_get(r, "rule");
 	const char *list = sg_record_str(rule, "list"), *language = sg_record_str(r, "language"), *says = "forbids";
 
+	if (!strcmp(sg_record_str(r, "class"), "supervisor")) {
+		sg_text_add(t, "which no policy allows");
+		return;
+	}
 	if (!json_is_object(rule) || !strcmp(list, "unlisted")) {
 		sg_text_add(t, "which the policy \"%s\" does not list", language);
 		return;
@@ -261,7 +265,7 @@ int sg_denial_sentence(const json_t *record, char **out, struct sg_err *err)
 	if (!strcmp(type, "syscall_violation") || !strcmp(type, "lsm_violation") || !strcmp(type, "audit")) {
 		say_who(&t, record);
 		sg_text_add(&t, " tried to ");
-		if (!strcmp(type, "lsm_violation"))
+		if (*sg_record_str(record, "hook")) /* of a rule about objects: an `audit` record may be, too */
 			sg_denial_object(&t, record);
 		else
 			say_call(&t, record);

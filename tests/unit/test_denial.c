@@ -84,7 +84,11 @@ static void what_the_rule_says(void **state)
 		{"{" READS RULE("files", "otherwise: errno EACCES") ", \"action\": \"errno\", \"errno\": 13}",
 		 " \"otherwise: errno EACCES\" (p.yaml:3) refuses; "},
 		{"{" READS RULE("files", "otherwise: audit") ", \"action\": \"audit\", \"type\": \"audit\"}",
-		 " \"otherwise: audit\" (p.yaml:3) wants recorded"},
+		 "tried to read /x (by openat, seen by the kernel's hook file_open), which the rule \"otherwise: "
+		 "audit\" "
+		 "(p.yaml:3) wants recorded"},
+		{"{\"class\": \"supervisor\", \"object\": {\"path\": \"/proc/9/mem\", \"target_pid\": 9}}",
+		 ", which no policy allows; it was stopped"},
 	};
 
 	(void)state;
