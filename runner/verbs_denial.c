@@ -119,11 +119,13 @@ static void print_answer(const json_t *o, const char *key, const char *by_key)
 
 static void print_text(const json_t *o)
 {
-	const char *line = field(o, "policy");
+	SG_FREE char *line = field(o, "policy") ? strdup(field(o, "policy")) : NULL;
 
 	printf("%s\n", field(o, "sentence"));
-	if (line)
+	if (line) {
+		sg_text_plain(line); /* who can write to the file of records is not known */
 		printf("  policy: %s\n", line);
+	}
 	print_answer(o, "now", "now_by");
 	print_answer(o, "then", "then_by");
 }

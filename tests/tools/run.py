@@ -117,6 +117,13 @@ class Denial(Base):
         self.assertEqual(now(policy, 7), "allow")
         self.assertEqual(now('mine: {allow: [{kill: "pid == 9999"}]}\n', 9999), "allow")
 
+    def test_nothing_of_a_record_drives_the_terminal(self):
+        bad = "\x1b[2J\u009b1m\ra\nb"
+        stream = self.path("stream.jsonl", json.dumps({**self.CALL, "comm": bad, "language": bad, "abi": bad, "hint": bad}) + "\n")
+        got = sgrun("explain", "--denial", stream)
+        self.assertEqual((got.returncode, len(got.stdout.splitlines())), (0, 2), got.stdout)
+        self.assertFalse([c for c in got.stdout if ord(c) < 32 and c != "\n" or 127 <= ord(c) < 160], got.stdout)
+
     def test_what_the_second_phase_makes_of_it(self):
         def told(policy):
             return self.explain(self.CALL, policy=policy)[0]
