@@ -14,6 +14,8 @@
 #define MAX_WORDS 64
 #define MAX_STREAM (4U << 20) /* of verdicts: more is a program that is recorded without end */
 
+volatile sig_atomic_t sg_self_stopped;
+
 static void child(int out, int verdicts, char **words)
 {
 	char option[32];
@@ -53,8 +55,11 @@ static int collect(int out, int verdicts, struct sg_self_result *r, char **strea
 	char data[16384];
 
 	while (p[0].fd >= 0 || p[1].fd >= 0) {
-		if (poll(p, 2, -1) < 0 && errno != EINTR)
-			return -errno;
+		if (poll(p, 2, -1) < 0) {
+			if (errno != EINTR || sg_self_stopped)
+				return -errno;
+			continue; /* stopped, and continued */
+		}
 		for (int i = 0; i < 2; i++) {
 			ssize_t n;
 

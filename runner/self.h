@@ -5,6 +5,7 @@
 #include "policy/err.h"
 
 #include <jansson.h>
+#include <signal.h>
 
 /* One run of this very program, for verbs that try policies out. Through the same contract as everybody's. */
 struct sg_self_result {
@@ -13,6 +14,9 @@ struct sg_self_result {
 	json_t *exit;    /* the last record where that is `exit`, NULL; borrowed from records */
 	char out[8192];  /* what the program wrote to both outputs, cut */
 };
+
+/* The signal by which the verb is to end, set by its handler: a run that goes on is ended, and answers -EINTR. */
+extern volatile sig_atomic_t sg_self_stopped;
 
 /* options: of sgrun, NULL-terminated; it is always bounded by a --wall-time among them. argv: the program. */
 int sg_self_run(const char *const *options, const char *const *argv, struct sg_self_result *r, struct sg_err *err);

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -122,7 +123,7 @@ static bool worked(const struct probe *p, const struct sg_self_result *r)
 static int try_probe(const struct state *s, const struct probe *p, const char *runtime, const char *mode,
 		     struct sg_self_result *r)
 {
-	const char *options[40], *argv[8];
+	const char *options[48], *argv[8];
 	char env[64];
 	struct sg_err err = {0};
 	int n = 0, a = 0;
@@ -142,7 +143,7 @@ static int try_probe(const struct state *s, const struct probe *p, const char *r
 	snprintf(env, sizeof(env), "HOME=%s", s->dir);
 	options[n++] = "--env";
 	options[n++] = env;
-	for (int i = 0; s->d->env[i] && n < 36; i++) {
+	for (int i = 0; s->d->env[i]; i++) { /* at most 16 */
 		options[n++] = "--env";
 		options[n++] = s->d->env[i];
 	}
@@ -250,7 +251,11 @@ static void judge(struct state *s, const struct probe *p, const char *runtime)
 	json_t *calls = NULL;
 	char got[512];
 
+	if (sg_self_stopped)
+		return;
 	if (write_code(s, p) < 0 || try_probe(s, p, runtime, "enforce", &enforced) < 0) {
+		if (sg_self_stopped)
+			return;
 		s->skipped++;
 		tell(s, p, runtime, "skipped", "it could not be started", NULL);
 		return;
@@ -348,6 +353,27 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 	return 0;
 }
 
+static void stop(int sig)
+{
+	sg_self_stopped = sig;
+}
+
+/* What is to be ignored (nohup) stays so. */
+static void stop_by(int sig)
+{
+	struct sigaction old;
+
+	if (sigaction(sig, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+		(void)sigaction(sig, &(struct sigaction){.sa_handler = stop}, NULL);
+}
+
+/* The directory goes first. */
+static void end_by(int sig)
+{
+	signal(sig, SIG_DFL);
+	(void)raise(sig);
+}
+
 /* A language, or an alias of one, that there are probes for. NULL: said why not. */
 static const char *known_language(const char *option, const char *name)
 {
@@ -371,6 +397,7 @@ int sg_verb_drift(const struct sg_drift *d)
 {
 	struct sg_drift canonical = *d;
 	struct state s = {.d = &canonical};
+	static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
 
 	if (d->language) {
 		canonical.language = known_language("--lang", d->language);
@@ -393,11 +420,15 @@ int sg_verb_drift(const struct sg_drift *d)
 		fprintf(stderr, "cannot make a directory in /tmp: %s\n", strerror(errno));
 		return 2;
 	}
+	for (size_t i = 0; i < SG_ARRAY_SIZE(ends); i++)
+		stop_by(ends[i]);
 	if (d->runtimes[0])
 		judge_given(&s);
 	else
 		judge_found(&s);
 	(void)nftw(s.dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	if (sg_self_stopped)
+		end_by(sg_self_stopped);
 	if (!d->json)
 		printf("%d runtimes: %d probes hold, %d break, %d skipped\n", s.found, s.holds, s.breaks, s.skipped);
 	if (!s.holds && !s.breaks) {

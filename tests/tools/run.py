@@ -5,6 +5,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -279,6 +280,25 @@ class Drift(Base):
         sgrun("drift", "--lang", "lua")
         left = {n for n in set(os.listdir("/tmp")) - before if n.startswith("sandgate-drift-")}
         self.assertFalse(left)
+
+    def test_nothing_is_left_by_one_that_is_ended(self):
+        for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
+            before = set(os.listdir("/tmp"))
+            with subprocess.Popen([SGRUN, "policy", "drift", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={"PATH": PATH}) as p:
+                p.stdout.readline()
+                left = {n for n in set(os.listdir("/tmp")) - before if n.startswith("sandgate-drift-")}
+                if sig == signal.SIGPIPE:
+                    p.stdout.close()
+                else:
+                    p.send_signal(sig)
+                self.assertEqual(p.wait(30), -sig)
+            self.assertTrue(left)
+            self.assertFalse(left & set(os.listdir("/tmp")))
+
+    def test_all_that_is_given(self):
+        got = sgrun("drift", "--json", "--tier", "unprivileged", "--lang", "lua", *[w for i in range(15) for w in ("--env", f"V{i}=1")],
+                    "--env", self.library(), "--runtime", "perl=/usr/bin/perl")
+        self.assertEqual({r["outcome"] for r in map(json.loads, got.stdout.splitlines())}, {"BREAKS"}, got.stdout)
 
     def test_an_alias(self):
         got = sgrun("drift", "--lang", "py")
