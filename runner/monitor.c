@@ -25,6 +25,7 @@
 #define TICK_NS 20000000ULL
 #define HELD_LOOK_NS 100000000ULL /* between looks at a first process that has ended and cannot be reaped */
 #define HELD_NS 5000000000ULL     /* after this long the sandbox ends without its status */
+#define REQUEST_NS 50000000ULL    /* for this long what asks us to end says the same again */
 
 void sg_watch_stop(struct sg_watch *w)
 {
@@ -41,15 +42,22 @@ void sg_watch_cancel(struct sg_watch *w)
 
 void sg_watch_signal(struct sg_watch *w, int sig)
 {
-	bool end = sg_signal_ends(sig);
+	uint64_t now = sg_clock_ns(CLOCK_MONOTONIC);
+	bool end = sg_signal_ends(sig), again = end && w->asked_ns && now - w->asked_ns >= REQUEST_NS;
 
-	/* A program may ignore the first request to end; not the second. */
+	/*
+	 * A program may ignore the first request to end; not the second. One request may come twice: from a terminal,
+	 * to all in its foreground, and from whoever started us and passes on what it got (npm, make, a shell that
+	 * hangs up).
+	 */
 	if (w->ended_ns)
-		w->gave_up |= end;
-	else if (end && ++w->terms > 1)
+		w->gave_up |= again || (end && !w->asked_ns);
+	else if (again)
 		sg_watch_cancel(w);
 	else
 		(void)syscall(SYS_pidfd_send_signal, w->l->pidfd, sig, NULL, 0);
+	if (end && !w->asked_ns)
+		w->asked_ns = now;
 }
 
 static void pass_signals(struct sg_watch *w)

@@ -30,7 +30,7 @@ struct sg_watch {
 	uint64_t ended_ns;    /* when it ended, CLOCK_MONOTONIC; 0: it has not */
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
 	int epoll;            /* a daemon's, with shared launches */
-	unsigned terms;       /* how often we were asked to end */
+	uint64_t asked_ns;    /* when we were first asked to end, CLOCK_MONOTONIC; 0: we were not */
 	bool cancelled;       /* by our caller */
 	bool behind;          /* who reads the records is slower than we may wait for */
 	bool gave_up;         /* cancelled after the end: nobody waits for the rest of the output */

@@ -76,6 +76,18 @@ class Passed(LiveTest):
                 self.check_stream(r)
                 self.assertFalse(alive(pid))
 
+    def test_one_request_that_comes_twice(self):
+        """^C goes to all in the terminal's foreground, and npm or make pass on theirs: that is no second request."""
+        p, pid = self.ready("ignore", 30)
+        p.send(S.SIGINT)
+        time.sleep(0.005)
+        p.send(S.SIGINT)
+        time.sleep(0.3)
+        self.assertTrue(alive(pid))
+        p.send(S.SIGINT)
+        r = p.wait(5)
+        self.assertEqual((r.status, r.exit["signal"], r.exit.get("cancelled")), (137, 9, True))
+
     def test_while_starting(self):
         """Whenever it comes, sgrun ends and leaves nothing."""
         program = self.own(self.act)
