@@ -97,8 +97,9 @@ static int add_lane(struct sg_output *o, int number, int fd, struct sg_err *err)
 int sg_output_open(struct sg_output *o, const int std[3], uint64_t limit, struct sg_err *err)
 {
 	bool out = is_open(std[STDOUT_FILENO]), error = is_open(std[STDERR_FILENO]);
-	struct stat st;
+	struct stat st = {0};
 	char in[64];
+	off_t at;
 	int rc = 0;
 
 	o->limit = limit;
@@ -122,6 +123,10 @@ int sg_output_open(struct sg_output *o, const int std[3], uint64_t limit, struct
 		if (o->child[STDIN_FILENO] < 0)
 			rc = sg_err_set(err, errno, "--output: cannot open standard input for reading alone: %s",
 					strerror(errno));
+		/* Where its caller has read to, and not from the beginning. */
+		at = rc || !S_ISREG(st.st_mode) ? 0 : lseek(std[STDIN_FILENO], 0, SEEK_CUR);
+		if (at > 0)
+			(void)lseek(o->child[STDIN_FILENO], at, SEEK_SET);
 	}
 	return rc;
 }

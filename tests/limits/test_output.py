@@ -56,6 +56,15 @@ class Output(LimitsTest):
         r = self.bomb("turns", 1000, options=["--output", N], stderr=subprocess.STDOUT)
         self.assertRan(r, b"ab" * 1000)
 
+    def test_input_that_can_be_written_too(self):
+        """It is opened anew for reading alone, and read from where its caller has come to."""
+        path = os.path.join(self.work, "in")
+        with open(path, "w+b", buffering=0) as f:
+            f.write(b"read before\nfor the program\n")
+            f.seek(12)
+            r = self.run_in(["/bin/cat"], options=["--output", N], stdin=f)
+        self.assertRan(r, b"for the program\n")
+
     def test_closed_descriptors(self):
         for fd in (1, 2):
             r = self.run_in(["/bin/sh", "-c", f'echo x >&{fd} || exit 9', "sh"], options=["--output", N], check=False,
