@@ -79,6 +79,11 @@ int sg_stream_open(struct sg_stream *s, const char *target, struct sg_err *err)
 		 */
 		return target ? sg_err_set(err, EBADF, "--verdicts %s: that descriptor is not open", target) : 0;
 	}
+	/* The end of a pipe that is to be read would be opened for writing below, and nobody be there to read. */
+	if (target && (flags & O_ACCMODE) == O_RDONLY) {
+		s->fd = -1;
+		return sg_err_set(err, EBADF, "--verdicts %s: that descriptor is open for reading only", target);
+	}
 	make_private(s);
 	return 0;
 }

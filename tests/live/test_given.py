@@ -240,6 +240,20 @@ class Descriptors(LiveTest):
         self.assertEqual(r.status, 125)
         self.assertIn("not open", r.errors)
 
+    def test_stream_to_what_is_only_read(self):
+        """The wrong end of a pipe, or a file to read: nobody would ever see a record."""
+        path = os.path.join(self.work, "read")
+        with open(path, "w"):
+            pass
+        file, pipe = os.open(path, os.O_RDONLY), os.pipe()
+        for fd in (file, pipe[0]):
+            r = self.do("say", "x", verdicts=f"fd:{fd}", fds=[fd])
+            self.assertEqual((r.status, r.out), (125, b""))
+            self.assertIn(f"--verdicts fd:{fd}: that descriptor is open for reading only", r.errors)
+        self.assertRan(self.do("say", "x", verdicts=f"fd:{pipe[1]}", fds=[pipe[1]]), "x\n")
+        for fd in (file, *pipe):
+            os.close(fd)
+
 
 class StandardStreams(LiveTest):
     def test_stdin(self):
