@@ -217,8 +217,14 @@ int sg_cgroup_create(struct sg_cgroup *cg, struct sg_err *err)
 	rc = sg_cgroup_find_mount(mount, sizeof(mount), root, sizeof(root), err);
 	if (rc)
 		return rc;
-	if (geteuid() == 0)
-		return make_below(cg, mount, root, "/", false, err);
+	if (geteuid() == 0) {
+		rc = make_below(cg, mount, root, "/", false, err);
+		if (rc != -EACCES && rc != -EPERM)
+			return rc;
+		/* Root of a user namespace, for whom its own cgroup may have been delegated all the same. */
+		*cg = (struct sg_cgroup){.dirfd = -1};
+		*err = (struct sg_err){0};
+	}
 	if (own_cgroup(own, sizeof(own)) < 0)
 		return sg_err_set(err, ENOENT, "this process is in no cgroup2 cgroup");
 	return make_below(cg, mount, root, own, false, err);

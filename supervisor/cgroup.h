@@ -32,7 +32,8 @@ int sg_cgroup_find_mount(char *mount, size_t mount_size, char *root, size_t root
 
 /*
  * Creates the sandbox's cgroup: directly below the mount point for root, below the caller's own cgroup otherwise
- * (where it was delegated). Errors: -ENOENT (no cgroup2), -EACCES/-EPERM (not delegated), -EROFS …
+ * (where it was delegated), also for the root of a user namespace. Errors: -ENOENT (no cgroup2), -EACCES/-EPERM (not
+ * delegated), -EROFS …
  */
 int sg_cgroup_create(struct sg_cgroup *cg, struct sg_err *err);
 

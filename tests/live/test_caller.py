@@ -7,7 +7,7 @@ import resource
 import signal
 import socket
 
-from harness import LiveTest, cgroup2_mount, wait_until
+from harness import GID, UID, LiveTest, cgroup2_mount, wait_until
 
 LOUD = "import os; [os.write(1, b'x' * 1024) for _ in range(200)]"
 
@@ -241,6 +241,23 @@ class Namespaces(LiveTest):
         try:
             r = self.within("/bin/sh", "-c", f'echo $$ >{around}/cgroup.procs; exec unshare -C "$0" "$@"', code=self.FORKS)
             self.assertEqual((r.status, r.text), (0, "9\n"), r.describe())
+        finally:
+            wait_until(lambda: not open(os.path.join(around, "cgroup.procs")).read())
+            os.rmdir(around)
+
+    def test_root_of_a_user_namespace(self):
+        """May not write to the hierarchy's root, but to the cgroup that was delegated to the user whom it stands for."""
+        around = os.path.join(cgroup2_mount(), f"sgtest-{os.getpid()}")
+        os.mkdir(around)
+        try:
+            for name in (".", "cgroup.procs", "cgroup.subtree_control"):
+                os.chown(os.path.join(around, name), UID, GID)
+            for root in ([], ["unshare", "--user", "--map-root-user"]):
+                r = self.bare(["/bin/sh", "-c", f'echo $$ >{around}/cgroup.procs; exec setpriv --reuid {UID} --regid {GID} --clear-groups "$@"',
+                               "sh", *root, self.tier.sgrun, "--daemon", "off", "--verdicts", "-", "--lang", "compiled", "--", "/bin/true"])
+                start = json.loads(r.text.splitlines()[0])
+                self.assertEqual(r.status, 0, r.describe())
+                self.assertNotEqual(start["cgroup_id"], 0, start["degraded"])
         finally:
             wait_until(lambda: not open(os.path.join(around, "cgroup.procs")).read())
             os.rmdir(around)
