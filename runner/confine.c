@@ -5,6 +5,7 @@
 #include "policy/net_filter.h"
 #include "supervisor/util.h"
 
+#include <errno.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -152,6 +153,12 @@ static int confine_by_lsm(struct sg_launch *l, struct sg_err *err)
 	return rc;
 }
 
+/* What is missing now, and may be there the next time, is no reason to run with less. */
+static bool is_passing(int code)
+{
+	return code == EMFILE || code == ENFILE || code == ENOMEM;
+}
+
 int sg_launch_confine(struct sg_launch *l, struct sg_err *err)
 {
 	struct sg_landlock_rules rules = {.cgroup_dir = l->cg.dirfd >= 0 ? l->cg.path : ""};
@@ -178,12 +185,16 @@ int sg_launch_confine(struct sg_launch *l, struct sg_err *err)
 			return rc;
 		rules.places = &l->places;
 	}
-	if (sg_landlock_build(&l->landlock, &rules, &why) < 0)
+	if (sg_landlock_build(&l->landlock, &rules, &why) < 0) {
+		if (is_passing(why.code))
+			return sg_err_set(err, why.code, "no Landlock domain: %s%s", why.message,
+					  why.code == ENOMEM ? "" : "; raise the limit of open files (ulimit -n)");
 		sg_launch_degrade(
 			l,
 			"no Landlock: %s; a program with the right user id can write to kernel file systems and trace "
 			"processes outside%s",
 			why.message, files ? ", and the policy's rules about files are not enforced" : "");
+	}
 	for (unsigned i = 0; i < l->landlock.n_gaps; i++) {
 		if (l->landlock.gaps[i].asked)
 			sg_launch_degrade(l, "%s", l->landlock.gaps[i].text);

@@ -154,6 +154,9 @@ static int receive_report(int sock, struct sg_report *report, int *fd, int timeo
 	h = CMSG_FIRSTHDR(&msg);
 	if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS && h->cmsg_len == CMSG_LEN(sizeof(int)))
 		memcpy(fd, CMSG_DATA(h), sizeof(int));
+	/* A descriptor came along, and no number is free for it. */
+	if (msg.msg_flags & MSG_CTRUNC)
+		return -EMFILE;
 	return n == (ssize_t)sizeof(*report) ? 0 : -EPROTO;
 }
 
@@ -165,7 +168,8 @@ static int await_ready(struct sg_launch *l, int timeout_ms, struct sg_err *err)
 	if (rc == -EPIPE)
 		return sg_err_set(err, ECHILD, "the child process died before the program could be started");
 	if (rc)
-		return sg_err_set(err, -rc, "no word from the child process: %s", strerror(-rc));
+		return sg_err_set(err, -rc, "no word from the child process: %s%s", strerror(-rc),
+				  rc == -EMFILE ? "; raise the limit of open files (ulimit -n)" : "");
 	if (report.step != SG_STEP_READY)
 		return sg_err_set(
 			err, report.err ? report.err : EPROTO, "the child process failed at %s: %s%s",

@@ -69,6 +69,22 @@ class Descriptors(LiveTest):
         self.assertEqual(r.status, 125, r.describe())
         self.assertIn("--fd 3: that descriptor is not open", r.errors)
 
+    def test_too_few_for_sgrun(self):
+        """It does not start what it cannot confine, and says what is missing."""
+        line = self.command(["/bin/sh", "-c", "read -r x </var/lib/dpkg/status; echo $x"], "compile", None, ["--verdicts", "/dev/null"])
+
+        def said(n):
+            r = self.bare(line, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (n, n)))
+            self.assertEqual(r.text.strip(), "", n)
+            return next((x for x in ("Too many open files", "Permission denied") if x in r.errors), r.describe())
+
+        few, enough = 16, 400
+        while enough - few > 1:
+            n = (few + enough) // 2
+            few, enough = (few, n) if said(n) == "Permission denied" else (n, enough)
+        self.assertEqual({said(n) for n in range(few - 12, few + 1)}, {"Too many open files"})
+        self.assertEqual({said(n) for n in (enough, enough + 1, 400)}, {"Permission denied"})
+
     def test_few(self):
         for n in (5, 8, 16, 40):
             r = self.run_in(["/bin/ls", "/proc/self/fd"], "compile", None, ["--open-files", str(n)])
