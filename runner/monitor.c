@@ -508,5 +508,8 @@ int sg_monitor(struct sg_launch *l)
 		sg_session_degrade(l->session, "output was not delivered: %s", strerror(l->output.failed));
 	status = sg_watch_finish(&w);
 	(void)sg_stream_flush(&l->session->stream, w.behind ? 0 : FLUSH_MS);
+	if (l->session->stream.failed)
+		fprintf(stderr, "sgrun: records were lost: they cannot be written: %s\n",
+			strerror(l->session->stream.failed));
 	return status;
 }

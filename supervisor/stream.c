@@ -178,6 +178,8 @@ void sg_stream_pump(struct sg_stream *s)
 			break;
 		else
 			s->broken = true;
+		if (s->broken && n < 0 && errno != EPIPE && errno != ECONNRESET)
+			s->failed = errno;
 	}
 	if (s->broken) {
 		for (size_t i = done; i < s->len; i++)

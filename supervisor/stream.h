@@ -26,7 +26,8 @@ struct sg_stream {
 	size_t essential[SG_STREAM_ESSENTIAL]; /* where the last of those lines begin in the queue */
 	unsigned n_essential;
 	bool held;        /* lines wait until there are many */
-	bool broken;      /* the reader is gone */
+	bool broken;      /* the reader is gone, or nothing can be written any more */
+	int failed;       /* the error number that says why, where it is not the reader; 0: none */
 	char *queue;      /* lines that wait */
 	size_t len, cap;  /* bytes */
 	uint64_t dropped; /* lines that found no room, or no reader */

@@ -240,6 +240,12 @@ class Descriptors(LiveTest):
         self.assertEqual(r.status, 125)
         self.assertIn("not open", r.errors)
 
+    def test_stream_that_cannot_be_written(self):
+        """The program's end is its own; that nobody can read how it came is said."""
+        r = self.do("say", "x", verdicts="/dev/full")
+        self.assertEqual((r.status, r.text), (0, "x\n"))
+        self.assertEqual(r.errors, "sgrun: records were lost: they cannot be written: No space left on device\n")
+
     def test_stream_to_what_is_only_read(self):
         """The wrong end of a pipe, or a file to read: nobody would ever see a record."""
         path = os.path.join(self.work, "read")
