@@ -321,8 +321,11 @@ static void account(struct sg_watch *w, struct sg_result *r)
 	};
 	struct rusage all, own;
 
-	/* Until it executed it had the memory of the daemon, which the kernel counts as its own. */
-	if (l->shared && getrusage(RUSAGE_SELF, &own) == 0 && w->usage.ru_maxrss <= own.ru_maxrss)
+	/*
+	 * Until it executed it had our memory, which the kernel counts as its own: a daemon's, or the kernel's types
+	 * and a ring for records.
+	 */
+	if ((l->shared || l->bpf) && getrusage(RUSAGE_SELF, &own) == 0 && w->usage.ru_maxrss <= own.ru_maxrss)
 		used.peak_memory = 0;
 	/* By descent: whoever was not waited for inside came back to us. */
 	if (l->cg.dirfd < 0 && getrusage(RUSAGE_CHILDREN, &all) == 0) {

@@ -26,6 +26,13 @@ class Memory(LimitsTest):
         peak = self.bomb("huge", 40, options=["--memory", "100M"]).exit["peak_memory"]
         self.assertTrue(40 * M <= peak <= 60 * M, peak)
 
+    def test_the_peak_is_not_sgruns_own(self):
+        """Whose memory the program shared until it was executed: 32 MB to learn by BPF."""
+        learnt = os.path.join(self.work, "learnt.yaml")
+        r = self.run_in(["/bin/true"], "compiled", None, ["--learn", learnt])
+        self.assertRan(r)
+        self.assertLess(r.exit["peak_memory"] or 0, 8 * M)
+
     def test_reserving_is_not_using(self):
         self.assertRan(self.bomb("reserve", 4096, options=["--memory", "64M"]), "reserved\n")
 
