@@ -505,6 +505,7 @@ int sgd_reload(struct sgd *d, const char *text, size_t size, const char *name, j
 	}
 	sg_doc_free(old);
 	free(old_name);
+	sgd_again_drop(d);
 	*changed = json_array();
 	sgd_drain(d); /* what was judged by the old policy is explained by it */
 	for (size_t i = 0; i < n; i++) {

@@ -334,6 +334,7 @@ void sgd_box_free(struct sgd_box *b)
 	if (b->launch.cg.dirfd >= 0)
 		close(b->launch.cg.dirfd);
 	drop_job(b);
+	sgd_again_put(d, b->known);
 	sg_session_close(&b->session);
 	sgd_policy_put(&d->policies, b->policy);
 	if (b->prev)

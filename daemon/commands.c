@@ -297,15 +297,15 @@ static int op_status(struct call *k, json_t **answer, struct sg_err *err)
 	}
 	(void)sg_bpf_misses(d->bpf, &misses, &malformed, err);
 	*answer = json_pack(
-		"{s:b, s:s, s:i, s:s, s:s, s:I, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "ok",
-		1, "version", SG_VERSION, "pid", (int)getpid(), "tier",
+		"{s:b, s:s, s:i, s:s, s:s, s:I, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+		"ok", 1, "version", SG_VERSION, "pid", (int)getpid(), "tier",
 		sg_tier_name(d->lsm ? SG_TIER_LSM : SG_TIER_BPF), "no_lsm", d->no_lsm, "launched", launched, "attached",
 		attached, "stuck", stuck, "sys_enter", d->sys_enter_users > 0, "launches",
-		(json_int_t)d->count.launches, "failed", (json_int_t)d->count.failed, "attaches",
-		(json_int_t)d->count.attaches, "adopted", (json_int_t)d->count.adopted, "reloads",
-		(json_int_t)d->count.reloads, "refused", (json_int_t)d->count.refused, "log_lines",
-		(json_int_t)d->log.lines, "log_lost", (json_int_t)d->log.lost, "orphan_records",
-		(json_int_t)d->count.orphans, "skipped", (json_int_t)misses);
+		(json_int_t)d->count.launches, "repeated", (json_int_t)d->count.repeated, "failed",
+		(json_int_t)d->count.failed, "attaches", (json_int_t)d->count.attaches, "adopted",
+		(json_int_t)d->count.adopted, "reloads", (json_int_t)d->count.reloads, "refused",
+		(json_int_t)d->count.refused, "log_lines", (json_int_t)d->log.lines, "log_lost",
+		(json_int_t)d->log.lost, "orphan_records", (json_int_t)d->count.orphans, "skipped", (json_int_t)misses);
 	return 0;
 }
 

@@ -189,6 +189,7 @@ void sgd_conn_free(struct sgd_conn *c)
 		}
 	}
 	sgd_opener_forget(c);
+	sgd_again_forget(c);
 	(void)sgd_loop_set(&d->loop, &c->src, -1, 0);
 	sgd_let_go_conn(fd);
 	sgd_peer_close(&c->peer);
@@ -269,7 +270,7 @@ void sgd_conns_time(struct sgd *d, uint64_t now)
 
 /* ---- receiving ---- */
 
-static void refuse(struct sgd_conn *c, int code, const char *text)
+void sgd_refuse(struct sgd_conn *c, int code, const char *text)
 {
 	c->d->count.refused++;
 	(void)sgd_send_json(c, json_pack("{s:b, s:s, s:i}", "ok", 0, "error", text, "errno", code));
@@ -298,7 +299,7 @@ static int outside(struct sgd_conn *c, struct sg_err *err)
 static void take_signal(struct sgd_conn *c, const struct sg_wire_number *m, size_t size)
 {
 	if (size != sizeof(*m) || m->number < 1 || m->number > 31 || !c->box) {
-		refuse(c, EINVAL, "a signal message of the wrong size, or for no program");
+		sgd_refuse(c, EINVAL, "a signal message of the wrong size, or for no program");
 		return;
 	}
 	sgd_box_signal(c->box, (int)m->number);
@@ -317,7 +318,7 @@ static void take_packet(struct sgd_conn *c, const char *data, size_t size, int *
 	struct sg_err err = {0};
 
 	if (c->since && outside(c, &err) < 0) {
-		refuse(c, err.code, err.message);
+		sgd_refuse(c, err.code, err.message);
 		return;
 	}
 	if (size && data[0] == '{') {
@@ -326,11 +327,11 @@ static void take_packet(struct sgd_conn *c, const char *data, size_t size, int *
 		return;
 	}
 	if (size < sizeof(*h) || h->magic != SG_PROTO_MAGIC) {
-		refuse(c, EPROTO, "neither a JSON object nor a message of this protocol");
+		sgd_refuse(c, EPROTO, "neither a JSON object nor a message of this protocol");
 		return;
 	}
 	if (h->version != SG_PROTO_VERSION || h->size != size) {
-		refuse(c, EPROTO, "a message of another version of the protocol, or cut short");
+		sgd_refuse(c, EPROTO, "a message of another version of the protocol, or cut short");
 		return;
 	}
 	c->since = 0;
@@ -340,10 +341,16 @@ static void take_packet(struct sgd_conn *c, const char *data, size_t size, int *
 		take_signal(c, (const struct sg_wire_number *)data, size);
 	else if (h->type == SG_WIRE_ASK && size == sizeof(struct sg_wire_number))
 		tell_tier(c);
+	else if (h->type == SG_WIRE_AGAIN)
+		sgd_again_ask(c, data, size);
+	else if (h->type == SG_WIRE_REMEMBER)
+		sgd_again_remember(c, data, size, fds, n_fds);
+	else if (h->type == SG_WIRE_GO)
+		sgd_again_go(c, data, size, fds, n_fds);
 	else if (h->type == SG_WIRE_CANCEL && c->box)
 		sg_watch_cancel(&c->box->watch);
 	else
-		refuse(c, EPROTO, "an unknown type of message");
+		sgd_refuse(c, EPROTO, "an unknown type of message");
 }
 
 static int collect_fds(struct msghdr *msg, int fds[SG_SCM_FDS_MAX])
@@ -402,7 +409,8 @@ static void on_conn(struct sgd_source *s, uint32_t events)
 	if (n <= 0) {
 		hang_up(c);
 	} else if ((msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || n_fds > SG_PROTO_FDS_MAX) {
-		refuse(c, EMSGSIZE, "a message that is longer, or carries more descriptors, than the protocol allows");
+		sgd_refuse(c, EMSGSIZE,
+			   "a message that is longer, or carries more descriptors, than the protocol allows");
 	} else {
 		buf[n] = '\0';
 		take_packet(c, buf, (size_t)n, fds, n_fds);

@@ -501,6 +501,8 @@ static int start(struct request *r, struct sgd_box *b, const void *packet, size_
 	rc = sg_spawn_begin(&b->launch, &b->job->spawn, &b->job->heir, &mask, err);
 	sgd_high(&b->launch.pidfd);
 	sgd_high(&b->launch.proc);
+	if (!rc)
+		sgd_again_keep(r->c, packet, size, r->label_size, r->policy_fd, r->landlock_fd);
 	return rc;
 }
 

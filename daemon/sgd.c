@@ -208,6 +208,7 @@ static void tidy(struct sgd *d)
 		d->next_deadline = 0;
 		sgd_conns_time(d, now);
 		sgd_discover_time(d, now);
+		sgd_again_time(d, now);
 		for (struct sgd_box *b = d->boxes; b; b = next) {
 			next = b->next;
 			sgd_box_time(b, now);
@@ -279,6 +280,7 @@ static void stop(struct sgd *d)
 		sgd_box_free(d->boxes);
 	while (d->conns)
 		sgd_conn_free(d->conns);
+	sgd_again_drop(d);
 	if (d->listen_fd >= 0)
 		(void)unlink(d->o->socket);
 	sgd_discover_stop(d);

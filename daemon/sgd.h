@@ -2,6 +2,7 @@
 #ifndef SG_SGD_H
 #define SG_SGD_H
 
+#include "daemon/again.h"
 #include "daemon/discover.h"
 #include "daemon/loop.h"
 #include "daemon/peer.h"
@@ -57,6 +58,7 @@ struct sgd {
 	struct sgd_conn *conns;
 	unsigned n_conns;
 	struct sgd_user *users; /* those who have connections */
+	struct sgd_again again;
 	struct sgd_opener *openers;
 	struct sgd_box *boxes;                      /* all of them */
 	struct sgd_box *by_index[SG_MAX_SANDBOXES]; /* by number in the BPF tables */
@@ -71,7 +73,8 @@ struct sgd {
 	pid_t keeper; /* 0: none */
 	bool failed;  /* to start or to go on: leave everything as it is */
 	struct {
-		uint64_t launches, failed, attaches, adopted, reloads, reloads_failed, refused, orphans;
+		uint64_t launches, repeated /* of them: by one that was kept */, failed, attaches, adopted, reloads,
+			reloads_failed, refused, orphans;
 	} count;
 };
 
@@ -142,6 +145,7 @@ struct sgd_box {
 	struct sgd_opener *opener; /* attached: what they name is being opened; NULL: it is not */
 	json_t *view;              /* attached: what whoever attached it says of its program; NULL: nothing */
 	pid_t view_pid;            /* attached: the process that it was named by; 0: none */
+	struct sgd_known *known;   /* it was launched by this; NULL: anew */
 	uint64_t violation_ns;     /* when what killed was attempted, CLOCK_REALTIME; 0: nothing did */
 };
 
@@ -257,6 +261,7 @@ struct sgd_conn {
 	struct sgd_peer peer;
 	struct sgd_user *user;
 	struct sgd_box *box;       /* the sandbox launched on it */
+	struct sgd_asked *asked;   /* which launch it asked for, owned; NULL: none */
 	struct sgd_opener *opener; /* it waits for the answer to an attach: nothing else is read from it */
 	struct sgd_packet *first, *last;
 	size_t queued;
@@ -281,6 +286,8 @@ bool sgd_send_part(struct sgd_conn *c, json_t *o);
 void sgd_conn_resume(struct sgd_conn *c);
 /* Sends a text message of the launch protocol. */
 bool sgd_send_text(struct sgd_conn *c, uint16_t type, uint32_t number, const char *text, size_t size, bool essential);
+/* Says why not, and hangs up. code: errno. */
+void sgd_refuse(struct sgd_conn *c, int code, const char *text);
 /* Closes when all is sent, at the latest in a while. */
 void sgd_conn_finish(struct sgd_conn *c);
 void sgd_conn_free(struct sgd_conn *c);

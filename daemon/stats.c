@@ -96,6 +96,7 @@ static char *collect(struct sgd *d, size_t *len)
 	sg_metrics_set(m, SG_METRIC_MALFORMED, malformed);
 	sg_metrics_set(m, SG_METRIC_LOST_LOG, d->log.lost);
 	sg_metrics_set(m, SG_METRIC_LAUNCHES, d->count.launches);
+	sg_metrics_set(m, SG_METRIC_LAUNCHES_REPEATED, d->count.repeated);
 	sg_metrics_set(m, SG_METRIC_LAUNCHES_FAILED, d->count.failed);
 	sg_metrics_set(m, SG_METRIC_ATTACHES, d->count.attaches);
 	sg_metrics_set(m, SG_METRIC_ADOPTED, d->count.adopted);

@@ -16,7 +16,8 @@ struct sgd_user {
 	struct sgd_user *next;
 	uid_t uid;
 	unsigned conns, tails;
-	size_t queued; /* bytes that wait for clients that do not read */
+	unsigned asked; /* connections that hold what a launch is known by */
+	size_t queued;  /* bytes that wait for clients that do not read */
 };
 
 /* One connection more, or less, of a user. NULL with *err: -EAGAIN, it has as many as there may be; -ENOMEM. */

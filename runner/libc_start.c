@@ -10,6 +10,7 @@
  * Elsewhere, and with -Down_start=false, glibc's own start does.
  */
 #include "runner/arch.h"
+#include "runner/front.h"
 
 #include <elf.h>
 #include <stddef.h>
@@ -121,6 +122,22 @@ static inline __attribute__((always_inline)) void populate_data(void)
 	}
 }
 
+/* Before there is anything. */
+static inline __attribute__((always_inline)) void front(int argc, char **argv, const Elf64_auxv_t *a)
+{
+	const char *file = NULL;
+	bool secure = true;
+
+	for (; a->a_type != AT_NULL; a++) {
+		if (a->a_type == AT_EXECFN)
+			file = (const char *)a->a_un.a_val;
+		else if (a->a_type == AT_SECURE)
+			secure = a->a_un.a_val;
+	}
+	if (!secure)
+		sg_front_try(argc, argv, argv + argc + 1, file);
+}
+
 /* Called by crt1's _start. init and fini are NULL with every crt1 since glibc 2.34. */
 __attribute__((no_stack_protector)) int __libc_start_main(main_fn *program, int argc, char **argv, void (*init)(void),
 							  void (*fini)(void), void (*rtld_fini)(void), void *stack_end)
@@ -133,6 +150,7 @@ __attribute__((no_stack_protector)) int __libc_start_main(main_fn *program, int 
 	__libc_stack_end = stack_end;
 	while (*end++)
 		;
+	front(argc, argv, (const Elf64_auxv_t *)end);
 	_dl_aux_init((Elf64_auxv_t *)end);
 	__tunables_init(__environ);
 	_dl_x86_cpu_features[0] = ARCH_KIND_OTHER;

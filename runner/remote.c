@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runner/remote.h"
 
+#include "runner/again.h"
 #include "runner/confine.h"
+#include "runner/front.h"
 #include "runner/monitor.h"
 #include "supervisor/client.h"
 #include "supervisor/util.h"
@@ -32,6 +34,12 @@ int sg_remote_connect(const struct sg_options *o, int *fd, char why[200], struct
 		return 1;
 	if (o->daemon && !strcmp(o->daemon, "off"))
 		return 1;
+	/* It was asked already, on a connection made by the same rule. */
+	if (sg_front.asked) {
+		*fd = SG_TAKE_FD(sg_front.fd);
+		sg_front.asked = false;
+		return 0;
+	}
 	rc = sg_client_connect(any ? NULL : o->daemon, fd, any ? &missing : err);
 	if (!rc || !any)
 		return rc;
@@ -44,7 +52,8 @@ int sg_remote_connect(const struct sg_options *o, int *fd, char why[200], struct
 
 struct remote {
 	int fd;
-	const struct sg_plan *plan;
+	const struct sg_options *options;
+	const char *path; /* of the program, for messages */
 	struct sg_stream *stream;
 	struct sg_signals signals;
 	bool done, alone; /* over; nothing ran and the caller may do it by itself */
@@ -109,7 +118,7 @@ static int take(struct remote *r, const struct sg_answer *a, struct sg_err *err)
 		r->done = true;
 		r->status = (int)a->number;
 		if (a->len)
-			fprintf(stderr, "sgrun: cannot run %s: %.*s\n", r->plan->path, a->len, a->text);
+			fprintf(stderr, "sgrun: cannot run %s: %.*s\n", r->path, a->len, a->text);
 		return 0;
 	case SG_WIRE_FAILED:
 		r->status = (int)a->number;
@@ -154,8 +163,7 @@ static int take_packets(struct remote *r, struct sg_err *err)
 		if (rc == -EPIPE) {
 			sg_err_reset(err);
 			rc = sg_err_set(err, EPIPE, "the connection to sgd broke%s",
-					r->plan->options->keep ? "; the sandbox goes on"
-							       : ", and with it the sandbox ended");
+					r->options->keep ? "; the sandbox goes on" : ", and with it the sandbox ended");
 		}
 		if (!rc)
 			rc = take(r, &a, err);
@@ -165,7 +173,7 @@ static int take_packets(struct remote *r, struct sg_err *err)
 
 static int loop(struct remote *r, struct sg_err *err)
 {
-	int cancel = r->plan->options->cancel ? r->plan->options->cancel_fd : -1;
+	int cancel = r->options->cancel ? r->options->cancel_fd : -1;
 
 	while (!r->done) {
 		struct pollfd p[] = {{.fd = r->fd, .events = POLLIN},
@@ -255,13 +263,15 @@ int sg_remote_prepare(struct sg_launch *l, struct sg_plan *plan, enum sg_tier ti
 
 static int run(struct remote *r, struct sg_launch *l, struct sg_err *err)
 {
-	const struct sg_options *o = r->plan->options;
+	const struct sg_options *o = r->options;
 	struct sg_request q;
 	int rc = sg_signals_take(&r->signals, err);
 
 	if (rc)
 		return rc;
 	rc = sg_request_make(&q, l, sg_remote_flags(o, r->stream), &r->signals, err);
+	if (!rc && sg_front.wanted)
+		sg_again_remember(r->fd, &q);
 	if (!rc)
 		rc = sg_request_send(&q, r->fd, (const int[3]){0, 1, 2}, o->label, err);
 	sg_request_free(&q);
@@ -271,8 +281,13 @@ static int run(struct remote *r, struct sg_launch *l, struct sg_err *err)
 int sg_remote_run(int fd, struct sg_plan *plan, struct sg_stream *stream, int *status, char why[200],
 		  struct sg_err *err)
 {
-	struct remote r = {
-		.fd = fd, .plan = plan, .stream = stream, .why = why, .status = SG_EXIT_FAILED, .signals.fd = -1};
+	struct remote r = {.fd = fd,
+			   .options = plan->options,
+			   .path = plan->path,
+			   .stream = stream,
+			   .why = why,
+			   .status = SG_EXIT_FAILED,
+			   .signals.fd = -1};
 	struct sg_launch l;
 	enum sg_tier tier;
 	int rc;
@@ -292,6 +307,45 @@ int sg_remote_run(int fd, struct sg_plan *plan, struct sg_stream *stream, int *s
 		rc = 1;
 	if (rc)
 		sg_signals_give_back(&r.signals);
+	*status = r.status;
+	free(r.buf);
+	return rc;
+}
+
+/* The message that was not dealt with, but for what of it was written. */
+static int take_front(struct remote *r, struct sg_err *err)
+{
+	const struct sg_wire_text *m = (const struct sg_wire_text *)(void *)sg_front.packet;
+	struct sg_answer a = {.type = m->hdr.type, .number = m->number, .text = sg_front.packet + sizeof(*m)};
+
+	if (sg_front.size < sizeof(*m))
+		return 0;
+	a.len = (int)(sg_front.size - sizeof(*m));
+	if (!sg_front.done)
+		return take(r, &a, err);
+	/* Its line feed comes with the rest. */
+	(void)sg_stream_line(r->stream, a.text + sg_front.done, (size_t)a.len - sg_front.done, true);
+	return 0;
+}
+
+int sg_remote_resume(const struct sg_options *o, struct sg_stream *stream, int *status, struct sg_err *err)
+{
+	char why[200] = "";
+	struct remote r = {.fd = sg_front.fd,
+			   .options = o,
+			   .path = o->argv[0],
+			   .stream = stream,
+			   .why = why,
+			   .status = SG_EXIT_FAILED,
+			   .signals.fd = sg_front.signals};
+	int rc;
+
+	r.buf = malloc(SG_PROTO_PACKET_MAX);
+	rc = r.buf ? take_front(&r, err) : sg_err_set(err, ENOMEM, "out of memory");
+	if (!rc)
+		rc = loop(&r, err);
+	if (!sg_stream_flush(stream, FLUSH_MS))
+		sg_stream_make_room(stream);
 	*status = r.status;
 	free(r.buf);
 	return rc;

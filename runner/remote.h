@@ -21,6 +21,9 @@ int sg_remote_connect(const struct sg_options *o, int *fd, char why[200], struct
 int sg_remote_run(int fd, struct sg_plan *plan, struct sg_stream *stream, int *status, char why[200],
 		  struct sg_err *err);
 
+/* The rest of a run that sg_front_try() began. *status as above. Errors: -EPIPE, -ENOMEM, what sgd said. */
+int sg_remote_resume(const struct sg_options *o, struct sg_stream *stream, int *status, struct sg_err *err);
+
 /* The same in its parts, for many runs at a time. */
 
 /* The tier of a run through the daemon at fd, on which nothing was said yet. buf: SG_PROTO_PACKET_MAX bytes, aligned as

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runner/batch.h"
+#include "runner/front.h"
 #include "runner/launch.h"
 #include "runner/learn.h"
 #include "runner/monitor.h"
@@ -15,6 +16,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <time.h>
 
 /* Said once, to people, by the program's main: libraries only hand errors up. */
@@ -103,6 +105,20 @@ static int run_batch(const struct sg_options *o)
 	status = sg_batch_run(o, &session, &err);
 	if (status < 0) {
 		status = fail(&err, SG_EXIT_FAILED);
+		report_failure(&session, o, &err, status);
+	}
+	sg_session_close(&session);
+	return status;
+}
+
+static int resume(const struct sg_options *o)
+{
+	struct sg_session session;
+	struct sg_err err = {0};
+	int status = SG_EXIT_FAILED;
+
+	if (open_session(&session, o, &err) < 0 || sg_remote_resume(o, &session.stream, &status, &err) < 0) {
+		(void)fail(&err, status);
 		report_failure(&session, o, &err, status);
 	}
 	sg_session_close(&session);
@@ -201,6 +217,9 @@ int main(int argc, char **argv)
 	struct sg_options o;
 	struct sg_err err = {0};
 
+#ifndef SG_OWN_START
+	sg_front_try(argc, argv, environ, getauxval(AT_SECURE) ? NULL : (const char *)getauxval(AT_EXECFN));
+#endif
 	hold_standard_fds();
 	if (argc > 1 && sg_verb_known(argv[1])) {
 		/* doctor waits for its children, whatever our caller does with its own. */
@@ -217,5 +236,5 @@ int main(int argc, char **argv)
 		puts("sgrun " SG_VERSION);
 		return said(0);
 	}
-	return o.batch ? run_batch(&o) : run(&o);
+	return sg_front.runs ? resume(&o) : o.batch ? run_batch(&o) : run(&o);
 }

@@ -64,6 +64,8 @@ static const struct {
 				"Sandboxes that ended with degraded integrity."},
 	[SG_METRIC_LAUNCHES] = {"sandgate_launches_total", "result=\"ok\"", "counter", "Sandboxes launched."},
 	[SG_METRIC_LAUNCHES_FAILED] = {"sandgate_launches_total", "result=\"failed\"", "counter", NULL},
+	[SG_METRIC_LAUNCHES_REPEATED] = {"sandgate_launches_repeated_total", "", "counter",
+					 "Sandboxes launched as one that was kept."},
 	[SG_METRIC_ATTACHES] = {"sandgate_attaches_total", "", "counter", "Cgroups attached."},
 	[SG_METRIC_ADOPTED] = {"sandgate_adopted_total", "", "counter",
 			       "Sandboxes taken over from a supervisor that went away."},

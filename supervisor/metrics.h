@@ -31,6 +31,7 @@ enum sg_metric {
 	SG_METRIC_DEGRADED, /* sandboxes that ended with integrity "degraded" */
 	SG_METRIC_LAUNCHES,
 	SG_METRIC_LAUNCHES_FAILED,
+	SG_METRIC_LAUNCHES_REPEATED,
 	SG_METRIC_ATTACHES,
 	SG_METRIC_ADOPTED, /* sandboxes taken over from a supervisor that went away */
 	SG_METRIC_RELOADS,

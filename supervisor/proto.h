@@ -18,6 +18,9 @@
 #define SG_PROTO_STRINGS_INLINE (48U << 10)
 #define SG_PROTO_STRINGS_MAX (6U << 20) /* path, arguments and environment: what an exec takes at most */
 #define SG_PROTO_SENTENCES 64           /* of each kind, for the start record */
+#define SG_PROTO_KEY_MAX (16U << 10)    /* bytes of what a launch is known by */
+#define SG_PROTO_NOTE_MAX (24U << 10)   /* and of what is said of it */
+#define SG_PROTO_HELD_MAX 32            /* descriptors */
 #define SG_PROTO_MAGIC 0x31444753U      /* "SGD1" */
 
 enum sg_wire_type {
@@ -26,12 +29,19 @@ enum sg_wire_type {
 	SG_WIRE_SIGNAL = 2, /* struct sg_wire_number: a signal for the program */
 	SG_WIRE_CANCEL = 3, /* struct sg_wire_number: end it, who waits for it is gone */
 	SG_WIRE_ASK = 8,    /* struct sg_wire_number, number 0: what the best tier is. Answered by SG_WIRE_TIER */
+	SG_WIRE_AGAIN =
+		10, /* struct sg_wire_text, text: what a launch is known by. Answered by SG_WIRE_KNOWN, _UNKNOWN */
+	SG_WIRE_REMEMBER = 11, /* struct sg_wire_text, before a launch that is to be known by that. text: what is said
+				* where it is known. With descriptors that are held as long */
+	SG_WIRE_GO = 12,       /* struct sg_wire_go: the launch that was said to be known */
 	/* from the daemon: struct sg_wire_text */
-	SG_WIRE_STARTED = 4, /* the sandbox's id; only where SG_WIRE_DETACH was asked for, and last */
-	SG_WIRE_RECORD = 5,  /* one line of the verdict stream */
-	SG_WIRE_RESULT = 6,  /* last. number: exit status; text: why the program could not be executed */
-	SG_WIRE_FAILED = 7,  /* last, nothing ran. number: exit status, 0: the client may do it alone; text: why */
-	SG_WIRE_TIER = 9,    /* number: enum sg_tier; text: why it is not the lsm tier */
+	SG_WIRE_STARTED = 4,  /* the sandbox's id; only where SG_WIRE_DETACH was asked for, and last */
+	SG_WIRE_RECORD = 5,   /* one line of the verdict stream */
+	SG_WIRE_RESULT = 6,   /* last. number: exit status; text: why the program could not be executed */
+	SG_WIRE_FAILED = 7,   /* last, nothing ran. number: exit status, 0: the client may do it alone; text: why */
+	SG_WIRE_TIER = 9,     /* number: enum sg_tier; text: why it is not the lsm tier */
+	SG_WIRE_KNOWN = 13,   /* text: as it was said to remember it */
+	SG_WIRE_UNKNOWN = 14, /* number 1: it would be remembered */
 };
 
 struct sg_wire_hdr {
@@ -95,6 +105,18 @@ struct sg_wire_objects {
 	struct sg_objects objects;
 	struct sg_tree_rights self;
 	uint32_t n;
+	uint32_t pad;
+};
+
+/*
+ * The launch that SG_WIRE_KNOWN was about, once more, with what is this one's own. Followed by its label, if any, to
+ * the end of the packet. Descriptors: working directory; one for each number of the launch.
+ */
+struct sg_wire_go {
+	struct sg_wire_hdr hdr;
+	uint64_t mask;    /* as in struct sg_wire_launch */
+	uint64_t ignored; /* the same */
+	uint32_t umask;
 	uint32_t pad;
 };
 
