@@ -15,7 +15,7 @@ NOBODY = 65534
 ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": "/"}
 PACKET_MAX = 64 << 10
 MAGIC = 0x31444753
-LAUNCH, SIGNAL, CANCEL, STARTED, RECORD, RESULT, FAILED, ASK, TIER = range(1, 10)
+LAUNCH, SIGNAL, CANCEL, STARTED, RECORD, RESULT, FAILED, ASK, TIER, AGAIN, REMEMBER, GO, KNOWN, UNKNOWN = range(1, 15)
 
 
 def cgroup_mount():

@@ -11,7 +11,7 @@ import subprocess
 import time
 import traceback
 
-from harness import (Daemon, ENV, FAILED, LAUNCH, MAGIC, NOBODY, PACKET_MAX, RESULT, SIGNAL, TIER, cgroup_mount, header, until)
+from harness import (Daemon, ENV, FAILED, LAUNCH, MAGIC, NOBODY, PACKET_MAX, RESULT, SIGNAL, TIER, UNKNOWN, cgroup_mount, header, until)
 
 OPTIONS = ("--group", str(NOBODY))
 SEED = 20240607
@@ -58,7 +58,7 @@ def test_lengths(daemon):
     for size in (PACKET_MAX + 1, 100000, 200000):
         refused(daemon, b"{" + b" " * (size - 1), word="longer")
     refused(daemon, b"{\"v\":1,\"op\":\"show\",\"id\":\"" + b"x" * 60000 + b"\"}", word="no sandbox")
-    for kind in range(10):
+    for kind in range(16):
         refused(daemon, header(kind, 24))
         refused(daemon, header(kind, 2 ** 32 - 1))
         refused(daemon, header(kind, 24, magic=MAGIC + 1))
@@ -77,6 +77,8 @@ def real_launch(daemon, program="/bin/true", stdin=subprocess.DEVNULL):
         listener.settimeout(20)
         s, _ = listener.accept()
         with s:
+            s.recv(PACKET_MAX)  # whether it is known
+            s.send(header(UNKNOWN, 24) + struct.pack("=II", 0, 0))
             s.recv(PACKET_MAX)  # what the best tier is
             s.send(header(TIER, 24) + struct.pack("=II", 2, 0))
             packet, fds, _, _ = socket.recv_fds(s, PACKET_MAX, 72)
