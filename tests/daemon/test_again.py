@@ -177,14 +177,14 @@ def test_what_changed_is_not_missed(daemon):
     p.write("data", "two")
     assert anew(*run).stdout == "two\n"
     # One that was not there
-    run = ("--lang", "python", "--", PYTHON, "-c", "open('/root/.sandgate-test')", "/root/.sandgate-test")
+    run = ("--lang", "python", "--", PYTHON, "-c", "open('/var/sandgate-test')", "/var/sandgate-test")
     try:
         assert p.known(*run)[1].returncode
-        with open("/root/.sandgate-test", "w", encoding="ascii"):
+        with open("/var/sandgate-test", "w", encoding="ascii"):
             pass
         assert anew(*run).returncode == 0
     finally:
-        os.unlink("/root/.sandgate-test")
+        os.unlink("/var/sandgate-test")
     # The directory itself
     os.mkdir(p.path("d"))
     run = ("--lang", "python", "--", PYTHON, "-c", "open('x', 'w').write('1'); print(open('x').read())")
