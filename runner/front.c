@@ -418,10 +418,11 @@ static void give_signals_back(const struct signals *s)
 
 static bool go(int fd, const struct known *k, const struct signals *s, const char *label)
 {
-	struct {
+	union {
 		struct cmsghdr head;
-		int fds[1 + SG_HEIR_FDS];
+		char buf[CMSG_SPACE(sizeof(int) * (1 + SG_HEIR_FDS))];
 	} control;
+	int *fds = (int *)(void *)(control.buf + CMSG_LEN(0));
 	struct sg_wire_go m = {.hdr = {.magic = SG_PROTO_MAGIC, .version = SG_PROTO_VERSION, .type = SG_WIRE_GO},
 			       .mask = s->mask,
 			       .ignored = s->ignored};
@@ -432,11 +433,11 @@ static bool go(int fd, const struct known *k, const struct signals *s, const cha
 
 	if (cwd < 0)
 		return false;
-	control.fds[n++] = (int)cwd;
+	fds[n++] = (int)cwd;
 	for (int i = 0; i <= 2; i++)
-		control.fds[n++] = i;
+		fds[n++] = i;
 	for (uint32_t i = 0; i < k->n_fds; i++)
-		control.fds[n++] = (int)k->fds[i];
+		fds[n++] = (int)k->fds[i];
 	m.umask = (uint32_t)sys(SYS_umask, 0, 0, 0, 0, 0);
 	sys(SYS_umask, m.umask, 0, 0, 0, 0);
 	m.hdr.size = (uint32_t)(sizeof(m) + iov[1].iov_len);

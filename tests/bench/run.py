@@ -244,7 +244,9 @@ def per_call(o, prefix):
 def daemon(o, work):
     with sgd(o, work) as (socket, _):
         through = [o.sgrun, "--lang", "c", "--daemon", socket, "--tier", "bpf"]
-        contenders = ["+bare", 0, "/bin/true", "+sgrun", 0, *through, "--", "/bin/true"]
+        # An option that is not spelt out is not one of those that a launch is known by: all of these are made anew.
+        anew = [o.sgrun, "--lan", "c", "--daemon", socket, "--tier", "bpf"]
+        contenders = ["+bare", 0, "/bin/true", "+sgrun, as before", 0, *through, "--", "/bin/true", "+sgrun, anew", 0, *anew, "--", "/bin/true"]
         one, two = (batch(work, through, jobs, 40) for jobs in (1, 2))
         for title, args in ((f"Launch of `/bin/true` through sgd: ms, {o.runs} interleaved runs of each", ["launch", o.runs, *contenders]),
                             ("One at a time: ms a launch, 20 interleaved rounds of 40", ["rate", 1, 40, *contenders, *one]),
