@@ -250,8 +250,10 @@ static enum kind kind_of(int fd)
 static bool takes_records(int fd)
 {
 	enum kind kind = kind_of(fd);
+	long flags = sys(SYS_fcntl, fd, F_GETFL, 0, 0, 0);
 
-	return kind == PIPE || kind == NOTHING || kind == FILE_;
+	return (kind == PIPE || kind == NOTHING || kind == FILE_) && flags >= 0 && !(flags & O_PATH) &&
+	       (flags & O_ACCMODE) != O_RDONLY;
 }
 
 /* Files and terminals may be opened again by the program: they are in the rules, and no two launches have the same. */
