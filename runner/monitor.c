@@ -27,6 +27,12 @@
 #define HELD_NS 5000000000ULL     /* after this long the sandbox ends without its status */
 #define REQUEST_NS 50000000ULL    /* for this long what asks us to end says the same again */
 
+void sg_report_unwritten(const struct sg_stream *s)
+{
+	if (s->failed)
+		fprintf(stderr, "sgrun: records were lost: they cannot be written: %s\n", strerror(s->failed));
+}
+
 void sg_watch_stop(struct sg_watch *w)
 {
 	w->l->judge.stopping = true;
@@ -511,8 +517,6 @@ int sg_monitor(struct sg_launch *l)
 		sg_session_degrade(l->session, "output was not delivered: %s", strerror(l->output.failed));
 	status = sg_watch_finish(&w);
 	(void)sg_stream_flush(&l->session->stream, w.behind ? 0 : FLUSH_MS);
-	if (l->session->stream.failed)
-		fprintf(stderr, "sgrun: records were lost: they cannot be written: %s\n",
-			strerror(l->session->stream.failed));
+	sg_report_unwritten(&l->session->stream);
 	return status;
 }

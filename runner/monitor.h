@@ -75,6 +75,9 @@ void sg_watch_stop(struct sg_watch *w);
 /* When it has ended and no process is left: the last records, the exit record. Returns the exit status for sgrun. */
 int sg_watch_finish(struct sg_watch *w);
 
+/* Says on standard error that records could not be written, if that is so. */
+void sg_report_unwritten(const struct sg_stream *s);
+
 /*
  * Watches a launched sandbox to its end: answers and records calls, passes signals on, keeps the limits. Then ends what
  * is left of it and writes the `exit` record. Returns the exit status for sgrun.

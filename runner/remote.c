@@ -278,6 +278,13 @@ static int run(struct remote *r, struct sg_launch *l, struct sg_err *err)
 	return rc ? rc : loop(r, err);
 }
 
+static void finish_stream(struct sg_stream *stream)
+{
+	if (!sg_stream_flush(stream, FLUSH_MS))
+		sg_stream_make_room(stream);
+	sg_report_unwritten(stream);
+}
+
 int sg_remote_run(int fd, struct sg_plan *plan, struct sg_stream *stream, int *status, char why[200],
 		  struct sg_err *err)
 {
@@ -299,8 +306,7 @@ int sg_remote_run(int fd, struct sg_plan *plan, struct sg_stream *stream, int *s
 		rc = sg_remote_prepare(&l, plan, tier, err);
 		if (!rc)
 			rc = run(&r, &l, err);
-		if (!sg_stream_flush(stream, FLUSH_MS))
-			sg_stream_make_room(stream);
+		finish_stream(stream);
 		sg_launch_release(&l);
 	}
 	if (!rc && r.alone)
@@ -344,8 +350,7 @@ int sg_remote_resume(const struct sg_options *o, struct sg_stream *stream, int *
 	rc = r.buf ? take_front(&r, err) : sg_err_set(err, ENOMEM, "out of memory");
 	if (!rc)
 		rc = loop(&r, err);
-	if (!sg_stream_flush(stream, FLUSH_MS))
-		sg_stream_make_room(stream);
+	finish_stream(stream);
 	*status = r.status;
 	free(r.buf);
 	return rc;
