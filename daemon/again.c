@@ -39,6 +39,8 @@ struct sgd_asked {
 	char *note; /* owned; NULL: nothing to keep was said */
 	int n_held;
 	int held[SG_PROTO_HELD_MAX];
+	bool inherited; /* the next is there */
+	struct sgd_heritage have;
 	char key[];
 };
 
@@ -156,8 +158,21 @@ void sgd_again_forget(struct sgd_conn *c)
 	c->user->asked--;
 	for (int i = 0; i < q->n_held; i++)
 		sgd_let_go(c->peer.uid, q->held[i]);
+	free(q->have.groups);
 	free(q->note);
 	free(q);
+}
+
+bool sgd_again_inherit(struct sgd_conn *c, struct sgd_heritage *have)
+{
+	struct sgd_asked *q = c->asked;
+
+	if (!q || !q->inherited)
+		return false;
+	*have = q->have;
+	q->have.groups = NULL;
+	q->inherited = false;
+	return true;
 }
 
 /* Whether the words were asked for before, as far as is remembered. */
@@ -179,6 +194,7 @@ void sgd_again_ask(struct sgd_conn *c, const void *packet, size_t size)
 {
 	const struct sg_wire_text *m = packet;
 	struct sgd_again *a = &c->d->again;
+	struct sg_err unused = {0};
 	struct sgd_asked *q;
 	struct sgd_known *k;
 
@@ -199,7 +215,9 @@ void sgd_again_ask(struct sgd_conn *c, const void *packet, size_t size)
 	k = find(a, c, q);
 	if (k) {
 		q->known = k->serial;
-		(void)sgd_send_text(c, SG_WIRE_KNOWN, 0, k->note, k->note_size, true);
+		/* While it looks at the names we look at it. */
+		if (sgd_send_text(c, SG_WIRE_KNOWN, 0, k->note, k->note_size, true))
+			q->inherited = sgd_peer_inherit(&c->peer, c->src.fd, &q->have, &unused) == 0;
 		return;
 	}
 	if (seen(a, q->hash)) {
@@ -348,6 +366,6 @@ void sgd_again_go(struct sgd_conn *c, const void *packet, size_t size, int *fds,
 		return;
 	}
 	k->used = sg_clock_ns(CLOCK_MONOTONIC);
-	sgd_again_forget(c);
 	launch(c, k, m, size - sizeof(*m), fds, n_fds);
+	sgd_again_forget(c);
 }

@@ -2,6 +2,9 @@
 #ifndef SG_SGD_AGAIN_H
 #define SG_SGD_AGAIN_H
 
+#include "daemon/peer.h"
+
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -35,6 +38,9 @@ void sgd_again_go(struct sgd_conn *c, const void *packet, size_t size, int *fds,
 /* After a launch on c that was not one of these: keeps it, if it was asked to. label_size: bytes of the packet's end
  * that are the label. policy, ruleset: -1: none. */
 void sgd_again_keep(struct sgd_conn *c, const void *packet, size_t size, size_t label_size, int policy, int ruleset);
+
+/* What such a launch inherits, where it was looked at beforehand. The caller's then. */
+bool sgd_again_inherit(struct sgd_conn *c, struct sgd_heritage *have);
 
 /* A sandbox runs by a launch that was kept: what its rules name stays open as long. put takes NULL. */
 void sgd_again_put(struct sgd *d, struct sgd_known *k);

@@ -305,6 +305,13 @@ static void take_signal(struct sgd_conn *c, const struct sg_wire_number *m, size
 	sgd_box_signal(c->box, (int)m->number);
 }
 
+static void take_launch(struct sgd_conn *c, const char *data, size_t size, int *fds, int n_fds)
+{
+	sgd_launch(c, data, size, fds, n_fds);
+	/* It is kept by now, if at all. */
+	sgd_again_forget(c);
+}
+
 static void tell_tier(struct sgd_conn *c)
 {
 	const struct sgd *d = c->d;
@@ -336,7 +343,7 @@ static void take_packet(struct sgd_conn *c, const char *data, size_t size, int *
 	}
 	c->since = 0;
 	if (h->type == SG_WIRE_LAUNCH)
-		sgd_launch(c, data, size, fds, n_fds);
+		take_launch(c, data, size, fds, n_fds);
 	else if (h->type == SG_WIRE_SIGNAL)
 		take_signal(c, (const struct sg_wire_number *)data, size);
 	else if (h->type == SG_WIRE_ASK && size == sizeof(struct sg_wire_number))
