@@ -82,6 +82,14 @@ static bool listed(const char *list, const char *name, const char **value)
 	return false;
 }
 
+/* O_PATH: it only names something. For a launch it is closed. */
+static bool is_open(long fd)
+{
+	long flags = sys(SYS_fcntl, fd, F_GETFL, 0, 0, 0);
+
+	return flags >= 0 && !(flags & O_PATH);
+}
+
 /* The number of an open descriptor, -1 for anything else. */
 static int open_number(const char *text)
 {
@@ -92,7 +100,7 @@ static int open_number(const char *text)
 			return -1;
 		n = n * 10 + (*c - '0');
 	}
-	return *text && sys(SYS_fcntl, n, F_GETFD, 0, 0, 0) >= 0 ? (int)n : -1;
+	return *text && is_open(n) ? (int)n : -1;
 }
 
 static bool has(const char *s, char c)
@@ -156,7 +164,7 @@ static bool understand(struct words *w, char **argv)
 				return false;
 			continue;
 		}
-		if (w->label)
+		if (w->label || !*value)
 			return false;
 		w->label = value;
 		w->label_at = option;
@@ -167,6 +175,8 @@ static bool understand(struct words *w, char **argv)
 }
 
 /* ---- the key ---- */
+
+#define GROUPS_MAX 256 /* who has more is left to the rest of the program */
 
 struct key {
 	char *at, *end; /* at == end: it is too long */
@@ -191,14 +201,20 @@ static bool counts(const char *entry)
 /* Its size in bytes; 0: there is none. */
 static size_t make_key(char *to, const struct words *w, int argc, char **argv, char **env, const char *file)
 {
-	struct key k = {to + sizeof(uint32_t), to + SG_PROTO_KEY_MAX};
+	struct key k = {to + 2 * sizeof(uint32_t), to + SG_PROTO_KEY_MAX};
 	const char *cwd = k.at;
-	long n = sys(SYS_getcwd, (long)k.at, PATH_MAX, 0, 0, 0);
+	long n = sys(SYS_getcwd, (long)k.at, PATH_MAX, 0, 0, 0), groups;
 
 	/* "(unreachable)": outside our root directory. */
 	if (n <= 0 || *cwd != '/')
 		return 0;
 	k.at += n;
+	/* What may be executed is found by them. */
+	groups = sys(SYS_getgroups, GROUPS_MAX, (long)k.at, 0, 0, 0);
+	if (groups < 0)
+		return 0;
+	k.at += groups * (long)sizeof(gid_t);
+	((uint32_t *)(void *)to)[1] = (uint32_t)groups;
 	/* How many words: the environment's entries come behind them. */
 	*(uint32_t *)(void *)to = (uint32_t)(argc - w->label_words);
 	add(&k, file);
@@ -218,8 +234,7 @@ static size_t make_key(char *to, const struct words *w, int argc, char **argv, c
 
 static bool look(int dir, const char *path, int flags, struct statx *st, long *error)
 {
-	*error = sys(SYS_statx, dir, (long)path, flags | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO | STATX_CTIME,
-		     (long)st);
+	*error = sys(SYS_statx, dir, (long)path, flags, STATX_TYPE | STATX_INO | STATX_CTIME, (long)st);
 	return !*error;
 }
 
@@ -230,7 +245,7 @@ static enum kind kind_of(int fd)
 	struct statx st;
 	long error;
 
-	if (!look(fd, "", AT_EMPTY_PATH, &st, &error))
+	if (!is_open(fd) || !look(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, &st, &error))
 		return CLOSED;
 	switch (st.stx_mode & S_IFMT) {
 	case S_IFIFO:
@@ -324,7 +339,8 @@ static bool unchanged(const struct sg_note_name *n)
 	struct statx st;
 	long error;
 
-	if (!look(AT_FDCWD, n->path, 0, &st, &error))
+	/* Who reads a file asks its server whether it is the same, too. */
+	if (!look(AT_FDCWD, n->path, n->exact ? 0 : AT_STATX_DONT_SYNC, &st, &error))
 		return n->error && error == -n->error;
 	return !n->error && st.stx_ino == n->ino && ((uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor) == n->dev &&
 	       (!n->exact || (st.stx_ctime.tv_sec == n->ctime_s && st.stx_ctime.tv_nsec == n->ctime_ns));
@@ -476,10 +492,11 @@ static size_t put(int fd, char *text, size_t size)
 }
 
 /* Until the sandbox has ended, or something comes that is not for here. False: nothing ran. */
-static bool watch(int fd, const struct signals *s, int verdicts)
+static bool watch(int fd, const struct signals *s, int verdicts, bool file)
 {
-	for (bool first = true;; first = false) {
-		struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = (int)s->fd, .events = POLLIN}};
+	for (bool first = true;;) {
+		/* What comes first says whether anything runs that a signal could be for. */
+		struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = first ? -1 : (int)s->fd, .events = POLLIN}};
 		const struct sg_wire_text *m;
 		size_t n, size, done = 0;
 
@@ -491,6 +508,7 @@ static bool watch(int fd, const struct signals *s, int verdicts)
 			return false;
 		if (m && m->hdr.type == SG_WIRE_RESULT && n == sizeof(*m))
 			sys(SYS_exit_group, (long)m->number, 0, 0, 0, 0);
+		first = false;
 		size = n - sizeof(*m);
 		if (m && m->hdr.type == SG_WIRE_RECORD)
 			done = put(verdicts, packet + sizeof(*m), size);
@@ -499,6 +517,7 @@ static bool watch(int fd, const struct signals *s, int verdicts)
 		sg_front.runs = true;
 		sg_front.fd = fd;
 		sg_front.signals = (int)s->fd;
+		sg_front.stream = file ? verdicts : -1;
 		sg_front.packet = packet;
 		sg_front.size = n;
 		sg_front.done = done;
@@ -547,7 +566,7 @@ void sg_front_try(int argc, char **argv, char **env, const char *file)
 	stream = w.file ? open_stream(w.file) : w.verdicts;
 	if (stream < 0)
 		goto none;
-	if (hold_signals(&s) && go(fd, &k, &s, w.label) && watch(fd, &s, stream))
+	if (hold_signals(&s) && go(fd, &k, &s, w.label) && watch(fd, &s, stream, w.file))
 		return;
 	give_signals_back(&s);
 	if (w.file)

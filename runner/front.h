@@ -23,6 +23,7 @@ struct sg_front {
 	bool wanted; /* sgd would keep what is prepared for it */
 	bool runs;   /* fd is a connection on which a sandbox runs, with signals held back and read from signals */
 	int fd, signals;
+	int stream;   /* with runs: the file of records, as it was opened; -1: none was */
 	char *packet; /* with runs: the message of sgd that came last; size bytes, 0: none. Its text has a line feed
 		       * behind it; done bytes of that are written */
 	size_t size, done;

@@ -113,11 +113,17 @@ static int run_batch(const struct sg_options *o)
 
 static int resume(const struct sg_options *o)
 {
+	struct sg_options same = *o;
 	struct sg_session session;
 	struct sg_err err = {0};
 	int status = SG_EXIT_FAILED;
+	char stream[16];
 
-	if (open_session(&session, o, &err) < 0 || sg_remote_resume(o, &session.stream, &status, &err) < 0) {
+	/* Opened once more it may be another file, or a pipe that nobody reads any more. */
+	snprintf(stream, sizeof(stream), "fd:%d", sg_front.stream);
+	if (sg_front.stream >= 0)
+		same.verdicts = stream;
+	if (open_session(&session, &same, &err) < 0 || sg_remote_resume(o, &session.stream, &status, &err) < 0) {
 		(void)fail(&err, status);
 		report_failure(&session, o, &err, status);
 	}
