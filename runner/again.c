@@ -35,7 +35,7 @@ struct note {
 
 static bool look(int dir, const char *path, int flags, struct statx *st)
 {
-	return statx(dir, path, flags | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO | STATX_CTIME, st) == 0;
+	return statx(dir, path, flags, STATX_TYPE | STATX_INO | STATX_CTIME, st) == 0;
 }
 
 /* From a path of the plan, which may be relative to --chdir. False: it is too long. */
@@ -64,7 +64,7 @@ static mode_t write_down(struct note *n, const char *path, bool exact)
 	memcpy(to->path, path, length);
 	n->size += size;
 	n->names++;
-	if (!look(AT_FDCWD, path, 0, &st)) {
+	if (!look(AT_FDCWD, path, exact ? 0 : AT_STATX_DONT_SYNC, &st)) {
 		to->error = (uint16_t)errno;
 		return 0;
 	}
@@ -89,6 +89,24 @@ static void write_down_from_base(struct note *n, const char *path, bool exact, m
 		n->failed = true;
 }
 
+/* What a script is to be run by: its rules are about what that name leads to. */
+static void add_interpreter(struct note *n)
+{
+	SG_CLOSE int fd = openat(n->plan->base, n->plan->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	char head[256];
+	ssize_t got = fd < 0 ? 0 : read(fd, head, sizeof(head) - 1);
+	char *word = head + 2;
+	mode_t mode;
+
+	if (got < 2 || memcmp(head, "#!", 2) != 0)
+		return;
+	head[got] = '\0';
+	word += strspn(word, " \t");
+	word[strcspn(word, " \t\n")] = '\0';
+	write_down_from_base(n, word, false, &mode);
+	n->failed |= !mode;
+}
+
 /* Where the program was looked for, up to where it was found. */
 static void add_program(struct note *n)
 {
@@ -109,12 +127,13 @@ static void add_program(struct note *n)
 			n->failed = true;
 		found = !strcmp(candidate, plan->path);
 		if (!found)
-			write_down_from_base(n, candidate, false, &mode);
+			write_down_from_base(n, candidate, true, &mode);
 		n->failed |= !found && !p[len];
 		p += len + 1;
 	}
 	write_down_from_base(n, plan->path, true, &mode);
 	n->failed |= !mode;
+	add_interpreter(n);
 	/* Whether the interpreter is that of a virtual environment. */
 	if (slash && snprintf(candidate, sizeof(candidate), "%.*s/../pyvenv.cfg", (int)(slash - plan->path),
 			      plan->path) < (int)sizeof(candidate))
@@ -188,10 +207,10 @@ static void add_places(struct note *n, const struct sg_places *p)
 	for (size_t i = 0; i < p->n && !n->failed; i++) {
 		struct statx name, open;
 
-		n->failed = p->list[i].fd < 0 || !look(AT_FDCWD, p->list[i].path, 0, &name) ||
-			    !look(p->list[i].fd, "", AT_EMPTY_PATH, &open) || name.stx_ino != open.stx_ino ||
-			    name.stx_dev_major != open.stx_dev_major || name.stx_dev_minor != open.stx_dev_minor ||
-			    !hold(n, p->list[i].fd);
+		n->failed = p->list[i].fd < 0 || !look(AT_FDCWD, p->list[i].path, AT_STATX_DONT_SYNC, &name) ||
+			    !look(p->list[i].fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, &open) ||
+			    name.stx_ino != open.stx_ino || name.stx_dev_major != open.stx_dev_major ||
+			    name.stx_dev_minor != open.stx_dev_minor || !hold(n, p->list[i].fd);
 	}
 }
 
@@ -202,6 +221,7 @@ static void make(struct note *n, const struct sg_request *r)
 	struct sg_note *head = (struct sg_note *)(void *)n->buf;
 	const char *file = (const char *)getauxval(AT_EXECFN);
 
+	n->failed = r->launch->landlock.around;
 	*head = (struct sg_note){.magic = SG_NOTE_MAGIC, .n_fds = (uint32_t)plan->n_fds};
 	n->plan = plan;
 	n->size = sizeof(*head);

@@ -201,6 +201,7 @@ static int add_devices(struct build *b, uint64_t rights)
 	SG_CLOSE int dev = open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int rc = 0;
 
+	b->l->around = true;
 	for (size_t i = 0; !rc && dev >= 0 && i < SG_ARRAY_SIZE(dirs); i++)
 		rc = add_at(b, dev, dirs[i], true, rights);
 	for (size_t i = 0; !rc && dev >= 0 && i < SG_ARRAY_SIZE(files); i++)
@@ -244,6 +245,7 @@ static int add_around(struct build *b, int dir, const char *path, uint32_t right
 	struct dirent *e;
 	int rc = 0;
 
+	b->l->around = true;
 	if (!d) {
 		rc = sg_err_set(b->err, errno, "cannot read %s: %s", path, strerror(errno));
 		sg_closep(&dir);

@@ -36,6 +36,7 @@ struct sg_landlock {
 	bool scopes_signals;
 	bool log;          /* the kernel can write refusals to its audit log (ABI 7, Linux 6.15): enforce with _LOG */
 	bool files;        /* some file rules of the policy are in it */
+	bool around;       /* what lies beside others was named one by one: it depends on what is there */
 	uint64_t own_proc; /* what the child adds for its own directory in /proc, which nobody else can name; 0: nothing
 			    */
 	unsigned n_gaps;
