@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -14,6 +15,7 @@
 #define KNOWN_MAX 128
 #define KNOWN_PER_USER 32
 #define ASKED_PER_USER 64      /* connections that hold a key, or a note with descriptors */
+#define ROUNDS_MAX 64          /* a ruleset that each program adds to */
 #define IDLE_NS 60000000000ULL /* inodes of files that are gone stay on the disk as long */
 
 struct sgd_known {
@@ -21,6 +23,8 @@ struct sgd_known {
 	uint64_t serial;
 	uint64_t used;  /* CLOCK_MONOTONIC */
 	unsigned users; /* sandboxes that run by it */
+	unsigned left;  /* launches that may still be made by it */
+	bool alone;     /* one at a time */
 	bool stale;     /* is not to be found any more */
 	uid_t uid;
 	gid_t gid;
@@ -35,6 +39,7 @@ struct sgd_known {
 struct sgd_asked {
 	uint64_t hash;
 	uint64_t known; /* serial; 0: it was not */
+	uint64_t mounted;
 	size_t key_size, note_size;
 	char *note; /* owned; NULL: nothing to keep was said */
 	int n_held;
@@ -77,6 +82,11 @@ static void drop(struct sgd_again *a, struct sgd_known *k)
 		k->stale = true;
 	else
 		unlist(a, k);
+}
+
+void sgd_again_spoil(struct sgd_known *k)
+{
+	k->stale = true;
 }
 
 void sgd_again_put(struct sgd *d, struct sgd_known *k)
@@ -146,6 +156,26 @@ void sgd_again_drop(struct sgd *d)
 	}
 }
 
+/*
+ * A file system that is mounted anew has its old numbers again, and none of the inodes that rulesets hold: they are let
+ * go when it is unmounted, and nothing can tell that from outside. Launches are kept for who has our mounts alone.
+ */
+static void look_at_mounts(struct sgd *d)
+{
+	struct sgd_again *a = &d->again;
+	struct pollfd p = {.events = POLLPRI};
+
+	if (!a->mounts) {
+		a->mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+		sgd_high(&a->mounts);
+	}
+	p.fd = a->mounts;
+	if (p.fd >= 0 && poll(&p, 1, 0) == 0)
+		return;
+	a->mounted++;
+	sgd_again_drop(d);
+}
+
 /* ---- what a connection asks for ---- */
 
 void sgd_again_forget(struct sgd_conn *c)
@@ -207,12 +237,19 @@ void sgd_again_ask(struct sgd_conn *c, const void *packet, size_t size)
 		answer(c, 0);
 		return;
 	}
+	look_at_mounts(c->d);
+	q->mounted = a->mounted;
 	q->key_size = size - sizeof(*m);
 	memcpy(q->key, m + 1, q->key_size);
 	q->hash = hash_of(c->peer.uid, q->key, q->key_size);
 	c->asked = q;
 	c->user->asked++;
 	k = find(a, c, q);
+	if (k && k->alone && k->users) {
+		sgd_again_forget(c);
+		answer(c, 0);
+		return;
+	}
 	if (k) {
 		q->known = k->serial;
 		/* While it looks at the names we look at it. */
@@ -254,7 +291,8 @@ static int copy_fd(int fd)
 	return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
 }
 
-void sgd_again_keep(struct sgd_conn *c, const void *packet, size_t size, size_t label_size, int policy, int ruleset)
+struct sgd_known *sgd_again_keep(struct sgd_conn *c, const void *packet, size_t size, size_t label_size, int policy,
+				 int ruleset)
 {
 	const uint32_t never = SG_WIRE_DETACH | SG_WIRE_KEEP | SG_WIRE_STRINGS_FD | SG_WIRE_OBJECTS_FD;
 	struct sgd_again *a = &c->d->again;
@@ -263,18 +301,23 @@ void sgd_again_keep(struct sgd_conn *c, const void *packet, size_t size, size_t 
 	struct sgd_known *k;
 
 	if (!q || !q->note || (((const struct sg_wire_launch *)packet)->flags & never))
-		return;
+		return NULL;
+	look_at_mounts(c->d);
+	if (q->mounted != a->mounted)
+		return NULL;
 	k = find(a, c, q);
 	if (k)
 		drop(a, k);
 	if (!make_room(a, c->peer.uid))
-		return;
+		return NULL;
 	size -= label_size;
 	k = calloc(1, sizeof(*k) + size + q->key_size + q->note_size);
 	if (!k)
-		return;
+		return NULL;
 	*k = (struct sgd_known){.serial = ++a->serial,
 				.used = sg_clock_ns(CLOCK_MONOTONIC),
+				.users = 1,
+				.left = ROUNDS_MAX,
 				.uid = c->peer.uid,
 				.gid = c->peer.gid,
 				.hash = q->hash,
@@ -291,6 +334,8 @@ void sgd_again_keep(struct sgd_conn *c, const void *packet, size_t size, size_t 
 	memcpy(k->note, q->note, q->note_size);
 	w = (struct sg_wire_launch *)(void *)k->packet;
 	w->flags &= ~SG_WIRE_LABEL;
+	/* The program adds itself to the ruleset, and whoever gets that while it runs would see it, too. */
+	k->alone = w->own_proc;
 	k->n_held = q->n_held;
 	memcpy(k->held, q->held, sizeof(k->held));
 	q->n_held = 0;
@@ -299,11 +344,12 @@ void sgd_again_keep(struct sgd_conn *c, const void *packet, size_t size, size_t 
 	a->n++;
 	if ((policy >= 0 && k->policy < 0) || (ruleset >= 0 && k->ruleset < 0)) {
 		unlist(a, k);
-		return;
+		return NULL;
 	}
 	sgd_high(&k->policy);
 	sgd_high(&k->ruleset);
 	sgd_deadline(c->d, k->used + IDLE_NS);
+	return k;
 }
 
 /* ---- once more ---- */
@@ -345,27 +391,31 @@ void sgd_again_go(struct sgd_conn *c, const void *packet, size_t size, int *fds,
 {
 	const struct sg_wire_go *m = packet;
 	struct sgd_asked *q = c->asked;
-	struct sgd_known *k = q ? find(&c->d->again, c, q) : NULL;
-	const struct sg_wire_launch *w = k ? (const struct sg_wire_launch *)(const void *)k->packet : NULL;
+	const struct sg_wire_launch *w;
+	struct sgd_known *k;
 
 	if (size < sizeof(*m) || size - sizeof(*m) > SG_LABEL_MAX || !q || !q->known || c->box) {
 		sgd_refuse(c, EPROTO, "no launch was asked for that is known");
 		return;
 	}
-	/* Between the answer and this it may have made way for another. */
-	if (!k || k->serial != q->known) {
+	look_at_mounts(c->d);
+	k = find(&c->d->again, c, q);
+	/* Between the answer and this it may have made way for another, or have been taken by one. */
+	if (!k || k->serial != q->known || (k->alone && k->users)) {
 		static const char gone[] = "that launch is not known any more";
 
 		(void)sgd_send_text(c, SG_WIRE_FAILED, 0, gone, sizeof(gone) - 1, true);
 		sgd_conn_finish(c);
 		return;
 	}
+	w = (const struct sg_wire_launch *)(const void *)k->packet;
 	if (n_fds != 1 + (int)w->n_fds || n_fds + 2 > SG_PROTO_FDS_MAX ||
 	    k->packet_size + size - sizeof(*m) > SG_PROTO_PACKET_MAX) {
 		sgd_refuse(c, EPROTO, "as many descriptors as the launch has, and its label, must fit into a message");
 		return;
 	}
 	k->used = sg_clock_ns(CLOCK_MONOTONIC);
+	k->stale = k->alone && !--k->left;
 	launch(c, k, m, size - sizeof(*m), fds, n_fds);
 	sgd_again_forget(c);
 }

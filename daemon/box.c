@@ -381,6 +381,13 @@ static void finish(struct sgd_box *b)
 	sgd_box_need_policy(b);
 	status = sg_watch_finish(&b->watch); /* reads what killed it, which may still wait in the ring buffer */
 	sgd_stats_empty(b, empty);
+	if (b->launch.exec_errno && b->known)
+		sgd_again_spoil(b->known);
+	/* Who has the answer may ask for the next one. */
+	if (b->launch.empty) {
+		sgd_again_put(b->d, b->known);
+		b->known = NULL;
+	}
 	answer(b, status);
 	unregister(b);
 	drop_job(b);

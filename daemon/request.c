@@ -502,7 +502,7 @@ static int start(struct request *r, struct sgd_box *b, const void *packet, size_
 	sgd_high(&b->launch.pidfd);
 	sgd_high(&b->launch.proc);
 	if (!rc)
-		sgd_again_keep(r->c, packet, size, r->label_size, r->policy_fd, r->landlock_fd);
+		b->known = sgd_again_keep(r->c, packet, size, r->label_size, r->policy_fd, r->landlock_fd);
 	return rc;
 }
 

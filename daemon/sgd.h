@@ -145,7 +145,7 @@ struct sgd_box {
 	struct sgd_opener *opener; /* attached: what they name is being opened; NULL: it is not */
 	json_t *view;              /* attached: what whoever attached it says of its program; NULL: nothing */
 	pid_t view_pid;            /* attached: the process that it was named by; 0: none */
-	struct sgd_known *known;   /* it was launched by this; NULL: anew */
+	struct sgd_known *known;   /* it was launched by this, or is kept as this; NULL: neither */
 	uint64_t violation_ns;     /* when what killed was attempted, CLOCK_REALTIME; 0: nothing did */
 };
 
