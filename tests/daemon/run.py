@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness  # noqa: E402
 import test_abuse  # noqa: E402
 import test_again  # noqa: E402
+import test_again_more  # noqa: E402
 import test_attach  # noqa: E402
 import test_batch  # noqa: E402
 import test_discover  # noqa: E402
@@ -40,7 +41,7 @@ def main():
     test_lsm.ROUNDS = a.rounds
     build = os.path.dirname(os.path.dirname(os.path.abspath(a.sgrun)))
     passed = failed = 0
-    for module in (test_lsm,) if a.lsm else (test_launch, test_again, test_batch, test_watch, test_abuse, test_attach, test_discover, test_survive, test_traced, test_many):
+    for module in (test_lsm,) if a.lsm else (test_launch, test_again, test_again_more, test_batch, test_watch, test_abuse, test_attach, test_discover, test_survive, test_traced, test_many):
         tests = [(n, f) for n, f in vars(module).items() if n.startswith("test_") and callable(f)]
         tests = [(n, f) for n, f in tests if a.only in f"{module.__name__}.{n}"]
         if not tests:
