@@ -201,6 +201,7 @@ static bool start(struct batch *b)
 		sg_recipes_keep_few(&b->recipes);
 	} else {
 		s->recipe->users++;
+		s->recipe->rounds++;
 		s->recipe->used = ++b->started;
 		b->running++;
 	}

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define RECIPES SG_BATCH_JOBS_MAX
+#define ROUNDS_MAX 64        /* jobs for one ruleset that each program adds to */
 #define KEPT_MAX (16U << 20) /* bytes, about, of recipes that no job uses */
 
 static bool same_text(const char *a, const char *b)
@@ -124,6 +125,15 @@ static unsigned not_std(const struct sg_job *job)
 	       (job->files[2] ? 1U << STDERR_FILENO : 0);
 }
 
+/*
+ * Where a program may see no processes but its own it adds its directory in /proc to the ruleset: who gets that while
+ * it runs would see it, too. Afterwards there is nothing to be seen, but the rule remains.
+ */
+static bool is_taken(const struct sg_recipe *r)
+{
+	return r->launch.landlock.own_proc && (r->users || r->rounds >= ROUNDS_MAX);
+}
+
 struct sg_recipe *sg_recipe_for(struct sg_recipes *rs, const struct sg_job *job, int *status, struct sg_err *err)
 {
 	unsigned at = RECIPES;
@@ -131,9 +141,13 @@ struct sg_recipe *sg_recipe_for(struct sg_recipes *rs, const struct sg_job *job,
 
 	for (unsigned i = 0; i < RECIPES; i++) {
 		r = rs->list[i];
-		if (r && same_words(r->argv, job->argv) && same_text(r->chdir, job->chdir) &&
+		if (r && !is_taken(r) && same_words(r->argv, job->argv) && same_text(r->chdir, job->chdir) &&
 		    r->not_std == not_std(job) && r->found == look(r))
 			return r;
+		if (r && !r->users && is_taken(r)) {
+			drop(rs, i);
+			r = NULL;
+		}
 		/* A free place, else that of the one not used for longest. */
 		if ((!r || !r->users) && (at == RECIPES || (rs->list[at] && (!r || r->used < rs->list[at]->used))))
 			at = i;

@@ -16,11 +16,12 @@ struct sg_recipe {
 	struct sg_plan plan;
 	struct sg_launch launch;
 	struct sg_request request;
-	bool launched;  /* there is something in launch and request */
-	uint64_t found; /* what its names led to */
-	size_t size;    /* bytes, about */
-	unsigned users; /* jobs that run: what its rules name stays open for them. The caller's to count */
-	uint64_t used;  /* when last; the caller's, a number that only grows */
+	bool launched;   /* there is something in launch and request */
+	uint64_t found;  /* what its names led to */
+	size_t size;     /* bytes, about */
+	unsigned users;  /* jobs that run: what its rules name stays open for them. The caller's to count */
+	unsigned rounds; /* jobs that it served, as well */
+	uint64_t used;   /* when last; the caller's, a number that only grows */
 };
 
 /* There is room for one for each job that runs. The first members are the caller's to set. */

@@ -82,6 +82,31 @@ def test_each_has_its_own_files(daemon):
     assert daemon.sandboxes() == [] and daemon.listed() == []
 
 
+def test_jobs_do_not_see_each_other_in_proc(daemon):
+    b = Batch(daemon, "proc")
+    awk = os.path.realpath("/usr/bin/awk")
+    for name in ("a", "b"):
+        os.mkfifo(b.path(name))
+    jobs = b.jobs({"label": n, "stdin": n, "stdout": n + ".out"} for n in ("a", "b"))
+    q = b.start("--jobs", 2, "--batch", jobs, "--", awk, "{x=(getline l < $0); print x}")
+    fds = [os.open(b.path(n), os.O_RDWR) for n in ("a", "b")]
+    assert until(lambda: len(b.records("start")) == 2)
+    pids = {r["label"]: r["pid"] for r in b.records("start")}
+    for fd in fds:
+        os.write(fd, f"/proc/{pids['a']}/stat\n/proc/{pids['b']}/stat\n".encode())
+    time.sleep(0.2)
+    for fd in fds:
+        os.close(fd)
+    assert q.communicate(timeout=20) == ("", "") and q.returncode == 0
+    assert (b.read("a.out"), b.read("b.out")) == ("1\n-1\n", "-1\n1\n"), (b.read("a.out"), b.read("b.out"))
+    # As many as one ruleset does not serve
+    os.unlink(b.path("stream"))
+    jobs = b.jobs([{"argv": [awk, "BEGIN {x=(getline l < \"/proc/self/stat\"); exit x != 1}"]}] * 200)
+    r = b.run("--jobs", 2, "--batch", jobs)
+    assert (r.returncode, r.stdout, r.stderr) == (0, "", ""), r
+    assert [e["exit_code"] for e in b.records()] == [0] * 200
+
+
 def test_what_fails_fails_alone(daemon):
     b = Batch(daemon, "fails")
     other = b.write("exec.py", "import os\nos.execv('/bin/id', ['id'])\n")
