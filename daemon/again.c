@@ -16,6 +16,7 @@
 #define KNOWN_PER_USER 32
 #define ASKED_PER_USER 64      /* connections that hold a key, or a note with descriptors */
 #define ROUNDS_MAX 64          /* a ruleset that each program adds to */
+#define FRESH_NS 20000000ULL   /* for so long what was seen of who asked holds; sgrun takes a hundredth */
 #define IDLE_NS 60000000000ULL /* inodes of files that are gone stay on the disk as long */
 
 struct sgd_known {
@@ -44,7 +45,7 @@ struct sgd_asked {
 	char *note; /* owned; NULL: nothing to keep was said */
 	int n_held;
 	int held[SG_PROTO_HELD_MAX];
-	bool inherited; /* the next is there */
+	uint64_t inherited; /* CLOCK_MONOTONIC, when the next was looked at; 0: it is not there */
 	struct sgd_heritage have;
 	char key[];
 };
@@ -197,11 +198,12 @@ bool sgd_again_inherit(struct sgd_conn *c, struct sgd_heritage *have)
 {
 	struct sgd_asked *q = c->asked;
 
-	if (!q || !q->inherited)
+	/* Meanwhile it may have become another user, or have given something up. */
+	if (!q || !q->inherited || sg_clock_ns(CLOCK_MONOTONIC) > q->inherited + FRESH_NS)
 		return false;
 	*have = q->have;
 	q->have.groups = NULL;
-	q->inherited = false;
+	q->inherited = 0;
 	return true;
 }
 
@@ -254,7 +256,9 @@ void sgd_again_ask(struct sgd_conn *c, const void *packet, size_t size)
 		q->known = k->serial;
 		/* While it looks at the names we look at it. */
 		if (sgd_send_text(c, SG_WIRE_KNOWN, 0, k->note, k->note_size, true))
-			q->inherited = sgd_peer_inherit(&c->peer, c->src.fd, &q->have, &unused) == 0;
+			q->inherited = sgd_peer_inherit(&c->peer, c->src.fd, &q->have, &unused) == 0
+					       ? sg_clock_ns(CLOCK_MONOTONIC)
+					       : 0;
 		return;
 	}
 	if (seen(a, q->hash)) {
@@ -416,6 +420,9 @@ void sgd_again_go(struct sgd_conn *c, const void *packet, size_t size, int *fds,
 	}
 	k->used = sg_clock_ns(CLOCK_MONOTONIC);
 	k->stale = k->alone && !--k->left;
+	/* It is kept already. */
+	free(q->note);
+	q->note = NULL;
 	launch(c, k, m, size - sizeof(*m), fds, n_fds);
 	sgd_again_forget(c);
 }

@@ -10,8 +10,8 @@ import struct
 import subprocess
 import time
 
-from harness import AGAIN, ENV, FAILED, GO, KNOWN, LAUNCH, NOBODY, PACKET_MAX, REMEMBER, TIER, UNKNOWN, until
-from test_again import PYTHON, SETTLED, Place, text
+from harness import AGAIN, ENV, FAILED, GO, KNOWN, LAUNCH, NOBODY, PACKET_MAX, REMEMBER, TIER, UNKNOWN, header, until
+from test_again import PYTHON, SETTLED, Place, caught, say, text
 
 OPTIONS = ("--group", str(NOBODY))
 READ = "{x=(getline l < $0); print x; fflush()}"  # for awk: 1 where the file could be read
@@ -252,6 +252,58 @@ def test_file_systems_that_come_back(daemon):
     finally:
         subprocess.run(["/usr/bin/umount", there], check=True)
         os.rmdir(there)
+
+
+def test_who_asked_is_somebody_else_by_now(daemon):
+    """Who connected as root and then gave that up gets nothing launched as root."""
+    p = Place(daemon, "other")
+    got = caught(daemon, p, "--lang", "c", "--", "/usr/bin/id", "-u")
+    with daemon.connect() as s:
+        assert say(s, got[AGAIN][0]) == UNKNOWN
+    with daemon.connect() as s:
+        assert say(s, got[AGAIN][0]) == UNKNOWN
+        for kind in (REMEMBER, LAUNCH):
+            socket.send_fds(s, [got[kind][0]], got[kind][1])
+        while s.recv(PACKET_MAX):
+            pass
+    packet = (header(GO, 40) + struct.pack("=QQII", 0, 0, 0o22, 0)).hex()
+    code = (f"import os,socket,sys,time; s=socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); s.connect({daemon.socket!r}); "
+            f"s.send(bytes.fromhex({got[AGAIN][0].hex()!r})); assert s.recv(65536)[6] == {KNOWN}; "
+            f"time.sleep(0.1); os.setgroups([]); os.setresgid({NOBODY}, {NOBODY}, {NOBODY}); os.setresuid({NOBODY}, {NOBODY}, {NOBODY}); time.sleep(0.3); "
+            f"d=os.open('.', os.O_PATH); socket.send_fds(s, [bytes.fromhex({packet!r})], [d, 0, 1, 2]); sys.exit(s.recv(65536)[6])")
+    r = subprocess.run([PYTHON, "-c", code], cwd=p.dir, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
+    assert (r.returncode, r.stdout) == (FAILED, ""), r
+    for fds in (got[REMEMBER][1], got[LAUNCH][1]):
+        for fd in fds:
+            os.close(fd)
+
+
+def test_what_is_kept_already(daemon):
+    p = Place(daemon, "twice")
+    got = caught(daemon, p, "--lang", "python", "--", "/bin/true")
+    null, cwd = os.open("/dev/null", os.O_RDWR), os.open(p.dir, os.O_PATH)
+    go = header(GO, 40) + struct.pack("=QQII", 0, 0, 0o22, 0)
+
+    def talk(*packets):
+        with daemon.connect() as s:
+            kind = say(s, got[AGAIN][0])
+            for packet, fds in packets:
+                socket.send_fds(s, [packet], fds)
+            while packets and s.recv(PACKET_MAX):
+                pass
+        return kind
+
+    assert daemon.ctl("reload", p.write("new.yaml", "denied: [getpriority]\n")).returncode == 0
+    before = len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
+    kept = ((got[REMEMBER][0], got[REMEMBER][1]), (got[LAUNCH][0], got[LAUNCH][1]))
+    assert [talk(), talk(*kept)] == [UNKNOWN, UNKNOWN]
+    for _ in range(40):
+        assert talk(kept[0], (go, [cwd, null, null, null])) == KNOWN
+    assert until(lambda: not daemon.sandboxes())
+    assert daemon.ctl("reload", p.path("new.yaml")).returncode == 0
+    assert until(lambda: len(os.listdir(f"/proc/{daemon.process.pid}/fd")) <= before + 2), (before, len(os.listdir(f"/proc/{daemon.process.pid}/fd")))
+    for fd in [null, cwd, *got[REMEMBER][1], *got[LAUNCH][1]]:
+        os.close(fd)
 
 
 def test_what_cannot_be_executed(daemon):
