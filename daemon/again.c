@@ -25,7 +25,8 @@ struct sgd_known {
 	uint64_t used;  /* CLOCK_MONOTONIC */
 	unsigned users; /* sandboxes that run by it */
 	unsigned left;  /* launches that may still be made by it */
-	bool alone;     /* one at a time */
+	bool alone;     /* one at a time; for more at a time there are more of the same words */
+	bool offered;   /* to a connection, which has not answered yet */
 	bool stale;     /* is not to be found any more */
 	uid_t uid;
 	gid_t gid;
@@ -96,14 +97,24 @@ void sgd_again_put(struct sgd *d, struct sgd_known *k)
 		unlist(&d->again, k);
 }
 
-/* To the front of the list. */
+static struct sgd_known *by_serial(const struct sgd_again *a, uint64_t serial)
+{
+	struct sgd_known *k = a->list;
+
+	while (k && (k->stale || k->serial != serial))
+		k = k->next;
+	return k;
+}
+
+/* One that can be launched now, to the front of the list. */
 static struct sgd_known *find(struct sgd_again *a, const struct sgd_conn *c, const struct sgd_asked *q)
 {
 	struct sgd_known **at = &a->list, *k;
 
 	for (; (k = *at); at = &k->next) {
-		if (k->stale || k->uid != c->peer.uid || k->gid != c->peer.gid || k->hash != q->hash ||
-		    k->key_size != q->key_size || memcmp(k->key, q->key, q->key_size) != 0)
+		if (k->stale || (k->alone && (k->users || k->offered)) || k->uid != c->peer.uid ||
+		    k->gid != c->peer.gid || k->hash != q->hash || k->key_size != q->key_size ||
+		    memcmp(k->key, q->key, q->key_size) != 0)
 			continue;
 		*at = k->next;
 		k->next = a->list;
@@ -182,11 +193,15 @@ static void look_at_mounts(struct sgd *d)
 void sgd_again_forget(struct sgd_conn *c)
 {
 	struct sgd_asked *q = c->asked;
+	struct sgd_known *k;
 
 	if (!q)
 		return;
 	c->asked = NULL;
 	c->user->asked--;
+	k = q->known ? by_serial(&c->d->again, q->known) : NULL;
+	if (k)
+		k->offered = false;
 	for (int i = 0; i < q->n_held; i++)
 		sgd_let_go(c->peer.uid, q->held[i]);
 	free(q->have.groups);
@@ -247,13 +262,9 @@ void sgd_again_ask(struct sgd_conn *c, const void *packet, size_t size)
 	c->asked = q;
 	c->user->asked++;
 	k = find(a, c, q);
-	if (k && k->alone && k->users) {
-		sgd_again_forget(c);
-		answer(c, 0);
-		return;
-	}
 	if (k) {
 		q->known = k->serial;
+		k->offered = true;
 		/* While it looks at the names we look at it. */
 		if (sgd_send_text(c, SG_WIRE_KNOWN, 0, k->note, k->note_size, true))
 			q->inherited = sgd_peer_inherit(&c->peer, c->src.fd, &q->have, &unused) == 0
@@ -309,8 +320,9 @@ struct sgd_known *sgd_again_keep(struct sgd_conn *c, const void *packet, size_t 
 	look_at_mounts(c->d);
 	if (q->mounted != a->mounted)
 		return NULL;
-	k = find(a, c, q);
-	if (k)
+	/* What was offered, and is not what is wanted any more; else one that came meanwhile and does for all. */
+	k = q->known ? by_serial(a, q->known) : find(a, c, q);
+	if (k && (q->known || !k->alone))
 		drop(a, k);
 	if (!make_room(a, c->peer.uid))
 		return NULL;
@@ -403,9 +415,9 @@ void sgd_again_go(struct sgd_conn *c, const void *packet, size_t size, int *fds,
 		return;
 	}
 	look_at_mounts(c->d);
-	k = find(&c->d->again, c, q);
-	/* Between the answer and this it may have made way for another, or have been taken by one. */
-	if (!k || k->serial != q->known || (k->alone && k->users)) {
+	k = by_serial(&c->d->again, q->known);
+	/* Between the answer and this it may have made way for another. */
+	if (!k) {
 		static const char gone[] = "that launch is not known any more";
 
 		(void)sgd_send_text(c, SG_WIRE_FAILED, 0, gone, sizeof(gone) - 1, true);
