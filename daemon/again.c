@@ -213,7 +213,7 @@ bool sgd_again_inherit(struct sgd_conn *c, struct sgd_heritage *have)
 {
 	struct sgd_asked *q = c->asked;
 
-	/* Meanwhile it may have become another user, or have given something up. */
+	/* Meanwhile its limits may be others. */
 	if (!q || !q->inherited || sg_clock_ns(CLOCK_MONOTONIC) > q->inherited + FRESH_NS)
 		return false;
 	*have = q->have;

@@ -272,6 +272,18 @@ static int read_groups(int socket, struct sgd_heritage *h, struct sg_err *err)
 	return 0;
 }
 
+int sgd_peer_still(struct sgd_peer *p, struct sg_err *err)
+{
+	int rc = open_proc(p, err);
+
+	if (!rc)
+		rc = as_it_connected(p, err);
+	if (rc)
+		return rc;
+	close(SG_TAKE_FD(p->proc));
+	return same(p, err);
+}
+
 int sgd_peer_inherit(struct sgd_peer *p, int socket, struct sgd_heritage *h, struct sg_err *err)
 {
 	char score[16];

@@ -246,7 +246,8 @@ static int take_heir(struct request *r, struct sgd_box *b, struct sg_err *err)
 	struct sgd_job *j = b->job;
 	struct sg_heir *h = &j->heir;
 	struct sgd_heritage have = {0};
-	int rc = sgd_again_inherit(r->c, &have) ? 0 : sgd_peer_inherit(&r->c->peer, r->c->src.fd, &have, err);
+	int rc = sgd_again_inherit(r->c, &have) ? sgd_peer_still(&r->c->peer, err)
+						: sgd_peer_inherit(&r->c->peer, r->c->src.fd, &have, err);
 
 	j->groups = have.groups;
 	if (rc) {
