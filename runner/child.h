@@ -48,6 +48,7 @@ struct sg_secret {
 	char *path; /* room for PATH_MAX bytes */
 	void *page;
 	size_t size;
+	unsigned rounds; /* how often the memory served before */
 };
 /* below: bytes of memory, a multiple of the page size, that lie at s->page, before all that is secret. Errors: -ENOMEM,
  * or what getrandom/mmap said. */
