@@ -267,7 +267,7 @@ void sgd_again_ask(struct sgd_conn *c, const void *packet, size_t size)
 		k->offered = true;
 		/* While it looks at the names we look at it. */
 		if (sgd_send_text(c, SG_WIRE_KNOWN, 0, k->note, k->note_size, true))
-			q->inherited = sgd_peer_inherit(&c->peer, c->src.fd, &q->have, &unused) == 0
+			q->inherited = sgd_peer_look(&c->peer, c->src.fd, &q->have, &unused) == 0
 					       ? sg_clock_ns(CLOCK_MONOTONIC)
 					       : 0;
 		return;
@@ -394,6 +394,8 @@ static void launch(struct sgd_conn *c, struct sgd_known *k, const struct sg_wire
 	sgd_launch(c, packet, k->packet_size + label_size, all, n);
 	if (c->box) {
 		c->box->known = k;
+		if (c->box->job)
+			c->box->job->n_copies = n - n_fds;
 		c->d->count.repeated++;
 	} else {
 		sgd_again_put(c->d, k);

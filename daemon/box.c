@@ -227,9 +227,15 @@ int sgd_box_place(const struct sgd *d, struct sg_err *err)
 
 static void let_go_passed(struct sgd_box *b)
 {
-	for (int i = 0; i < b->job->n_fds; i++)
-		sgd_let_go(b->uid, b->job->fds[i]);
-	b->job->n_fds = 0;
+	struct sgd_job *j = b->job;
+
+	for (int i = 0; i < j->n_fds; i++) {
+		if (i < j->n_fds - j->n_copies)
+			sgd_let_go(b->uid, j->fds[i]);
+		else if (j->fds[i] >= 0)
+			close(j->fds[i]);
+	}
+	j->n_fds = 0;
 }
 
 static void job_free(struct sgd_job *j)

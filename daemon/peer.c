@@ -272,19 +272,7 @@ static int read_groups(int socket, struct sgd_heritage *h, struct sg_err *err)
 	return 0;
 }
 
-int sgd_peer_still(struct sgd_peer *p, struct sg_err *err)
-{
-	int rc = open_proc(p, err);
-
-	if (!rc)
-		rc = as_it_connected(p, err);
-	if (rc)
-		return rc;
-	close(SG_TAKE_FD(p->proc));
-	return same(p, err);
-}
-
-int sgd_peer_inherit(struct sgd_peer *p, int socket, struct sgd_heritage *h, struct sg_err *err)
+int sgd_peer_look(struct sgd_peer *p, int socket, struct sgd_heritage *h, struct sg_err *err)
 {
 	char score[16];
 	long n;
@@ -310,9 +298,24 @@ int sgd_peer_inherit(struct sgd_peer *p, int socket, struct sgd_heritage *h, str
 	h->oom_score_adj = (int)strtol(score, NULL, 10);
 	n = syscall(SYS_sched_getaffinity, p->pid, sizeof(h->cpus), h->cpus);
 	h->cpus_size = n > 0 ? (size_t)n : 0;
-	rc = as_it_connected(p, err);
+	return 0;
+}
+
+int sgd_peer_still(struct sgd_peer *p, struct sg_err *err)
+{
+	int rc = open_proc(p, err);
+
+	if (!rc)
+		rc = as_it_connected(p, err);
 	if (rc)
 		return rc;
 	close(SG_TAKE_FD(p->proc));
 	return same(p, err);
+}
+
+int sgd_peer_inherit(struct sgd_peer *p, int socket, struct sgd_heritage *h, struct sg_err *err)
+{
+	int rc = sgd_peer_look(p, socket, h, err);
+
+	return rc ? rc : sgd_peer_still(p, err);
 }

@@ -46,7 +46,9 @@ int sgd_peer_cgroup(struct sgd_peer *p, char *out, size_t size, struct sg_err *e
  * by the caller.
  */
 int sgd_peer_inherit(struct sgd_peer *p, int socket, struct sgd_heritage *h, struct sg_err *err);
-/* Of that only whether it still is the user it connected as, under no filter. Errors: -EXDEV, -ESRCH. */
+/* The two halves of that: what it has, to be believed only if afterwards it still is the user that it connected as,
+ * under no filter. */
+int sgd_peer_look(struct sgd_peer *p, int socket, struct sgd_heritage *h, struct sg_err *err);
 int sgd_peer_still(struct sgd_peer *p, struct sg_err *err);
 
 #endif

@@ -104,6 +104,7 @@ struct sgd_job {
 	bool mapped; /* strings are a mapping */
 	int fds[SG_PROTO_FDS_MAX];
 	int n_fds;
+	int n_copies; /* the last of them: of what stays open, so that to close them cannot wait */
 	char **argv, **env;
 	gid_t *groups;
 };
