@@ -14,7 +14,7 @@
 
 #define KNOWN_MAX 128
 #define KNOWN_PER_USER 32
-#define ASKED_PER_USER 64      /* connections that hold a key, or a note with descriptors */
+#define ASKED_PER_USER 16      /* connections that hold a key, or a note with descriptors */
 #define ROUNDS_MAX 64          /* a ruleset that each program adds to */
 #define FRESH_NS 20000000ULL   /* for so long what was seen of who asked holds; sgrun takes a hundredth */
 #define IDLE_NS 60000000000ULL /* inodes of files that are gone stay on the disk as long */

@@ -145,7 +145,7 @@ static void add_operands(struct note *n)
 {
 	mode_t mode = 0;
 
-	for (int i = 1; n->plan->argv[i] && i <= OPERANDS && !S_ISREG(mode); i++)
+	for (int i = 1; i <= OPERANDS && n->plan->argv[i] && !S_ISREG(mode); i++)
 		if (*n->plan->argv[i] && *n->plan->argv[i] != '-')
 			write_down_from_base(n, n->plan->argv[i], false, &mode);
 }
