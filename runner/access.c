@@ -15,7 +15,6 @@
 
 #define READ_MAP_EXEC (SG_RIGHT_READ | SG_RIGHT_MAP | SG_RIGHT_EXEC)
 #define FULL (SG_RIGHT_READ | SG_RIGHT_WRITE | SG_RIGHT_CREATE | SG_RIGHT_DELETE)
-#define OPERANDS 32 /* as many arguments are looked at for a file */
 
 static int no_memory(struct sg_err *err)
 {
@@ -200,7 +199,7 @@ static int add_venv(struct sg_plan *plan, struct sg_err *err)
 /* `python3 /srv/job/main.py`: the first argument that names a file may be read, wherever it is. */
 static int add_operand(struct sg_plan *plan, struct sg_err *err)
 {
-	for (int i = 1; plan->argv[0] && plan->argv[i] && i <= OPERANDS; i++) {
+	for (int i = 1; plan->argv[0] && plan->argv[i] && i <= SG_OPERANDS; i++) {
 		const char *arg = plan->argv[i], *path = arg;
 		struct stat st;
 

@@ -4,6 +4,8 @@
 
 #include "runner/plan.h"
 
+#define SG_OPERANDS 32 /* as many arguments are looked at for a file that the program may read */
+
 /* What a launch may do to files and addresses: the policy's rules, filled in and widened for this one launch. */
 
 /*

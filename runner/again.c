@@ -2,6 +2,7 @@
 #include "runner/again.h"
 
 #include "policy/access.h"
+#include "runner/access.h"
 #include "runner/front.h"
 #include "runner/program.h"
 #include "supervisor/client.h"
@@ -21,7 +22,6 @@
 
 #define SETTLED_S 2 /* a file that changed later than so long ago can change again and keep its ctime */
 #define NAMES_MAX 200
-#define OPERANDS 32 /* as runner/access.c looks at */
 
 struct note {
 	const struct sg_plan *plan;
@@ -119,17 +119,13 @@ static void add_program(struct note *n)
 	path = path ? path + 5 : SG_DEFAULT_PATH;
 	/* A script by way of env(1) is looked for twice. */
 	n->failed |= plan->argv[0] != plan->options->argv[0];
-	for (const char *p = path; !strchr(plan->argv[0], '/') && !found && !n->failed;) {
-		size_t len = strcspn(p, ":");
-
-		if (snprintf(candidate, sizeof(candidate), "%.*s/%s", len ? (int)len : 1, len ? p : ".",
-			     plan->argv[0]) >= (int)sizeof(candidate))
+	while (!strchr(plan->argv[0], '/') && !found && !n->failed) {
+		if (!path || !sg_program_candidate(&path, plan->argv[0], candidate))
 			n->failed = true;
-		found = !strcmp(candidate, plan->path);
-		if (!found)
+		else if (strcmp(candidate, plan->path) != 0)
 			write_down_from_base(n, candidate, true, &mode);
-		n->failed |= !found && !p[len];
-		p += len + 1;
+		else
+			found = true;
 	}
 	write_down_from_base(n, plan->path, true, &mode);
 	n->failed |= !mode;
@@ -145,7 +141,7 @@ static void add_operands(struct note *n)
 {
 	mode_t mode = 0;
 
-	for (int i = 1; i <= OPERANDS && n->plan->argv[i] && !S_ISREG(mode); i++)
+	for (int i = 1; i <= SG_OPERANDS && n->plan->argv[i] && !S_ISREG(mode); i++)
 		if (*n->plan->argv[i] && *n->plan->argv[i] != '-')
 			write_down_from_base(n, n->plan->argv[i], false, &mode);
 }

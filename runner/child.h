@@ -79,6 +79,15 @@ struct sg_heir {
 };
 
 /* What sgrun takes for itself of the signals that a caller may ignore, and the program gets back. */
+#define SG_BIT_OF(sig) (1ULL << ((sig)-1))
+/* Those that are passed on to the program while it runs. */
+#define SG_PASSED_SIGNALS                                                                                              \
+	(SG_BIT_OF(SIGINT) | SG_BIT_OF(SIGTERM) | SG_BIT_OF(SIGHUP) | SG_BIT_OF(SIGQUIT) | SG_BIT_OF(SIGUSR1) |        \
+	 SG_BIT_OF(SIGUSR2) | SG_BIT_OF(SIGALRM) | SG_BIT_OF(SIGCONT) | SG_BIT_OF(SIGTSTP) | SG_BIT_OF(SIGWINCH))
+/* Those that the program ignores where the caller does, besides those kept. */
+#define SG_IGNORED_SIGNALS                                                                                             \
+	(SG_BIT_OF(SIGHUP) | SG_BIT_OF(SIGINT) | SG_BIT_OF(SIGQUIT) | SG_BIT_OF(SIGUSR1) | SG_BIT_OF(SIGUSR2) |        \
+	 SG_BIT_OF(SIGALRM) | SG_BIT_OF(SIGTERM) | SG_BIT_OF(SIGTSTP) | SG_BIT_OF(SIGTTIN) | SG_BIT_OF(SIGXFSZ))
 #define SG_KEPT_SIGNALS 4
 static const int sg_kept_signals[SG_KEPT_SIGNALS] = {SIGPIPE, SIGCHLD, SIGTTOU, SIGXFSZ};
 

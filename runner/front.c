@@ -390,34 +390,30 @@ struct signals {
 	long fd;
 };
 
-static inline uint64_t bit(int sig)
-{
-	return 1ULL << (sig - 1);
-}
-
 static bool hold_signals(struct signals *s)
 {
-	/* Those that are passed on; then those that are only to be ignored where they were. */
-	static const unsigned char asked[] = {SIGHUP,  SIGINT,  SIGQUIT,  SIGUSR1, SIGUSR2, SIGALRM, SIGTERM,
-					      SIGTSTP, SIGCONT, SIGWINCH, SIGTTIN, SIGCHLD, SIGTTOU};
+	const uint64_t kept = SG_BIT_OF(SIGCHLD) | SG_BIT_OF(SIGTTOU); /* and two more, below */
 	const struct action ignore = {.handler = IGNORED};
 	struct action have;
 
 	*s = (struct signals){0};
-	for (size_t i = 0; i < sizeof(asked); i++) {
-		bool ours = asked[i] != SIGTTIN && asked[i] != SIGCHLD && asked[i] != SIGTTOU;
+	for (int sig = 1; sig < 32; sig++) {
+		const uint64_t bit = SG_BIT_OF(sig);
 
-		if (sys(SYS_rt_sigaction, asked[i], 0, (long)&have, sizeof(uint64_t), 0) < 0)
+		if (!((SG_PASSED_SIGNALS | (SG_IGNORED_SIGNALS & ~SG_BIT_OF(SIGXFSZ)) | kept) & bit))
+			continue;
+		if (sys(SYS_rt_sigaction, sig, 0, (long)&have, sizeof(uint64_t), 0) < 0)
 			return false;
-		if (have.handler != IGNORED)
-			s->held |= ours ? bit(asked[i]) : 0;
-		else if (asked[i] != SIGCONT && asked[i] != SIGWINCH)
-			s->ignored |= bit(asked[i]);
+		if (have.handler == IGNORED)
+			s->ignored |= bit & (SG_IGNORED_SIGNALS | kept);
+		else
+			s->held |= bit & SG_PASSED_SIGNALS;
 	}
 	/* What is written to may break, or be bounded: that is seen by the write. */
 	sys(SYS_rt_sigaction, SIGPIPE, (long)&ignore, (long)&s->pipe, sizeof(uint64_t), 0);
 	sys(SYS_rt_sigaction, SIGXFSZ, (long)&ignore, (long)&s->size, sizeof(uint64_t), 0);
-	s->ignored |= (s->pipe.handler == IGNORED ? bit(SIGPIPE) : 0) | (s->size.handler == IGNORED ? bit(SIGXFSZ) : 0);
+	s->ignored |= (s->pipe.handler == IGNORED ? SG_BIT_OF(SIGPIPE) : 0) |
+		      (s->size.handler == IGNORED ? SG_BIT_OF(SIGXFSZ) : 0);
 	sys(SYS_rt_sigprocmask, SIG_BLOCK, (long)&s->held, (long)&s->mask, sizeof(uint64_t), 0);
 	s->fd = sys(SYS_signalfd4, -1, (long)&s->held, sizeof(uint64_t), SFD_CLOEXEC | SFD_NONBLOCK, 0);
 	return s->fd >= 0;

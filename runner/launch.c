@@ -46,8 +46,6 @@ static bool may_bpf(void)
 
 int sg_signals_take(struct sg_signals *s, struct sg_err *err)
 {
-	static const int ours[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1,
-				   SIGUSR2, SIGALRM, SIGCONT, SIGTSTP, SIGWINCH};
 	/*
 	 * A verdict reader that goes away is noticed by the write, not by a signal; where the end of children is
 	 * ignored nobody learns how they ended; a terminal must not stop who keeps the limits for writing to it; and a
@@ -58,9 +56,10 @@ int sg_signals_take(struct sg_signals *s, struct sg_err *err)
 
 	sigemptyset(&s->held);
 	/* Held back it would be taken; ignored, as by nohup, it is not meant for us. */
-	for (size_t i = 0; i < SG_ARRAY_SIZE(ours); i++)
-		if (sigaction(ours[i], NULL, &have) < 0 || have.sa_handler != SIG_IGN)
-			sigaddset(&s->held, ours[i]);
+	for (int sig = 1; sig < 32; sig++)
+		if ((SG_PASSED_SIGNALS & SG_BIT_OF(sig)) &&
+		    (sigaction(sig, NULL, &have) < 0 || have.sa_handler != SIG_IGN))
+			sigaddset(&s->held, sig);
 	for (size_t i = 0; i < SG_KEPT_SIGNALS; i++)
 		(void)sigaction(sg_kept_signals[i], &(struct sigaction){.sa_handler = want[i]}, &s->kept[i]);
 	if (sigprocmask(SIG_BLOCK, &s->held, &s->mask) < 0)

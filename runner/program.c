@@ -58,24 +58,19 @@ static int find_program(struct sg_plan *plan, const char *name, char **out)
 		*out = denied ? NULL : keep(plan, strdup(name));
 		return *out ? 0 : denied ? denied : ENOMEM;
 	}
-	for (p = path ? path + 5 : SG_DEFAULT_PATH; *name;) {
-		size_t n = strcspn(p, ":");
+	for (p = path ? path + 5 : SG_DEFAULT_PATH; *name && p;) {
 		char candidate[PATH_MAX];
 		int rc;
 
-		if (snprintf(candidate, sizeof(candidate), "%.*s/%s", n ? (int)n : 1, n ? p : ".", name) <
-		    (int)sizeof(candidate)) {
-			rc = try_program(plan, candidate);
-			if (!rc) {
-				*out = keep(plan, strdup(candidate));
-				return *out ? 0 : ENOMEM;
-			}
-			if (rc == EACCES || (rc == EISDIR && denied == ENOENT))
-				denied = rc;
+		if (!sg_program_candidate(&p, name, candidate))
+			continue;
+		rc = try_program(plan, candidate);
+		if (!rc) {
+			*out = keep(plan, strdup(candidate));
+			return *out ? 0 : ENOMEM;
 		}
-		if (!p[n])
-			break;
-		p += n + 1;
+		if (rc == EACCES || (rc == EISDIR && denied == ENOENT))
+			denied = rc;
 	}
 	return denied;
 }

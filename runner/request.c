@@ -117,19 +117,17 @@ static int add_policy(struct sg_request *r, const char *file, struct sg_err *err
 
 static uint64_t ignored_signals(const struct sg_signals *sig)
 {
-	static const int usual[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGUSR1, SIGUSR2,
-				    SIGALRM, SIGTERM, SIGTSTP, SIGTTIN, SIGXFSZ};
 	uint64_t set = 0;
 
-	for (size_t i = 0; i < SG_ARRAY_SIZE(usual); i++) {
+	for (int i = 1; i < 32; i++) {
 		struct sigaction now;
 
-		if (sigaction(usual[i], NULL, &now) == 0 && now.sa_handler == SIG_IGN)
-			set |= 1ULL << (usual[i] - 1);
+		if ((SG_IGNORED_SIGNALS & SG_BIT_OF(i)) && sigaction(i, NULL, &now) == 0 && now.sa_handler == SIG_IGN)
+			set |= SG_BIT_OF(i);
 	}
 	for (size_t i = 0; i < SG_KEPT_SIGNALS; i++)
 		if (sig->kept[i].sa_handler == SIG_IGN)
-			set |= 1ULL << (sg_kept_signals[i] - 1);
+			set |= SG_BIT_OF(sg_kept_signals[i]);
 	return set;
 }
 
