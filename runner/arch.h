@@ -14,16 +14,17 @@
  * A system call that touches nothing of libc. Code that shares its memory with the supervisor while that runs (the
  * guard, a child that the daemon does not wait for) must not use errno, which would be the supervisor's.
  */
-static inline long sg_raw_syscall(long nr, long a, long b, long c, long d, long e)
+static inline long sg_raw_syscall6(long nr, long a, long b, long c, long d, long e, long f)
 {
 #if defined(__x86_64__)
 	long ret;
 	register long r10 __asm__("r10") = d;
 	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
 
 	__asm__ volatile("syscall"
 			 : "=a"(ret)
-			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
+			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
 			 : "rcx", "r11", "memory");
 	return ret;
 #elif defined(__aarch64__)
@@ -33,12 +34,18 @@ static inline long sg_raw_syscall(long nr, long a, long b, long c, long d, long 
 	register long x2 __asm__("x2") = c;
 	register long x3 __asm__("x3") = d;
 	register long x4 __asm__("x4") = e;
+	register long x5 __asm__("x5") = f;
 
-	__asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4) : "memory");
+	__asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
 	return x0;
 #else
 #error "sg_raw_syscall is not written for this processor yet"
 #endif
+}
+
+static inline long sg_raw_syscall(long nr, long a, long b, long c, long d, long e)
+{
+	return sg_raw_syscall6(nr, a, b, c, d, e, 0);
 }
 
 /* What follows the call in both: the child, which sees 0, calls the function with its argument and does not return. */
