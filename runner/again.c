@@ -176,14 +176,11 @@ static bool hold(struct note *n, int fd)
 {
 	struct statfs fs;
 
+	if (sg_places_keep_inodes(fd))
+		return true;
 	if (fstatfs(fd, &fs) < 0)
 		return false;
 	switch ((unsigned long)fs.f_type) {
-	case EXT4_SUPER_MAGIC:
-	case XFS_SUPER_MAGIC:
-	case BTRFS_SUPER_MAGIC:
-	case TMPFS_MAGIC:
-		return true;
 	case PROC_SUPER_MAGIC:
 	case SYSFS_MAGIC:
 	case CGROUP_SUPER_MAGIC:

@@ -610,7 +610,7 @@ int sg_places_open(struct sg_places *p, const struct sg_tree *trees, size_t n, c
 	return rc;
 }
 
-static bool keeps_inodes(int fd)
+bool sg_places_keep_inodes(int fd)
 {
 	struct statfs fs;
 
@@ -634,7 +634,7 @@ void sg_places_settle(struct sg_places *p)
 
 	for (size_t i = 0; i < p->n; i++) {
 		if (p->list[i].dev != dev)
-			keeps = keeps_inodes(p->list[i].fd);
+			keeps = sg_places_keep_inodes(p->list[i].fd);
 		dev = p->list[i].dev;
 		if (keeps && p->list[i].fd >= 0)
 			close(SG_TAKE_FD(p->list[i].fd));

@@ -70,9 +70,11 @@ int sg_place_value(const struct sg_place_vars *vars, const char *text, const cha
  */
 int sg_places_open(struct sg_places *p, const struct sg_tree *trees, size_t n, const struct sg_place_vars *vars,
 		   struct sg_err *err);
+/* Whether fd lies on a file system where an inode that is held is the one that its name leads to, always. */
+bool sg_places_keep_inodes(int fd);
 /*
- * For places that a Landlock ruleset in force holds, too: closes those that it is enough for, on file systems where an
- * inode that is held is the one that its name leads to, always. (In procfs and others the kernel may make it anew.)
+ * For places that a Landlock ruleset in force holds, too: closes those that it is enough for: on file systems that keep
+ * inodes. (In procfs and others the kernel may make it anew.)
  */
 void sg_places_settle(struct sg_places *p);
 void sg_places_close(struct sg_places *p); /* zeroed is fine */
