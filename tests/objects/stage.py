@@ -4,6 +4,7 @@ import ctypes
 import fcntl
 import os
 import random
+import select
 import shutil
 import socket
 import string
@@ -281,7 +282,7 @@ class Stage:
                 s.sendto(self.token.encode(), ("127.0.0.1", self.id))
             return None
         if self.terminal is not None:
-            os.write(self.terminal, b"\n")
+            self.press_enter()
             return None
         if n == "trace-seize":
             return None if "TracerPid:\t0" in read(f"/proc/{self.victim.pid}/status") else "the victim is traced"
@@ -294,6 +295,17 @@ class Stage:
             kind = {"bpf": "bpf", "perf": "perf", "ring": "io_uring"}[n.split("-")[0][-4:]]
             return "it has a descriptor" if any(kind in x for x in self.links(pid)) else None
         return self.look_at_process(pid)
+
+    def press_enter(self):
+        """Returns once the signal, if there is one, has been sent.
+
+        A worker of the kernel's takes the line to the terminal's end, which is when it can be read there, and it tells
+        who asked for a signal before it lets go of the settings, which setting them waits for.
+        """
+        os.write(self.terminal, b"\n")
+        if not select.select([self.fd], [], [], 60)[0]:
+            raise RuntimeError("a line was typed and did not arrive within 60 s")
+        termios.tcsetattr(self.fd, termios.TCSANOW, termios.tcgetattr(self.fd))
 
     def look_at_process(self, pid):
         n = self.attack.name
