@@ -380,8 +380,6 @@ static void launch(struct sgd_conn *c, struct sgd_known *k, const struct sg_wire
 	memcpy(packet, k->packet, k->packet_size);
 	memcpy(packet + k->packet_size, m + 1, label_size);
 	w->mask = m->mask;
-	w->ignored = m->ignored;
-	w->umask = m->umask;
 	w->flags |= label_size ? SG_WIRE_LABEL : 0;
 	w->hdr.size = (uint32_t)(k->packet_size + label_size);
 	for (; n < n_fds; n++)
@@ -391,7 +389,7 @@ static void launch(struct sgd_conn *c, struct sgd_known *k, const struct sg_wire
 	if (k->ruleset >= 0)
 		all[n++] = copy_fd(k->ruleset);
 	k->users++;
-	sgd_launch(c, packet, k->packet_size + label_size, all, n);
+	sgd_launch(c, packet, k->packet_size + label_size, all, n, true);
 	if (c->box) {
 		c->box->known = k;
 		if (c->box->job)

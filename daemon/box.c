@@ -19,6 +19,7 @@
 #include <time.h>
 
 #define READY_NS 10000000000ULL /* for a child's set-up */
+#define EXECUTED_NS 50000000ULL /* after which a program is seen to have been executed */
 #define LOOK_NS 1000000ULL      /* between looks at a cgroup that is to become empty */
 #define LOOK_MAX_NS 50000000ULL
 #define EMPTY_NS 5000000000ULL /* after this long it is said that it does not */
@@ -201,6 +202,7 @@ struct sgd_box *sgd_box_new(struct sgd *d)
 	b->watch.l = &b->launch;
 	b->launch.shared = true;
 	b->launch.bounded = d->bounded;
+	b->launch.keyless = d->keyless;
 	b->launch.drain = drain;
 	b->launch.drain_ctx = d;
 	b->next = d->boxes;
@@ -279,8 +281,15 @@ void sgd_box_sync(struct sgd_box *b)
 	struct pollfd p[SG_WATCH_N];
 
 	sg_watch_fds(&b->watch, p);
-	for (int i = 0; i < SG_WATCH_N; i++)
-		(void)sgd_loop_set(&b->d->loop, &b->src[i], p[i].fd, p[i].fd < 0 ? 0 : (uint32_t)p[i].events);
+	for (int i = 0; i < SG_WATCH_N; i++) {
+		uint32_t events = p[i].fd < 0 ? 0 : (uint32_t)p[i].events;
+
+		/* Told once, that the child is ready, and not when it has executed: short programs end before that
+		 * matters. */
+		if (i == SG_WATCH_REPORT && events && !b->watches_exec)
+			events |= EPOLLONESHOT;
+		(void)sgd_loop_set(&b->d->loop, &b->src[i], p[i].fd, events);
+	}
 	watch_deadline(b);
 }
 
@@ -474,7 +483,11 @@ static void ready(struct sgd_box *b)
 	sgd_high(&l->listener);
 	b->ready = true;
 	b->phase = SGD_RUNNING;
+	/* Whatever score the daemon has, the program has it until then. */
+	b->watches_exec = b->job->oom_score_adj != b->d->oom_score_adj;
 	b->deadline = 0;
+	if (!b->watches_exec)
+		sgd_box_deadline(b, sg_clock_ns(CLOCK_MONOTONIC) + EXECUTED_NS);
 	b->d->count.launches++;
 	/* While it is surely ours: it has not been waited for. */
 	if (b->keep)
@@ -645,6 +658,9 @@ void sgd_box_time(struct sgd_box *b, uint64_t now)
 		fail(b, &err);
 		b->phase = SGD_RUNNING;
 		sg_watch_stop(&b->watch);
+	} else if (b->phase == SGD_RUNNING && b->launch.report >= 0) {
+		b->watches_exec = true;
+		sgd_box_sync(b);
 	} else if (b->removals) {
 		sgd_box_remove(b);
 	} else if (b->phase == SGD_ENDING) {

@@ -307,7 +307,7 @@ static void take_signal(struct sgd_conn *c, const struct sg_wire_number *m, size
 
 static void take_launch(struct sgd_conn *c, const char *data, size_t size, int *fds, int n_fds)
 {
-	sgd_launch(c, data, size, fds, n_fds);
+	sgd_launch(c, data, size, fds, n_fds, false);
 	/* It is kept by now, if at all. */
 	sgd_again_forget(c);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/peer.h"
 
+#include "daemon/loop.h"
 #include "supervisor/util.h"
 
 #include <errno.h>
@@ -83,11 +84,62 @@ static int same(const struct sgd_peer *p, struct sg_err *err)
 	return 0;
 }
 
+/* What ioctl_pidfd(2) answers of it; Debian 12's headers are older. */
+struct pidfd_words {
+	uint64_t mask, cgroup;
+	uint32_t ids[11];
+	int32_t exit_code;
+};
+#define CGROUP_ID (1ULL << 2)
+
+/* The number of its cgroup2 cgroup; 0: this kernel does not say (before 6.13), or it is gone. */
+static uint64_t cgroup_number(const struct sgd_peer *p)
+{
+	struct pidfd_words info = {.mask = CGROUP_ID};
+
+	return ioctl(p->pidfd, _IOWR(PIDFS_IOCTL_MAGIC, 11, struct pidfd_words), &info) == 0 && info.mask & CGROUP_ID
+		       ? info.cgroup
+		       : 0;
+}
+
+/* Paths of cgroups that clients were in: they have one number and one path as long as they are there, and to write it
+ * for /proc the kernel takes a lock that everybody wants who starts or ends. */
+static struct {
+	uint64_t number;
+	char path[256];
+} known_cgroups[8];
+
+static const char *known_path(uint64_t number)
+{
+	for (size_t i = 0; number && i < SG_ARRAY_SIZE(known_cgroups); i++)
+		if (known_cgroups[i].number == number)
+			return known_cgroups[i].path;
+	return NULL;
+}
+
+static void know_path(uint64_t number, const char *path)
+{
+	static size_t next;
+
+	if (!number || strlen(path) >= sizeof(known_cgroups[0].path))
+		return;
+	known_cgroups[next].number = number;
+	strcpy(known_cgroups[next].path, path);
+	next = (next + 1) % SG_ARRAY_SIZE(known_cgroups);
+}
+
 int sgd_peer_cgroup(struct sgd_peer *p, char *out, size_t size, struct sg_err *err)
 {
+	uint64_t number = cgroup_number(p);
+	const char *known = known_path(number);
 	char buf[4096], *line;
-	int rc = open_proc(p, err);
+	int rc;
 
+	if (known && strlen(known) < size) {
+		strcpy(out, known);
+		return 0;
+	}
+	rc = open_proc(p, err);
 	if (rc)
 		return rc;
 	if (sg_read_file(p->proc, "cgroup", buf, sizeof(buf)) < 0)
@@ -98,7 +150,10 @@ int sgd_peer_cgroup(struct sgd_peer *p, char *out, size_t size, struct sg_err *e
 	line = strchr(line, '0') + 3;
 	if (snprintf(out, size, "%.*s", (int)strcspn(line, "\n"), line) >= (int)size)
 		return sg_err_set(err, ENAMETOOLONG, "the client's cgroup has too long a path");
-	return same(p, err);
+	rc = same(p, err);
+	if (!rc && number == cgroup_number(p))
+		know_path(number, out);
+	return rc;
 }
 
 /* Through the pidfd, which makes no entries in procfs (Linux 6.11), else through /proc. */
@@ -116,6 +171,19 @@ static int look_at_namespace(const struct sgd_peer *p, const char *name, unsigne
 	return fstatat(p->proc, path, st, 0);
 }
 
+/* Held open as long as we run: else the kernel would make its inode anew for each look at a client in the same. */
+static ino_t own_namespace(const char *name)
+{
+	char path[32];
+	struct stat st;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	sgd_high(&fd);
+	return fd >= 0 && fstat(fd, &st) == 0 ? st.st_ino : 0;
+}
+
 static int same_namespaces(const struct sgd_peer *p, struct sg_err *err)
 {
 	static const struct {
@@ -127,11 +195,9 @@ static int same_namespaces(const struct sgd_peer *p, struct sg_err *err)
 
 	for (size_t i = 0; i < SG_ARRAY_SIZE(kinds); i++) {
 		struct stat st;
-		char path[32];
 
-		snprintf(path, sizeof(path), "/proc/self/ns/%s", kinds[i].name);
-		if (!own[i] && stat(path, &st) == 0)
-			own[i] = st.st_ino;
+		if (!own[i])
+			own[i] = own_namespace(kinds[i].name);
 		if (look_at_namespace(p, kinds[i].name, kinds[i].number, &st) < 0) {
 			if (errno == ENOENT && !own[i])
 				continue; /* a kernel without this kind */
@@ -173,11 +239,18 @@ static bool all_four(const char *status, const char *name, unsigned long id)
 	return true;
 }
 
+static uint64_t value_of(const char *status, const char *name, int base)
+{
+	const char *at = strstr(status, name);
+
+	return at ? strtoull(at + strlen(name), NULL, base) : 0;
+}
+
 /*
  * A set-user-id program that it executed since has limits and a niceness that are not the user's to give. To be asked
  * after those were read.
  */
-static int as_it_connected(const struct sgd_peer *p, struct sg_err *err)
+static int as_it_connected(const struct sgd_peer *p, struct sgd_heritage *h, struct sg_err *err)
 {
 	char buf[4096], *line;
 
@@ -187,6 +260,11 @@ static int as_it_connected(const struct sgd_peer *p, struct sg_err *err)
 		return sg_err_set(err, EXDEV,
 				  "the client's user and group ids are not all those it connected with, as in a "
 				  "set-user-id program");
+	/* Who ends has none. */
+	if (!strstr(buf, "\nUmask:"))
+		return sg_err_set(err, ESRCH, "the client process is gone");
+	h->umask = (mode_t)value_of(buf, "\nUmask:", 8);
+	h->ignored = value_of(buf, "\nSigIgn:", 16);
 	line = strstr(buf, "\nSeccomp:");
 	if (line && strtoul(line + 9, NULL, 10) == 0)
 		return 0;
@@ -301,12 +379,12 @@ int sgd_peer_look(struct sgd_peer *p, int socket, struct sgd_heritage *h, struct
 	return 0;
 }
 
-int sgd_peer_still(struct sgd_peer *p, struct sg_err *err)
+int sgd_peer_still(struct sgd_peer *p, struct sgd_heritage *h, struct sg_err *err)
 {
 	int rc = open_proc(p, err);
 
 	if (!rc)
-		rc = as_it_connected(p, err);
+		rc = as_it_connected(p, h, err);
 	if (rc)
 		return rc;
 	close(SG_TAKE_FD(p->proc));
@@ -317,5 +395,5 @@ int sgd_peer_inherit(struct sgd_peer *p, int socket, struct sgd_heritage *h, str
 {
 	int rc = sgd_peer_look(p, socket, h, err);
 
-	return rc ? rc : sgd_peer_still(p, err);
+	return rc ? rc : sgd_peer_still(p, h, err);
 }

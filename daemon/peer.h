@@ -29,6 +29,8 @@ struct sgd_heritage {
 	gid_t *groups; /* owned */
 	size_t n_groups;
 	struct rlimit rlimits[RLIM_NLIMITS];
+	uint64_t ignored; /* signals, bit N - 1 */
+	mode_t umask;
 	size_t cpus_size;
 	unsigned long cpus[1024 / (8 * sizeof(long))];
 };
@@ -47,8 +49,8 @@ int sgd_peer_cgroup(struct sgd_peer *p, char *out, size_t size, struct sg_err *e
  */
 int sgd_peer_inherit(struct sgd_peer *p, int socket, struct sgd_heritage *h, struct sg_err *err);
 /* The two halves of that: what it has, to be believed only if afterwards it still is the user that it connected as,
- * under no filter. */
+ * under no filter. The second fills in ignored and umask. */
 int sgd_peer_look(struct sgd_peer *p, int socket, struct sgd_heritage *h, struct sg_err *err);
-int sgd_peer_still(struct sgd_peer *p, struct sg_err *err);
+int sgd_peer_still(struct sgd_peer *p, struct sgd_heritage *h, struct sg_err *err);
 
 #endif

@@ -16,6 +16,7 @@
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 #define MEMORY_MIN (16ULL << 20)
+#define OWN_LIMITS_NS 1000000000ULL
 #define SENTENCE_MAX 1024     /* as sg_launch_degrade() makes them */
 #define TEXTS_MAX (12U << 10) /* in a record, which must fit into a packet beside the arguments */
 
@@ -26,6 +27,7 @@ struct request {
 	const int32_t *numbers;
 	const char *inline_strings;
 	int cwd, *given, strings_fd, policy_fd, landlock_fd, objects_fd, places_fd;
+	bool again;   /* w is of a launch before this one */
 	bool alone;   /* the client may do it by itself */
 	size_t texts; /* bytes in records */
 	const char *label;
@@ -240,13 +242,33 @@ static int take_policy(struct request *r, struct sgd_box *b, const char *name, s
 	return rc;
 }
 
+/* Which limits need not be set, as the child has them from us. Ours change when somebody uses prlimit(1), if at all. */
+static uint32_t same_as_ours(const struct rlimit theirs[RLIM_NLIMITS])
+{
+	static struct rlimit own[RLIM_NLIMITS];
+	static uint64_t looked;
+	uint64_t now = sg_clock_ns(CLOCK_MONOTONIC);
+	uint32_t same = 0;
+
+	if (!looked || now > looked + OWN_LIMITS_NS) {
+		looked = now;
+		for (int i = 0; i < RLIM_NLIMITS; i++)
+			if (getrlimit((__rlimit_resource_t)i, &own[i]) < 0)
+				own[i] = (struct rlimit){.rlim_cur = 1}; /* which nobody has */
+	}
+	for (int i = 0; i < RLIM_NLIMITS; i++)
+		if (own[i].rlim_cur == theirs[i].rlim_cur && own[i].rlim_max == theirs[i].rlim_max)
+			same |= 1U << i;
+	return same;
+}
+
 static int take_heir(struct request *r, struct sgd_box *b, struct sg_err *err)
 {
 	const struct sg_wire_launch *w = r->w;
 	struct sgd_job *j = b->job;
 	struct sg_heir *h = &j->heir;
 	struct sgd_heritage have = {0};
-	int rc = sgd_again_inherit(r->c, &have) ? sgd_peer_still(&r->c->peer, err)
+	int rc = sgd_again_inherit(r->c, &have) ? sgd_peer_still(&r->c->peer, &have, err)
 						: sgd_peer_inherit(&r->c->peer, r->c->src.fd, &have, err);
 
 	j->groups = have.groups;
@@ -262,18 +284,12 @@ static int take_heir(struct request *r, struct sgd_box *b, struct sg_err *err)
 		if (h->to[i] > 2)
 			b->plan.fds[b->plan.n_fds++] = h->to[i];
 	}
-	h->ignored = w->ignored;
-	h->umask = w->umask;
+	h->ignored = r->again ? have.ignored & (SG_IGNORED_SIGNALS | SG_KEPT_SIGNAL_BITS) : w->ignored;
+	h->umask = r->again ? have.umask : w->umask;
 	h->nice = have.nice;
 	j->oom_score_adj = have.oom_score_adj;
 	memcpy(h->rlimits, have.rlimits, sizeof(h->rlimits));
-	for (int i = 0; i < RLIM_NLIMITS; i++) {
-		struct rlimit own;
-
-		if (getrlimit((__rlimit_resource_t)i, &own) == 0 && own.rlim_cur == h->rlimits[i].rlim_cur &&
-		    own.rlim_max == h->rlimits[i].rlim_max)
-			h->same_rlimits |= 1U << i;
-	}
+	h->same_rlimits = same_as_ours(h->rlimits);
 	h->cpus_size = have.cpus_size;
 	memcpy(h->cpus, have.cpus, sizeof(h->cpus));
 	b->plan.set_ids = true;
@@ -456,9 +472,10 @@ static int take_landlock(struct request *r, struct sgd_box *b, struct sg_err *er
 	}
 	if (!sg_landlock_is_ruleset(r->landlock_fd))
 		return sg_err_set(err, EPROTO, "what came as a Landlock ruleset is none");
-	l->fd = fcntl(r->landlock_fd, F_DUPFD_CLOEXEC, 3);
-	if (l->fd < 0)
-		return sg_err_set(err, errno, "no more descriptors: %s", strerror(errno));
+	l->fd = r->landlock_fd;
+	for (int i = 0; i < b->job->n_fds; i++)
+		if (b->job->fds[i] == l->fd)
+			b->job->fds[i] = -1;
 	l->own_proc = r->w->own_proc;
 	l->log = sg_landlock_logs();
 	return 0;
@@ -507,9 +524,9 @@ static int start(struct request *r, struct sgd_box *b, const void *packet, size_
 	return rc;
 }
 
-void sgd_launch(struct sgd_conn *c, const void *packet, size_t size, int *fds, int n_fds)
+void sgd_launch(struct sgd_conn *c, const void *packet, size_t size, int *fds, int n_fds, bool again)
 {
-	struct request r = {.d = c->d, .c = c};
+	struct request r = {.d = c->d, .c = c, .again = again};
 	struct sg_err err = {0};
 	struct sgd_box *b = NULL;
 	char text[1200];

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/keyctl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #define RING_BYTES (4U << 20)
@@ -114,6 +116,8 @@ static int protect(struct sgd *d, struct sg_err *err)
 	(void)umask(077);
 	if (sg_read_file(AT_FDCWD, "/proc/self/oom_score_adj", score, sizeof(score)) > 0)
 		d->oom_score_adj = (int)strtol(score, NULL, 10);
+	/* What a service manager put into ours is no program's, and who cannot call for keys needs none of its own. */
+	d->keyless = syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0;
 	/* Nothing is executed here that should gain anything by it, and no child needs to empty the set by itself. */
 	for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
 		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)

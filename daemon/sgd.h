@@ -70,6 +70,7 @@ struct sgd {
 	bool stopping;
 	int oom_score_adj;
 	bool bounded; /* no capability is in our bounding set */
+	bool keyless; /* our session keyring is our own, and empty */
 	pid_t keeper; /* 0: none */
 	bool failed;  /* to start or to go on: leave everything as it is */
 	struct {
@@ -116,6 +117,7 @@ struct sgd_box {
 	bool attached;   /* an existing cgroup; else launched */
 	bool discovered; /* attached by a rule of --discover */
 	bool human, quiet, keep, detached, ready;
+	bool watches_exec;  /* the end of the report is waited for */
 	bool killed;        /* its last record is written */
 	bool adopted;       /* from a daemon before this one */
 	bool own_policy;    /* a text of its own, not the daemon's policies: a reload does not replace it */
@@ -186,8 +188,11 @@ void sgd_sys_enter_put(struct sgd *d);
 
 /* ---- request.c: a launch ---- */
 
-/* size bytes of packet, n_fds descriptors which are taken over. Answers on the connection. */
-void sgd_launch(struct sgd_conn *c, const void *packet, size_t size, int *fds, int n_fds);
+/*
+ * size bytes of packet, n_fds descriptors which are taken over. Answers on the connection. again: what the packet says
+ * was said for a launch before; ignored signals and umask are the client's of now.
+ */
+void sgd_launch(struct sgd_conn *c, const void *packet, size_t size, int *fds, int n_fds, bool again);
 
 /* ---- objects.c: the lsm tier ---- */
 

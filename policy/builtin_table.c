@@ -45,5 +45,6 @@ void sg_builtin_filter(const struct sg_packed_filter *f, struct sg_filter *out)
 				  .has_supervised = f->has_supervised,
 				  .has_audit = f->has_audit,
 				  .tied = f->tied,
-				  .one_process = f->one_process};
+				  .one_process = f->one_process,
+				  .keyless = f->keyless};
 }

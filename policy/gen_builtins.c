@@ -171,7 +171,8 @@ static int pack_variants(struct sg_builtin *b)
 						      f.has_supervised,
 						      f.has_audit,
 						      f.tied,
-						      f.one_process};
+						      f.one_process,
+						      f.keyless};
 		if (!widen)
 			b->limits = *sg_policy_limits(p);
 		if (pack_access(p, &v->access))
@@ -250,8 +251,9 @@ static void write_variant(FILE *out, const struct sg_variant *v)
 	fputs("\t\t\t.cls = {", out);
 	for (size_t i = 0; i < SG_CLASS_N; i++)
 		fprintf(out, "{%u, %u, %uU}, ", a->cls[i].mode, a->cls[i].err, a->cls[i].origin);
-	fprintf(out, "}},\n\t\t.filter = {%u, %u, %u, %u, %s, %s, %s, %s},\n\t},\n", f->insns, f->patches, f->n_insns,
-		f->n_patches, truth(f->has_supervised), truth(f->has_audit), truth(f->tied), truth(f->one_process));
+	fprintf(out, "}},\n\t\t.filter = {%u, %u, %u, %u, %s, %s, %s, %s, %s},\n\t},\n", f->insns, f->patches,
+		f->n_insns, f->n_patches, truth(f->has_supervised), truth(f->has_audit), truth(f->tied),
+		truth(f->one_process), truth(f->keyless));
 }
 
 static void write_entry(FILE *out, const struct sg_builtin *b)

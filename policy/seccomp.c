@@ -336,6 +336,13 @@ static bool may_fork(const struct sg_ruleset *rs)
 	return may_pass_any(rs, calls, sizeof(calls) / sizeof(calls[0])) || may_pass(rs, __NR_clone, CLONE_THREAD, 0);
 }
 
+static bool is_keyless(const struct sg_ruleset *rs)
+{
+	static const unsigned calls[] = {__NR_add_key, __NR_request_key, __NR_keyctl};
+
+	return !lets_through(rs->unlisted_action) && !may_pass_any(rs, calls, sizeof(calls) / sizeof(calls[0]));
+}
+
 static int finish(struct sg_builder *b, const struct sg_ruleset *rs, struct sg_filter *out, struct sg_err *err)
 {
 	const size_t code = b->n * sizeof(struct sock_filter);
@@ -354,6 +361,7 @@ static int finish(struct sg_builder *b, const struct sg_ruleset *rs, struct sg_f
 		.has_audit = b->has_audit,
 		.tied = is_tied(rs),
 		.one_process = is_tied(rs) && !may_fork(rs),
+		.keyless = is_keyless(rs),
 		.owned = mem,
 	};
 	return 0;

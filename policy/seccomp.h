@@ -47,6 +47,7 @@ struct sg_filter {
 	 * change PR_SET_PDEATHSIG. */
 	bool tied;
 	bool one_process; /* tied, and it stays one process: it cannot fork */
+	bool keyless;     /* no call reaches the kernel's keyrings */
 	void *owned;      /* NULL for a filter embedded at build time */
 };
 
@@ -99,6 +100,7 @@ struct sg_packed_filter {
 	bool has_audit;
 	bool tied;
 	bool one_process;
+	bool keyless;
 };
 
 /* A policy as a launch takes it. */

@@ -277,8 +277,8 @@ static void take_signals(const struct sg_child *c)
 }
 
 /*
- * Whatever keyring a daemon got with its session is not its clients'. As root, so that it is not of the user's quota;
- * a program possesses its session's keyring whoever made it.
+ * A daemon's session keyring is not its clients', nor any of theirs another's. As root, so that it is not of the user's
+ * quota; a program possesses its session's keyring whoever made it.
  */
 static void new_keyring(const struct sg_child *c)
 {
@@ -477,7 +477,7 @@ _Noreturn void sg_child_run(const struct sg_child *given)
 		try(c, SG_STEP_RLIMIT, sys(SYS_prlimit64, 0, RLIMIT_MSGQUEUE, (long)&mark, 0));
 	}
 	drop_caps(c);
-	if (c->heir)
+	if (c->heir && !c->keyless)
 		new_keyring(c);
 	if (plan->set_ids)
 		set_ids(c);

@@ -90,6 +90,7 @@ struct sg_heir {
 	 SG_BIT_OF(SIGALRM) | SG_BIT_OF(SIGTERM) | SG_BIT_OF(SIGTSTP) | SG_BIT_OF(SIGTTIN) | SG_BIT_OF(SIGXFSZ))
 #define SG_KEPT_SIGNALS 4
 static const int sg_kept_signals[SG_KEPT_SIGNALS] = {SIGPIPE, SIGCHLD, SIGTTOU, SIGXFSZ};
+#define SG_KEPT_SIGNAL_BITS (SG_BIT_OF(SIGPIPE) | SG_BIT_OF(SIGCHLD) | SG_BIT_OF(SIGTTOU) | SG_BIT_OF(SIGXFSZ))
 
 struct sg_child {
 	const struct sg_plan *plan;
@@ -108,6 +109,7 @@ struct sg_child {
 	const uint32_t *gate;       /* NULL: none. Else our descriptors are the parent's, and landlock and insns are not
 				     * there, until this is not 0, which FUTEX_WAKE tells */
 	bool bounded;               /* the bounding set of capabilities is empty already */
+	bool keyless;               /* the session's keyring is an empty one, which the program cannot get at */
 	bool outlives;              /* not tied to the supervisor's life */
 	const struct sg_heir *heir; /* NULL: everything is inherited from the parent */
 	int cwd;                    /* the child's own: where heir->cwd went */

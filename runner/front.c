@@ -83,7 +83,6 @@ static bool listed(const char *list, const char *name, const char **value)
 	return false;
 }
 
-/* O_PATH: it only names something. For a launch it is closed. */
 static bool is_open(long fd)
 {
 	long flags = sys(SYS_fcntl, fd, F_GETFL, 0, 0, 0);
@@ -241,12 +240,14 @@ static bool look(int dir, const char *path, int flags, struct statx *st, long *e
 
 enum kind { CLOSED, PIPE, NOTHING, SOCKET, FILE_, OTHER };
 
-static enum kind kind_of(int fd)
+static enum kind kind_of(int fd, long *flags)
 {
 	struct statx st;
 	long error;
 
-	if (!is_open(fd) || !look(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, &st, &error))
+	*flags = sys(SYS_fcntl, fd, F_GETFL, 0, 0, 0);
+	/* O_PATH: it only names something. For a launch it is closed. */
+	if (*flags < 0 || *flags & O_PATH || !look(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, &st, &error))
 		return CLOSED;
 	switch (st.stx_mode & S_IFMT) {
 	case S_IFIFO:
@@ -262,38 +263,58 @@ static enum kind kind_of(int fd)
 	}
 }
 
-/* A stream of records to a terminal is text, and what is sent to a socket may break in the middle. */
-static bool takes_records(int fd)
-{
-	enum kind kind = kind_of(fd);
-	long flags = sys(SYS_fcntl, fd, F_GETFL, 0, 0, 0);
+/* Where records go. */
+struct sink {
+	int fd;    /* negative: nowhere that is for here */
+	bool file; /* opened here */
+	bool pipe;
+};
 
-	return (kind == PIPE || kind == NOTHING || kind == FILE_) && flags >= 0 && !(flags & O_PATH) &&
-	       (flags & O_ACCMODE) != O_RDONLY;
+/* A stream of records to a terminal is text, and what is sent to a socket may break in the middle. */
+static bool takes_records(struct sink *s, enum kind kind, long flags)
+{
+	s->pipe = kind == PIPE;
+	return (kind == PIPE || kind == NOTHING || kind == FILE_) && (flags & O_ACCMODE) != O_RDONLY;
 }
 
 /* Files and terminals may be opened again by the program: they are in the rules, and no two launches have the same. */
-static bool usual_fds(const struct words *w)
+static bool usual_fds(const struct words *w, struct sink *s)
 {
-	for (int fd = 0; fd <= 2; fd++) {
-		enum kind kind = kind_of(fd);
+	bool takes = w->verdicts < 0;
+	enum kind kind;
+	long flags;
 
+	*s = (struct sink){.fd = w->verdicts};
+	for (int fd = 0; fd <= 2; fd++) {
+		kind = kind_of(fd, &flags);
 		if (kind != PIPE && kind != NOTHING && kind != SOCKET)
 			return false;
+		if (fd == w->verdicts)
+			takes = takes_records(s, kind, flags);
 	}
-	return w->verdicts < 0 || takes_records(w->verdicts);
+	if (w->verdicts > 2) {
+		kind = kind_of(w->verdicts, &flags);
+		takes = takes_records(s, kind, flags);
+	}
+	return takes;
 }
 
-/* As sg_stream_open() does. Negative: not for here. */
-static int open_stream(const char *file)
+/* As sg_stream_open() does. */
+static void open_sink(struct sink *s, const char *file)
 {
-	const int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-	long fd = sys(SYS_openat, AT_FDCWD, (long)file, flags, 0644, 0);
+	const int how = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+	enum kind kind;
+	long flags;
 
-	if (fd < 0 || takes_records((int)fd))
-		return (int)fd;
-	sys(SYS_close, fd, 0, 0, 0, 0);
-	return -1;
+	s->fd = (int)sys(SYS_openat, AT_FDCWD, (long)file, how, 0644, 0);
+	s->file = s->fd >= 0;
+	if (!s->file)
+		return;
+	kind = kind_of(s->fd, &flags);
+	if (takes_records(s, kind, flags))
+		return;
+	sys(SYS_close, s->fd, 0, 0, 0, 0);
+	s->fd = -1;
 }
 
 /* ---- what sgd knows ---- */
@@ -384,39 +405,21 @@ struct action {
 	unsigned long handler, flags, restorer, mask; /* the kernel's struct sigaction */
 };
 #define IGNORED 1UL /* SIG_IGN, as a number */
+/* What is written to may break, or be bounded: that is seen by the write, and a signal held back ends nobody. */
+#define OF_WRITES (SG_BIT_OF(SIGPIPE) | SG_BIT_OF(SIGXFSZ))
 
 struct signals {
-	uint64_t mask, ignored, held;
-	struct action pipe, size; /* of SIGPIPE and SIGXFSZ, as they were */
+	uint64_t mask; /* as it was */
 	long fd;
 };
 
+/* All of them. Which are ignored is asked only when one comes; for the program sgd asks the kernel. */
 static bool hold_signals(struct signals *s)
 {
-	const uint64_t kept = SG_BIT_OF(SIGCHLD) | SG_BIT_OF(SIGTTOU); /* and two more, below */
-	const struct action ignore = {.handler = IGNORED};
-	struct action have;
+	const uint64_t held = SG_PASSED_SIGNALS | OF_WRITES, passed = SG_PASSED_SIGNALS;
 
-	*s = (struct signals){0};
-	for (int sig = 1; sig < 32; sig++) {
-		const uint64_t bit = SG_BIT_OF(sig);
-
-		if (!((SG_PASSED_SIGNALS | (SG_IGNORED_SIGNALS & ~SG_BIT_OF(SIGXFSZ)) | kept) & bit))
-			continue;
-		if (sys(SYS_rt_sigaction, sig, 0, (long)&have, sizeof(uint64_t), 0) < 0)
-			return false;
-		if (have.handler == IGNORED)
-			s->ignored |= bit & (SG_IGNORED_SIGNALS | kept);
-		else
-			s->held |= bit & SG_PASSED_SIGNALS;
-	}
-	/* What is written to may break, or be bounded: that is seen by the write. */
-	sys(SYS_rt_sigaction, SIGPIPE, (long)&ignore, (long)&s->pipe, sizeof(uint64_t), 0);
-	sys(SYS_rt_sigaction, SIGXFSZ, (long)&ignore, (long)&s->size, sizeof(uint64_t), 0);
-	s->ignored |= (s->pipe.handler == IGNORED ? SG_BIT_OF(SIGPIPE) : 0) |
-		      (s->size.handler == IGNORED ? SG_BIT_OF(SIGXFSZ) : 0);
-	sys(SYS_rt_sigprocmask, SIG_BLOCK, (long)&s->held, (long)&s->mask, sizeof(uint64_t), 0);
-	s->fd = sys(SYS_signalfd4, -1, (long)&s->held, sizeof(uint64_t), SFD_CLOEXEC | SFD_NONBLOCK, 0);
+	sys(SYS_rt_sigprocmask, SIG_BLOCK, (long)&held, (long)&s->mask, sizeof(uint64_t), 0);
+	s->fd = sys(SYS_signalfd4, -1, (long)&passed, sizeof(uint64_t), SFD_CLOEXEC | SFD_NONBLOCK, 0);
 	return s->fd >= 0;
 }
 
@@ -424,9 +427,34 @@ static void give_signals_back(const struct signals *s)
 {
 	if (s->fd >= 0)
 		sys(SYS_close, s->fd, 0, 0, 0, 0);
-	sys(SYS_rt_sigaction, SIGPIPE, (long)&s->pipe, 0, sizeof(uint64_t), 0);
-	sys(SYS_rt_sigaction, SIGXFSZ, (long)&s->size, 0, sizeof(uint64_t), 0);
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, (long)&s->mask, 0, sizeof(uint64_t), 0);
+}
+
+/* For the rest of the program: as it has them while a program runs. What is ignored (nohup) is not meant for us. */
+static void settle_signals(const struct signals *s)
+{
+	const struct action ignore = {.handler = IGNORED};
+	uint64_t held = SG_PASSED_SIGNALS, loose = OF_WRITES;
+	struct action have;
+
+	for (int sig = 1; sig < 32; sig++) {
+		const uint64_t bit = SG_BIT_OF(sig);
+
+		if (!((SG_PASSED_SIGNALS | OF_WRITES) & bit))
+			continue;
+		if (SG_PASSED_SIGNALS & bit) {
+			if (sys(SYS_rt_sigaction, sig, 0, (long)&have, sizeof(uint64_t), 0) < 0 ||
+			    have.handler != IGNORED)
+				continue;
+			held &= ~bit;
+			loose |= bit;
+		}
+		/* One that came already is forgotten by that. */
+		sys(SYS_rt_sigaction, sig, (long)&ignore, 0, sizeof(uint64_t), 0);
+	}
+	loose &= ~s->mask;
+	sys(SYS_signalfd4, s->fd, (long)&held, sizeof(uint64_t), SFD_CLOEXEC | SFD_NONBLOCK, 0);
+	sys(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&loose, 0, sizeof(uint64_t), 0);
 }
 
 /* ---- the launch ---- */
@@ -439,8 +467,7 @@ static bool go(int fd, const struct known *k, const struct signals *s, const cha
 	} control;
 	int *fds = (int *)(void *)(control.buf + CMSG_LEN(0));
 	struct sg_wire_go m = {.hdr = {.magic = SG_PROTO_MAGIC, .version = SG_PROTO_VERSION, .type = SG_WIRE_GO},
-			       .mask = s->mask,
-			       .ignored = s->ignored};
+			       .mask = s->mask};
 	struct iovec iov[2] = {{&m, sizeof(m)}, {(char *)label, label ? length(label) : 0}};
 	struct msghdr msg;
 	size_t n = 0;
@@ -453,8 +480,6 @@ static bool go(int fd, const struct known *k, const struct signals *s, const cha
 		fds[n++] = i;
 	for (uint32_t i = 0; i < k->n_fds; i++)
 		fds[n++] = (int)k->fds[i];
-	m.umask = (uint32_t)sys(SYS_umask, 0, 0, 0, 0, 0);
-	sys(SYS_umask, m.umask, 0, 0, 0, 0);
 	m.hdr.size = (uint32_t)(sizeof(m) + iov[1].iov_len);
 	control.head.cmsg_level = SOL_SOCKET;
 	control.head.cmsg_type = SCM_RIGHTS;
@@ -495,17 +520,15 @@ static size_t put(int fd, bool pipe, char *text, size_t size)
 }
 
 /* Until the sandbox has ended, or something comes that is not for here. False: nothing ran. */
-static bool watch(int fd, const struct signals *s, int verdicts, bool file)
+static bool watch(int fd, const struct signals *s, const struct sink *to)
 {
-	const bool pipe = kind_of(verdicts) == PIPE;
-
 	for (bool first = true;;) {
-		/* What comes first says whether anything runs that a signal could be for. */
-		struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = first ? -1 : (int)s->fd, .events = POLLIN}};
+		struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = (int)s->fd, .events = POLLIN}};
 		const struct sg_wire_text *m;
 		size_t n, size, done = 0;
 
-		if (sys(SYS_ppoll, (long)p, 2, 0, 0, 0) < 0)
+		/* What comes first says whether anything runs that a signal could be for. */
+		if (!first && sys(SYS_ppoll, (long)p, 2, 0, 0, 0) < 0)
 			continue;
 		n = p[1].revents ? 0 : receive(fd);
 		m = message(n);
@@ -516,13 +539,14 @@ static bool watch(int fd, const struct signals *s, int verdicts, bool file)
 		first = false;
 		size = n - sizeof(*m);
 		if (m && m->hdr.type == SG_WIRE_RECORD)
-			done = put(verdicts, pipe, packet + sizeof(*m), size);
+			done = put(to->fd, to->pipe, packet + sizeof(*m), size);
 		if (m && m->hdr.type == SG_WIRE_RECORD && done == size + 1)
 			continue;
+		settle_signals(s);
 		sg_front.runs = true;
 		sg_front.fd = fd;
 		sg_front.signals = (int)s->fd;
-		sg_front.stream = file ? verdicts : -1;
+		sg_front.stream = to->file ? to->fd : -1;
 		sg_front.packet = packet;
 		sg_front.size = n;
 		sg_front.done = done;
@@ -548,10 +572,11 @@ void sg_front_try(int argc, char **argv, char **env, const char *file)
 	struct signals s;
 	struct words w;
 	struct known k;
+	struct sink to;
 	size_t n;
-	int fd, stream;
+	int fd;
 
-	if (argc < 2 || argv[1][0] != '-' || !file || !understand(&w, argv) || !usual_fds(&w))
+	if (argc < 2 || argv[1][0] != '-' || !file || !understand(&w, argv) || !usual_fds(&w, &to))
 		return;
 	n = make_key(packet + sizeof(*m), &w, argc, argv, env, file);
 	fd = n ? dial(w.socket) : -1;
@@ -568,14 +593,15 @@ void sg_front_try(int argc, char **argv, char **env, const char *file)
 		sg_front.fd = fd;
 		return;
 	}
-	stream = w.file ? open_stream(w.file) : w.verdicts;
-	if (stream < 0)
+	if (w.file)
+		open_sink(&to, w.file);
+	if (to.fd < 0)
 		goto none;
-	if (hold_signals(&s) && go(fd, &k, &s, w.label) && watch(fd, &s, stream, w.file))
+	if (hold_signals(&s) && go(fd, &k, &s, w.label) && watch(fd, &s, &to))
 		return;
 	give_signals_back(&s);
-	if (w.file)
-		sys(SYS_close, stream, 0, 0, 0, 0);
+	if (to.file)
+		sys(SYS_close, to.fd, 0, 0, 0, 0);
 none:
 	sys(SYS_close, fd, 0, 0, 0, 0);
 }

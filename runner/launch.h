@@ -54,6 +54,7 @@ struct sg_launch {
 	void (*drain)(void *ctx); /* shared: takes what waits in the ring buffer to whom it belongs */
 	void *drain_ctx;
 	bool bounded;           /* shared: our bounding set of capabilities is empty already */
+	bool keyless;           /* shared: our session keyring is our own, and nothing is in it */
 	bool registered;        /* the BPF side knows the sandbox */
 	uint32_t sandbox;       /* its index there */
 	bool sys_enter;         /* attached */

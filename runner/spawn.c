@@ -219,6 +219,7 @@ static int prepare(struct sg_launch *l, struct sg_spawn *s, const struct sg_heir
 		.std = {l->output.child[0], l->output.child[1], l->output.child[2]},
 		.heir = heir,
 		.bounded = l->bounded,
+		.keyless = l->keyless && l->filter && l->plan->filter.keyless,
 		.outlives = l->outlives,
 	};
 	memcpy(s->child.kept, l->signals.kept, sizeof(s->child.kept));

@@ -601,7 +601,11 @@ int sg_landlock_build(struct sg_landlock *l, const struct sg_landlock_rules *rul
 
 bool sg_landlock_logs(void)
 {
-	return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) >= ABI_LOG;
+	static long version;
+
+	if (!version)
+		version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	return version >= ABI_LOG;
 }
 
 bool sg_landlock_is_ruleset(int fd)

@@ -114,10 +114,7 @@ struct sg_wire_objects {
  */
 struct sg_wire_go {
 	struct sg_wire_hdr hdr;
-	uint64_t mask;    /* as in struct sg_wire_launch */
-	uint64_t ignored; /* the same */
-	uint32_t umask;
-	uint32_t pad;
+	uint64_t mask; /* as in struct sg_wire_launch; ignored signals and umask are what the kernel says */
 };
 
 struct sg_wire_number {

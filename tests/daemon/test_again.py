@@ -410,7 +410,7 @@ def say(s, packet, fds=()):
 
 def test_questions_that_are_none(daemon):
     null = os.open("/dev/null", os.O_RDWR)
-    go = header(GO, 40) + struct.pack("=QQII", 0, 0, 0, 0)
+    go = header(GO, 24) + struct.pack("=Q", 0)
     try:
         for packets in ([text(AGAIN, b"")], [text(AGAIN, b"x" * 20000)], [text(AGAIN, b"x"), text(AGAIN, b"y")], [text(REMEMBER, b"x")], [go],
                         [text(AGAIN, b"q1"), go], [text(AGAIN, b"q2"), text(REMEMBER, b"n")], [header(AGAIN, 16)], [header(GO, 16)]):
@@ -466,7 +466,7 @@ def test_a_launch_that_is_known(daemon):
     p = Place(daemon, "wire")
     got = caught(daemon, p, "--lang", "c", "--", "/bin/true")
     cwd, null = os.open("/", os.O_PATH), os.open("/dev/null", os.O_RDWR)
-    go = header(GO, 40) + struct.pack("=QQII", 0, 0, 0o22, 0)
+    go = header(GO, 24) + struct.pack("=Q", 0)
 
     def ask(s):
         return say(s, got[AGAIN][0])

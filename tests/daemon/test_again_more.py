@@ -266,7 +266,7 @@ def test_who_asked_is_somebody_else_by_now(daemon):
             socket.send_fds(s, [got[kind][0]], got[kind][1])
         while s.recv(PACKET_MAX):
             pass
-    packet = (header(GO, 40) + struct.pack("=QQII", 0, 0, 0o22, 0)).hex()
+    packet = (header(GO, 24) + struct.pack("=Q", 0)).hex()
     code = (f"import os,socket,sys,time; s=socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); s.connect({daemon.socket!r}); "
             f"s.send(bytes.fromhex({got[AGAIN][0].hex()!r})); assert s.recv(65536)[6] == {KNOWN}; "
             f"os.setgroups([]); os.setresgid({NOBODY}, {NOBODY}, {NOBODY}); os.setresuid({NOBODY}, {NOBODY}, {NOBODY}); "
@@ -282,7 +282,7 @@ def test_what_is_kept_already(daemon):
     p = Place(daemon, "twice")
     got = caught(daemon, p, "--lang", "python", "--", "/bin/true")
     null, cwd = os.open("/dev/null", os.O_RDWR), os.open(p.dir, os.O_PATH)
-    go = header(GO, 40) + struct.pack("=QQII", 0, 0, 0o22, 0)
+    go = header(GO, 24) + struct.pack("=Q", 0)
 
     def talk(*packets):
         with daemon.connect() as s:

@@ -46,6 +46,10 @@ def test_nothing_of_the_daemons_own(daemon):
     with open(path, "w", encoding="utf-8") as f:
         f.write("all: {unlisted: allow}\n")
 
+    def keyrings():
+        with open("/proc/keys", encoding="ascii") as f:
+            return {line.split()[0] + " " + line.split()[-1] for line in f if " _ses: " in line}
+
     def changed():
         with open("/proc/self/oom_score_adj", "w", encoding="ascii") as f:
             f.write("200")
@@ -54,6 +58,7 @@ def test_nothing_of_the_daemons_own(daemon):
     with open("/proc/self/oom_score_adj", encoding="ascii") as f:
         own = f.read().strip()
     daemon.stop()
+    given = keyrings()
     daemon.wrapper = [PYTHON, "-c", GIVEN]
     daemon.start()
     try:
@@ -62,6 +67,14 @@ def test_nothing_of_the_daemons_own(daemon):
             r = daemon.run("--policy", path, "--lang", "all", "--", PYTHON, "-c", "import time; time.sleep(0.2); " + TAKEN, user=user,
                            preexec_fn=prepare)
             assert r.stdout.split() == ["False", "True", str(os.getpriority(0, 0) + nice), score, "True"], (user, r.stdout, r.stderr)
+        # Who cannot call for keys has the daemon's own keyring, which is empty and not the one that it was given.
+        for options, n in ((("--lang", "c"), 0), (("--policy", path, "--lang", "all"), 1)):
+            before = keyrings()
+            with daemon.popen(*options, "--", "/usr/bin/yes") as p:
+                assert p.stdout.read(1) == "y"
+                assert len(keyrings() - before) == n, (before, keyrings())
+                p.terminate()
+        assert [x for x in keyrings() - given if x.endswith(" empty")], (given, keyrings())
     finally:
         daemon.stop()
         daemon.wrapper = []

@@ -87,6 +87,8 @@ static void embedded_filters_are_current(void **state)
 		assert_int_equal(f.has_audit, e.has_audit);
 		assert_int_equal(f.tied, e.tied);
 		assert_int_equal(f.one_process, e.one_process);
+		assert_int_equal(f.keyless, e.keyless);
+		assert_true(f.keyless);
 		assert_null(e.owned);
 		sg_filter_release(&f);
 		sg_policy_free(p);
@@ -262,26 +264,31 @@ static void malformed_programs_kill(void **state)
 	assert_int_equal(sg_filter_simulate(NULL, 0, sg_native_arch(), 0, args), SECCOMP_RET_KILL_PROCESS);
 }
 
-/* What a launch goes by when it asks whether a guard is needed, and when. */
-static void who_is_tied_and_alone(void **state)
+/* What a launch goes by when it asks whether a guard is needed, and when, and whether a keyring is. */
+static void who_is_tied_and_alone_and_keyless(void **state)
 {
 	static const struct {
 		const char *yaml;
-		bool tied, alone;
+		bool tied, alone, keyless;
 	} cases[] = {
-		{"t: {allow: [read, {clone: flags == SIGCHLD}]}", true, false},
-		{"t: {allow: [read]}", true, true},
-		{"t: {allow: [clone3]}", true, false},
-		{"t: {audit: [fork]}", true, false},
-		{"t: {allow: [execve]}", false, false},
-		{"t: {audit: [execveat]}", false, false},
-		{"t: {errno: {EPERM: [execve, fork, clone, clone3, vfork]}}", true, true},
-		{"t: {unlisted: allow}", false, false},
-		{"t: {unlisted: errno ENOSYS}", true, true},
-		{"t: {allow: [prctl]}", false, false},
-		{"t: {allow: [{prctl: option == PR_SET_PDEATHSIG}]}", false, false},
-		{"t: {allow: [{prctl: option == PR_SET_NAME}]}", true, true},
-		{"t: {allow: [{prctl: option != PR_SET_NAME}]}", false, false},
+		{"t: {allow: [read, {clone: flags == SIGCHLD}]}", true, false, true},
+		{"t: {allow: [read]}", true, true, true},
+		{"t: {allow: [clone3]}", true, false, true},
+		{"t: {audit: [fork]}", true, false, true},
+		{"t: {allow: [execve]}", false, false, true},
+		{"t: {audit: [execveat]}", false, false, true},
+		{"t: {errno: {EPERM: [execve, fork, clone, clone3, vfork]}}", true, true, true},
+		{"t: {unlisted: allow}", false, false, false},
+		{"t: {unlisted: errno ENOSYS}", true, true, true},
+		{"t: {allow: [prctl]}", false, false, true},
+		{"t: {allow: [{prctl: option == PR_SET_PDEATHSIG}]}", false, false, true},
+		{"t: {allow: [{prctl: option == PR_SET_NAME}]}", true, true, true},
+		{"t: {allow: [{prctl: option != PR_SET_NAME}]}", false, false, true},
+		{"t: {allow: [keyctl]}", true, true, false},
+		{"t: {allow: [{keyctl: op == KEYCTL_READ}]}", true, true, false},
+		{"t: {audit: [add_key]}", true, true, false},
+		{"t: {allow: [request_key]}", true, true, false},
+		{"t: {errno: {EPERM: [keyctl, add_key, request_key]}}", true, true, true},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -290,8 +297,8 @@ static void who_is_tied_and_alone(void **state)
 		struct sg_filter f;
 
 		assert_int_equal(sg_filter_compile(p, &f, &err), 0);
-		if (f.tied != cases[i].tied || f.one_process != cases[i].alone)
-			fail_msg("%s: tied %d, alone %d", cases[i].yaml, f.tied, f.one_process);
+		if (f.tied != cases[i].tied || f.one_process != cases[i].alone || f.keyless != cases[i].keyless)
+			fail_msg("%s: tied %d, alone %d, keyless %d", cases[i].yaml, f.tied, f.one_process, f.keyless);
 		sg_filter_release(&f);
 		sg_policy_free(p);
 	}
@@ -380,7 +387,7 @@ int main(void)
 		cmocka_unit_test(bind_refuses_what_it_does_not_know),
 		cmocka_unit_test(malformed_programs_kill),
 		cmocka_unit_test(mixtures_of_numbers_agree),
-		cmocka_unit_test(who_is_tied_and_alone),
+		cmocka_unit_test(who_is_tied_and_alone_and_keyless),
 		cmocka_unit_test(an_allowed_fork_is_marked),
 	};
 
