@@ -146,10 +146,73 @@ static void add_operands(struct note *n)
 			write_down_from_base(n, n->plan->argv[i], false, &mode);
 }
 
+struct names {
+	char *list[NAMES_MAX]; /* owned */
+	bool entry[NAMES_MAX]; /* is_own_entry() */
+	size_t n;
+};
+
+/* Length of the directory's part of an absolute path; 0: it is the root. */
+static size_t parent(const char *path)
+{
+	return (size_t)(strrchr(path, '/') - path);
+}
+
+static bool beside(const char *a, const char *b)
+{
+	return parent(a) == parent(b) && !strncmp(a, b, parent(a));
+}
+
+/*
+ * Whether a name can lead to something else only by a change of the directory that it is in: no link, whose target may
+ * become another. What is mounted on it sgd sees.
+ */
+static bool is_own_entry(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 ? !S_ISLNK(st.st_mode) : errno == ENOENT;
+}
+
+/* The directory of names that lie in it side by side, where looking at that one tells as much as looking at all. */
+static void write_down_directory(struct note *n, const char *entry, uint32_t covers)
+{
+	struct sg_note_name *to = (struct sg_note_name *)(void *)(n->buf + n->size);
+	char path[PATH_MAX];
+	SG_CLOSE int fd = -1;
+	struct statx st;
+
+	memcpy(path, entry, parent(entry));
+	path[parent(entry)] = '\0';
+	fd = covers < 3 || !*path ? -1 : open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	/* Those of the kernel have no times to go by. */
+	if (fd < 0 || !sg_places_keep_inodes(fd) || !look(fd, "", AT_EMPTY_PATH, &st) ||
+	    st.stx_ctime.tv_sec + SETTLED_S > time(NULL))
+		return;
+	if (write_down(n, path, true))
+		to->covers = covers;
+}
+
+static void write_down_all(struct note *n, const struct names *all)
+{
+	for (size_t i = 0, end; i < all->n && !n->failed; i = end) {
+		uint32_t covers = 0;
+
+		for (end = i; end < all->n && beside(all->list[i], all->list[end]); end++)
+			covers += all->entry[end];
+		write_down_directory(n, all->list[i], covers);
+		for (int links = 0; links < 2; links++)
+			for (size_t k = i; k < end; k++)
+				if (all->entry[k] != links)
+					(void)write_down(n, all->list[k], false);
+	}
+}
+
 /* What the policy's trees are called. What is below a denial or all of the root is put together from what is there. */
 static void add_trees(struct note *n)
 {
 	const struct sg_plan *plan = n->plan;
+	struct names all = {.n = 0};
 
 	for (size_t i = 0; i < plan->n_trees && !n->failed; i++) {
 		const struct sg_tree *t = &plan->trees[i];
@@ -163,9 +226,15 @@ static void add_trees(struct note *n)
 		if (snprintf(path, sizeof(path), "%s%s", value, t->path + len) >= (int)sizeof(path))
 			n->failed = true;
 		n->failed |= !path[strspn(path, "/")] || !strcmp(path, "/dev") || !strcmp(path, "/sys");
-		if (!n->failed && !sg_tree_in_self(path))
-			(void)write_down(n, path, false);
+		if (n->failed || sg_tree_in_self(path))
+			continue;
+		all.entry[all.n] = is_own_entry(path);
+		all.list[all.n] = strdup(path);
+		n->failed |= !all.list[all.n] || ++all.n == NAMES_MAX;
 	}
+	write_down_all(n, &all);
+	for (size_t i = 0; i < all.n; i++)
+		free(all.list[i]);
 }
 
 /*

@@ -379,6 +379,7 @@ static bool holds(const char *text, size_t size, struct known *k)
 {
 	const struct sg_note *note = (const struct sg_note *)(const void *)text;
 	size_t at = sizeof(*note);
+	uint32_t covered = 0;
 
 	*k = (struct known){0};
 	if (size < at || note->magic != SG_NOTE_MAGIC || note->n_fds > SG_HEIR_FDS - 3)
@@ -390,7 +391,13 @@ static bool holds(const char *text, size_t size, struct known *k)
 		const struct sg_note_name *n = (const struct sg_note_name *)(const void *)(text + at);
 
 		if (at > size || size - at < sizeof(*n) || !n->size || n->size > size - at - sizeof(*n) ||
-		    n->path[n->size - 1] || !unchanged(n))
+		    n->path[n->size - 1])
+			return false;
+		if (covered)
+			covered--;
+		else if (n->covers)
+			covered = unchanged(n) ? n->covers : 0;
+		else if (!unchanged(n))
 			return false;
 		if (i == note->chdir)
 			k->chdir = n->path;

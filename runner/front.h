@@ -51,10 +51,10 @@ struct sg_note_name {
 	uint64_t dev, ino;
 	int64_t ctime_s;
 	uint32_t ctime_ns;
-	uint16_t exact; /* the ctime counts: its contents matter */
-	uint16_t error; /* errno: it is not there. dev … are 0 */
-	uint32_t size;  /* of the path, with its end */
-	uint32_t pad;
+	uint16_t exact;  /* the ctime counts: its contents matter */
+	uint16_t error;  /* errno: it is not there. dev … are 0 */
+	uint32_t size;   /* of the path, with its end */
+	uint32_t covers; /* a directory: as long as it is unchanged, so are as many of the names that follow */
 	char path[];
 };
 

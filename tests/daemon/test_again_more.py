@@ -30,6 +30,45 @@ def running(p):
     return last["pid"] if last["type"] == "start" else None
 
 
+def test_names_side_by_side(daemon):
+    """Of files in one directory that one is looked at; who changed it looks at each, and at links always."""
+    p = Place(daemon, "beside")
+    beside = p.path("beside")
+    os.mkdir(beside)
+    os.mkdir(p.path("far"))
+    names = [os.path.join(beside, x) for x in ("a", "b", "c", "d", "none", "link")]
+    for name in (*names[:4], p.path("far/target")):
+        with open(name, "w", encoding="ascii") as f:
+            f.write("x\n")
+    os.symlink("../far/target", names[5])
+    file = p.write("policy.yaml", 'awk: {inherit: "builtin:compiled", files: {read: [%s]}}\n' % ", ".join(json.dumps(x) for x in names))
+    time.sleep(SETTLED)
+    run = ("--policy", file, "--lang", "awk", "--", AWK, READ)
+
+    def reads(words, known, *what):
+        r, n = p.counted(*words, input="".join(x + "\n" for x in what))
+        assert (r.stdout, n) == ("1\n" * len(what), known), (r, n)
+
+    def replace(name):
+        with open(name + ".new", "w", encoding="ascii") as f:
+            f.write("y\n")
+        os.rename(name + ".new", name)
+
+    there = (*names[:4], names[5])
+    p.known(*run)
+    reads(run, 1, *there)
+    # Something else in there is another one: each is looked at, and is the same.
+    replace(os.path.join(beside, "other"))
+    reads(run, 1, *there)
+    for i, (changed, seen) in enumerate(((names[1],) * 2, (p.path("far/target"), names[5]), (names[4],) * 2)):
+        time.sleep(SETTLED)
+        words = ("--wall-time", str(50 + i), *run)
+        p.known(*words)
+        reads(words, 1, *there)
+        replace(changed)
+        reads(words, 0, *dict.fromkeys((*there, seen)))
+
+
 def test_others_in_proc(daemon):
     """What a program may see of itself in /proc is not what those see that are launched by the same rules."""
     p = Place(daemon, "proc")
