@@ -480,7 +480,7 @@ static void ready(struct sgd_box *b)
 		return;
 	}
 	let_go_passed(b);
-	sgd_high(&l->listener);
+	sgd_aside(&l->listener);
 	b->ready = true;
 	b->phase = SGD_RUNNING;
 	/* Whatever score the daemon has, the program has it until then. */

@@ -493,8 +493,8 @@ static void on_listener(struct sgd_source *s, uint32_t events)
 			sgd_let_go_conn(fd);
 			continue;
 		}
-		sgd_high(&fd);
-		sgd_high(&c->peer.pidfd);
+		sgd_aside(&fd);
+		sgd_aside(&c->peer.pidfd);
 		c->d = d;
 		c->src = (struct sgd_source){.fd = -1, .fn = on_conn, .owner = c};
 		c->since = sg_clock_ns(CLOCK_MONOTONIC);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define BATCH 64
+#define FEW_FDS 64 /* as many have room in a table without one allocated (NR_OPEN_DEFAULT) */
 
 void sgd_high(int *fd)
 {
@@ -19,6 +20,12 @@ void sgd_high(int *fd)
 		return;
 	close(*fd);
 	*fd = high;
+}
+
+void sgd_aside(int *fd)
+{
+	if (*fd >= FEW_FDS)
+		sgd_high(fd);
 }
 
 int sgd_loop_open(struct sgd_loop *l, struct sg_err *err)

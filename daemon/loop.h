@@ -19,6 +19,9 @@ struct sgd_source {
 
 /* Moves a descriptor out of the numbers that children look at. Where that cannot be it stays as it is. */
 void sgd_high(int *fd);
+/* The same for what is of one launch, which is many times in a second: while there are few they may stay, as a child
+ * closes those faster than they are moved. */
+void sgd_aside(int *fd);
 
 struct sgd_loop {
 	int epoll;

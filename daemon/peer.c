@@ -254,7 +254,7 @@ static int as_it_connected(const struct sgd_peer *p, struct sgd_heritage *h, str
 {
 	char buf[4096], *line;
 
-	if (sg_read_file(p->proc, "status", buf, sizeof(buf)) < 0)
+	if (sg_read_piece(p->proc, "status", buf, sizeof(buf)) < 0)
 		return sg_err_set(err, ESRCH, "the client process is gone");
 	if (!all_four(buf, "\nUid:", p->uid) || !all_four(buf, "\nGid:", p->gid))
 		return sg_err_set(err, EXDEV,
@@ -370,7 +370,7 @@ int sgd_peer_look(struct sgd_peer *p, int socket, struct sgd_heritage *h, struct
 	h->nice = getpriority(PRIO_PROCESS, (id_t)p->pid);
 	if (errno)
 		return sg_err_set(err, ESRCH, "the client process is gone");
-	rc = sg_read_file(p->proc, "oom_score_adj", score, sizeof(score));
+	rc = sg_read_piece(p->proc, "oom_score_adj", score, sizeof(score));
 	if (rc < 0)
 		return sg_err_set(err, ESRCH, "the client process is gone");
 	h->oom_score_adj = (int)strtol(score, NULL, 10);

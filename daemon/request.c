@@ -429,7 +429,7 @@ static int set_up(struct request *r, struct sgd_box *b, struct sg_err *err)
 		rc = sg_cgroup_create_below(&l->cg, &d->parent, b->session.id, err);
 	if (rc)
 		return rc;
-	sgd_high(&l->cg.dirfd);
+	sgd_aside(&l->cg.dirfd);
 	b->session.cgroup_id = l->cg.id;
 	if (sg_launch_wants_sys_enter(l)) {
 		rc = share_of_policies(d, b->uid, b->policy, err);
@@ -517,8 +517,8 @@ static int start(struct request *r, struct sgd_box *b, const void *packet, size_
 	sigemptyset(&mask);
 	memcpy(&mask, &r->w->mask, sizeof(r->w->mask));
 	rc = sg_spawn_begin(&b->launch, &b->job->spawn, &b->job->heir, &mask, err);
-	sgd_high(&b->launch.pidfd);
-	sgd_high(&b->launch.proc);
+	sgd_aside(&b->launch.pidfd);
+	sgd_aside(&b->launch.proc);
 	if (!rc)
 		b->known = sgd_again_keep(r->c, packet, size, r->label_size, r->policy_fd, r->landlock_fd);
 	return rc;

@@ -310,7 +310,7 @@ int sg_cgroup_kill(const struct sg_cgroup *cg)
 int sg_cgroup_populated(const struct sg_cgroup *cg)
 {
 	char buf[128];
-	ssize_t n = sg_read_file(cg->dirfd, "cgroup.events", buf, sizeof(buf));
+	ssize_t n = sg_read_piece(cg->dirfd, "cgroup.events", buf, sizeof(buf));
 
 	return n < 0 ? (int)n : strstr(buf, "populated 1") != NULL;
 }

@@ -184,7 +184,7 @@ uint64_t sg_usage_cpu(const struct sg_members *m)
 	char buf[1024];
 
 	if (m->cg && m->cg->dirfd >= 0) {
-		if (sg_read_file(m->cg->dirfd, "cpu.stat", buf, sizeof(buf)) <= 0)
+		if (sg_read_piece(m->cg->dirfd, "cpu.stat", buf, sizeof(buf)) <= 0)
 			return 0;
 		return sg_key_value(buf, "usage_usec ") * 1000;
 	}

@@ -32,6 +32,22 @@ ssize_t sg_read_file(int dirfd, const char *path, char *buf, size_t size)
 	return (ssize_t)len;
 }
 
+ssize_t sg_read_piece(int dirfd, const char *path, char *buf, size_t size)
+{
+	SG_CLOSE int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	do
+		n = read(fd, buf, size - 1);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	buf[n] = '\0';
+	return n;
+}
+
 int sg_write_file(int dirfd, const char *path, const char *text)
 {
 	SG_CLOSE int fd = openat(dirfd, path, O_WRONLY | O_CLOEXEC);

@@ -38,6 +38,9 @@ static inline void sg_freep(void *p)
  * Returns the length, or negative errno.
  */
 ssize_t sg_read_file(int dirfd, const char *path, char *buf, size_t size);
+/* The same by one read(2), which is all of what the kernel writes in one piece: /proc/PID/status, cgroup.events and the
+ * like, up to a page. */
+ssize_t sg_read_piece(int dirfd, const char *path, char *buf, size_t size);
 /* Writes text in one write(2) to an existing file. Returns 0 or negative errno. */
 int sg_write_file(int dirfd, const char *path, const char *text);
 
