@@ -76,13 +76,17 @@ enum sg_fork_verdict sg_forks_ask(struct sg_forks *f, const struct sg_members *m
 		return SG_FORK_REFUSE;
 	if (!max)
 		return SG_FORK_GO;
+	/* What is ours to clear away is no reason to refuse. */
+	*tasks = sg_members_recount(m, *tasks, max);
+	if (*tasks < 0)
+		return SG_FORK_REFUSE;
 	if ((uint64_t)*tasks + f->n_out < max && f->n_out < SG_FORKS_MAX)
 		return unless_full(f, m, max);
 	if ((uint64_t)*tasks >= max)
 		return SG_FORK_REFUSE;
 	/* First who is back, then how many there are: who is back has its child among them. */
 	settle(f);
-	*tasks = sg_members_count(m);
+	*tasks = sg_members_recount(m, sg_members_count(m), max);
 	if (*tasks < 0 || (uint64_t)*tasks >= max)
 		return SG_FORK_REFUSE;
 	return (uint64_t)*tasks + f->n_out < max && f->n_out < SG_FORKS_MAX ? unless_full(f, m, max) : SG_FORK_WAIT;

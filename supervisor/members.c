@@ -333,6 +333,11 @@ int sg_members_count_all(const struct sg_members *m)
 	return tasks + z.count;
 }
 
+int sg_members_recount(const struct sg_members *m, int tasks, uint64_t max)
+{
+	return tasks < 0 || (uint64_t)tasks < max || by_cgroup(m) ? tasks : sg_members_count_all(m);
+}
+
 int sg_members_kill(const struct sg_members *m)
 {
 	struct walk w = {.m = m, .kill = true};

@@ -50,6 +50,11 @@ int sg_members_each(const struct sg_members *m, void (*fn)(void *ctx, pid_t pid)
  * Dear. */
 int sg_members_count_all(const struct sg_members *m);
 /*
+ * As sg_members_count. Without a cgroup that counts those, too, that have ended and that we have to wait for: which is
+ * done first, where tasks, so many as there were, are max or more.
+ */
+int sg_members_recount(const struct sg_members *m, int tasks, uint64_t max);
+/*
  * Waits for the dead among what became the supervisor's child: all orphans where there is no cgroup, and where it is
  * the first process of its PID namespace. The sandbox's first process is its launcher's to wait for.
  */

@@ -159,8 +159,9 @@ bool sg_proc_may_fork(pid_t tid)
 
 	snprintf(file, sizeof(file), "/proc/%d/syscall", (int)tid);
 	n = sg_read_file(AT_FDCWD, file, buf, sizeof(buf));
+	/* Of one that has ended the file is root's: it could not be read, and there is nothing in it. */
 	if (n <= 0)
-		return n == 0 || (n != -ENOENT && n != -ESRCH);
+		return n == 0 || (n != -ENOENT && n != -ESRCH && !sg_proc_zombie(tid));
 	/* "running", or the number of the call it waits in; -1: it waits outside of any */
 	if (buf[0] == 'r')
 		return true;

@@ -127,6 +127,13 @@ class Descent(LimitsTest):
         self.assertFalse(os.path.exists(marker), "the program ran")
         self.assertIn("mount -t proc", self.last.errors)
 
+    def test_one_after_the_other(self):
+        """Each starts the next one and ends: nobody but sgrun waits for it, so it is no reason to refuse one more."""
+        script = 'hop() { if [ $1 -gt 0 ]; then hop $(($1 - 1)) & else echo end; fi; }; hop 60 | cat'
+        r = self.run_in(["/bin/sh", "-c", script], options=["--pids", 12, "--wall-time", "60s"])
+        self.assertRan(r, "end\n")
+        self.assertEqual(r.of("limit"), [])
+
     def test_proc_of_another_pid_namespace(self):
         self.refused_in("/usr/bin/unshare", "--pid", "--fork")
 

@@ -261,6 +261,30 @@ static void test_who_waits_for_its_child(void **state)
 	assert_true(may_fork_in("clone3"));
 }
 
+/* Nobody has waited for it yet, and what the kernel shows of it is root's. */
+static void test_who_has_ended(void **state)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		siginfo_t info;
+		pid_t ended;
+
+		if (geteuid() == 0 && setuid(65534))
+			_exit(2);
+		ended = fork();
+		if (ended == 0)
+			_exit(0);
+		if (ended < 0 || waitid(P_PID, (id_t)ended, &info, WEXITED | WNOWAIT))
+			_exit(3);
+		_exit(sg_proc_may_fork(ended));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -276,6 +300,7 @@ int main(void)
 		cmocka_unit_test(test_unseen),
 		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_who_waits_for_its_child),
+		cmocka_unit_test(test_who_has_ended),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);
