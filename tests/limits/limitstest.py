@@ -15,7 +15,7 @@ IN_LAB = "SG_VM_KERNEL" in os.environ  # emulated: time says nothing there
 class LimitsTest(LiveTest):
     # The third, root without BPF, differs in nothing that matters here; --tier unprivileged runs it.
     tiers = LiveTest.tiers if "--tier" in sys.argv else ("bpf", "user")
-    limit = 240 if IN_LAB else 60
+    limit = 240
     bombs = None  # path
 
     @property
@@ -35,9 +35,9 @@ class LimitsTest(LiveTest):
 
     def bomb(self, name, *words, **how):
         how.setdefault("options", [])
-        how.setdefault("timeout", 100 if IN_LAB else 20)
+        how.setdefault("timeout", 100 if IN_LAB else 60)
         r = self.run_in([self.own(self.bombs), name, *map(str, words)], **how)
-        self.assertNoSurvivor(0.5)
+        self.assertNoSurvivor()
         if r.records and r.start["cgroup_id"]:
             self.assertEqual(harness.sandbox_cgroups(self.sgrun_pid(r)), [])
         return r
@@ -71,7 +71,7 @@ class Bystander:
         os.set_blocking(self.process.stdout.fileno(), False)
         self.rest = b""
         self.gaps = []
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while not self.gaps and time.monotonic() < end:
             self.look()
             time.sleep(0.01)

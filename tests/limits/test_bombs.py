@@ -6,7 +6,7 @@ import time
 import harness
 from limitstest import IN_LAB, Bystander, LimitsTest
 
-WALL = "2s" if IN_LAB else "300ms"
+WALL = "2s" if IN_LAB else "1s"  # long enough to come to what it is to do
 FOR_EVER = ["--wall-time", WALL]  # for what never ends by itself
 CPU = ["--cpu-time", "200ms", "--wall-time", "20s"]
 MEMORY = ["--memory", "64M", "--wall-time", "20s"]
@@ -70,7 +70,7 @@ class Bombs(LimitsTest):
             self.assertEqual((r.status, r.exit["verdict"]), (0, "ok"))
         self.assertEqual({x["limit"] for x in r.of("limit")} - {limit}, on_the_way)
         if not IN_LAB:
-            self.assertLess(r.seconds, 8)
+            self.assertLess(r.seconds, 15)
         for key in ("wall_ms", "cpu_ms", "user_ms", "system_ms"):
             self.assertGreaterEqual(r.exit[key], 0)
         self.assertAlmostEqual(r.exit["user_ms"] + r.exit["system_ms"], r.exit["cpu_ms"], delta=0.01 + r.exit["cpu_ms"] / 50)
@@ -91,11 +91,11 @@ class Bombs(LimitsTest):
         names = ("fork-bomb", "zombies", "busy", "touch", "output-bomb", "sleeper")
         running = [(n, self.launch([self.own(self.bombs), n], options=BOMBS[n][1])) for n in names]
         for name, process in running:
-            r = process.wait(30)
+            r = process.wait()
             self.last = r
             self.check_stream(r)
             self.assertOver(r, BOMBS[name][2])
-        self.assertNoSurvivor(0.5)
+        self.assertNoSurvivor()
 
 
 def add(name):

@@ -100,7 +100,7 @@ class Tasks(LimitsTest):
         self.assertEqual(r.exit["peak_pids"], 6)
 
     def test_ended_and_not_waited_for(self):
-        r = self.bomb("zombies", options=["--pids", 20, "--wall-time", "4s" if IN_LAB else "400ms"])
+        r = self.bomb("zombies", options=["--pids", 20, "--wall-time", "4s" if IN_LAB else "2s"])
         self.assertEqual(r.out, b"19\n")
 
     def test_ended_and_gone(self):
@@ -122,7 +122,7 @@ class Descent(LimitsTest):
         marker = os.path.join(self.work, "ran")
         line = self.command(["/usr/bin/touch", marker], options=["--pids", 20])
         user = ["/usr/bin/setpriv", f"--reuid={self.tier.uid}", f"--regid={self.tier.gid}", "--clear-groups"]
-        self.last = harness.start([*prefix, *user, *line]).wait(20)
+        self.last = harness.start([*prefix, *user, *line]).wait()
         self.assertEqual(self.last.status, 125)
         self.assertFalse(os.path.exists(marker), "the program ran")
         self.assertIn("mount -t proc", self.last.errors)
@@ -191,7 +191,10 @@ class CpuTime(LimitsTest):
 
 class Cpus(LimitsTest):
     def test_share(self):
-        r = self.bomb("busy", options=["--cpus", "0.25", "--wall-time", "2s"])
+        free = self.launch([self.own(self.bombs), "busy"], options=["--wall-time", "2s"])  # how much there is to be had
+        r = self.run_in([self.own(self.bombs), "busy"], options=["--cpus", "0.25", "--wall-time", "2s"])
+        there = free.wait().exit["cpu_ms"]
+        self.last = r
         if self.tier.name == "user":
             self.assertIn("limit cpus", " ".join(r.start["degraded"]))
             return
@@ -199,7 +202,7 @@ class Cpus(LimitsTest):
         # 0.5 s are its share; a burst and a period of 100 ms on top of it
         self.assertTrue(r.exit["cpu_ms"] <= 650, r.exit["cpu_ms"])
         if not IN_LAB:
-            self.assertTrue(r.exit["cpu_ms"] >= 250, r.exit["cpu_ms"])
+            self.assertTrue(r.exit["cpu_ms"] >= min(250, there / 4), (r.exit["cpu_ms"], there))
         self.assertEqual(r.start["limits"]["millicpus"], 250)
 
     def test_of_threads_together(self):
@@ -273,5 +276,5 @@ class Supervisor(LimitsTest):
         running = self.launch([self.own(self.bombs), "headless"], verdicts=None)
         self.assertEqual(running.line(), b"ready")
         running.kill()
-        self.assertNoSurvivor(3)
-        self.assertTrue(harness.wait_until(lambda: not harness.sandbox_cgroups(running.pid), 3))
+        self.assertNoSurvivor()
+        self.assertTrue(harness.wait_until(lambda: not harness.sandbox_cgroups(running.pid)))

@@ -120,7 +120,7 @@ class Output(LimitsTest):
         t.start()
         r = self.written(N, stdout=b)
         b.close()
-        t.join(10)
+        t.join(60)
         a.close()
         self.assertRan(r)
         self.assertEqual(b"".join(got), b"x" * N)
@@ -135,7 +135,7 @@ class Output(LimitsTest):
         t = self.terminal()
         r = self.bomb("output", 1000, 0, options=["--output", N], stdin=t.slave, stdout=t.slave, stderr=t.slave)
         self.assertEqual(r.status, 3)
-        self.assertEqual(t.read_all(0.1), b"")
+        self.assertEqual(t.read_all(), b"")
 
     def test_slow_reader(self):
         read, write = self.pipe(4096)
@@ -183,7 +183,7 @@ class Output(LimitsTest):
         """A child that keeps the pipe open does not keep sgrun."""
         r = self.run_in(["/bin/sh", "-c", "sleep 30 & echo done"], options=["--output", N])
         self.assertRan(r, "done\n")
-        self.assertLess(r.seconds, 8)
+        self.assertLess(r.seconds, 25)
 
     def test_verdicts_on_standard_error(self):
         r = self.run_in([self.own(self.bombs), "output", "5", "2"], options=["--output", N], verdicts=None)

@@ -51,7 +51,7 @@ class Children(LiveTest):
         inside = "import os\nn = 0\ntry:\n  while n < 30:\n    if not os.fork(): __import__('time').sleep(9)\n    n += 1\n" \
                  "except OSError: pass\nprint('made', n)"
         words = " ".join(self.tier.options)
-        r = self.bare(["/bin/sh", "-c", f'sleep 20 >/dev/null 2>&1 & echo $!; sleep 0.01 & exec "$0" {words} --verdicts /dev/null --pids 5 '
+        r = self.bare(["/bin/sh", "-c", f'sleep 300 >/dev/null 2>&1 & echo $!; sleep 0.01 & exec "$0" {words} --verdicts /dev/null --pids 5 '
                        '-- /usr/bin/python3 -c "$1"', self.tier.sgrun, inside], cwd="/")
         pid, _, rest = r.text.partition("\n")
         self.addCleanup(os.kill, int(pid), signal.SIGKILL)
@@ -147,7 +147,7 @@ class Stream(LiveTest):
         r = self.launch(["/usr/bin/python3", "-c", code], "noisy", self.write("noisy.yaml", self.POLICY), fds=[write],
                         verdicts=f"fd:{write}")
         os.close(write)
-        self.assertEqual(r.process.wait(30), 159)
+        self.assertEqual(r.process.wait(60), 159)
         with os.fdopen(read, "rb") as f:
             data = f.read()
         records = [json.loads(line) for line in data.splitlines()]

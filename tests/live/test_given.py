@@ -287,7 +287,7 @@ class StandardStreams(LiveTest):
         r, w = self.pipe()
         for verdicts in (None, f"fd:{w.fileno()}"):
             p = self.launch([self.probe], verdicts=verdicts, stderr=w, fds=(w.fileno(),))
-            out, _ = p.process.communicate(timeout=20)
+            out, _ = p.process.communicate(timeout=60)
             import json
             self.assertFalse(json.loads(out)["fds"]["2"]["flags"] & os.O_NONBLOCK)
             self.assertFalse(fcntl.fcntl(w, fcntl.F_GETFL) & os.O_NONBLOCK)
@@ -299,7 +299,7 @@ class StandardStreams(LiveTest):
         a, b = socket.socketpair()
         with a, b:
             p = self.launch([self.probe], verdicts=None, stderr=b)
-            out, _ = p.process.communicate(timeout=20)
+            out, _ = p.process.communicate(timeout=60)
             self.assertFalse(json.loads(out)["fds"]["2"]["flags"] & os.O_NONBLOCK)
             self.assertFalse(fcntl.fcntl(b, fcntl.F_GETFL) & os.O_NONBLOCK)
             self.assertIn(b'"type":"start"', a.recv(1 << 16))
@@ -353,9 +353,10 @@ class Environment(LiveTest):
 
     def test_all_of_many(self):
         env = {**ENV, **{f"V{i}": "x" for i in range(50000)}}
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
         r = self.do("say", "x", options=["--env-all"], env=env)
         self.assertRan(r)
-        self.assertLess(r.seconds, 3)
+        self.assertLess(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before, 3)
 
     def test_bad(self):
         for bad in ("", "=", "=x"):
@@ -453,5 +454,5 @@ class Nested(LiveTest):
         null = open("/dev/null", "r+b")
         self.addCleanup(null.close)
         r = self.launch([self.act, "exit", "4"], stdin=null, stdout=null, stderr=null, verdicts=None)
-        self.assertEqual(r.process.wait(20), 4)
+        self.assertEqual(r.process.wait(60), 4)
         self.assertIs(subprocess.DEVNULL, subprocess.DEVNULL)
