@@ -219,10 +219,27 @@ static void make_one(const char *how)
 	}
 }
 
+/* Its child, which is made already, may run before it is seen to wait for that. */
+static void until_it_waits(pid_t pid)
+{
+	struct timespec soon = {.tv_nsec = 1000000};
+	char path[32], text[256], state;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	do {
+		FILE *f = fopen(path, "re");
+
+		assert_non_null(f);
+		assert_non_null(fgets(text, sizeof(text), f));
+		fclose(f);
+		assert_int_equal(sscanf(strrchr(text, ')'), ") %c", &state), 1);
+		nanosleep(&soon, NULL);
+	} while (state == 'R');
+}
+
 /* A caller that has an older child and waits for the one it makes now. */
 static bool may_fork_in(const char *how)
 {
-	struct timespec soon = {.tv_nsec = 5000000};
 	bool answer;
 	pid_t caller;
 	char byte;
@@ -238,7 +255,7 @@ static bool may_fork_in(const char *how)
 		_exit(0);
 	}
 	assert_int_equal(read(ready[0], &byte, 1), 1);
-	nanosleep(&soon, NULL);
+	until_it_waits(caller);
 	answer = sg_proc_may_fork(caller);
 	assert_int_equal(write(go[1], "", 1), 1);
 	assert_int_equal(waitpid(caller, NULL, 0), caller);
