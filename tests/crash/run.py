@@ -134,14 +134,14 @@ class Crash:
         p = self.start(k, scratch, token)
         try:
             if running:
-                if not select.select([p.stdout], [], [], 30)[0] or os.read(p.stdout.fileno(), 3) != b"up\n":
+                if not select.select([p.stdout], [], [], 120)[0] or os.read(p.stdout.fileno(), 3) != b"up\n":
                     bad.append("the program did not come up")
                 elif len(processes(token)) < 5:  # the control: sgrun, guard, program, its two orphans
                     bad.append(f"only {len(processes(token))} processes to be ended")
             time.sleep(moment)
             came_up = running or bool(select.select([p.stdout], [], [], 0)[0])
             p.send_signal(signal.SIGKILL)
-            p.wait(20)
+            p.wait(60)
             p.stdout.close()
             self.phases["running" if came_up else "starting"] += 1
             after = subprocess.run([s.binary, "--tier", k.tier, "--verdicts", "/dev/null", "--lang", "compiled", "--",
@@ -158,7 +158,7 @@ class Crash:
     @staticmethod
     def left(token, pid):
         """What is still there of a run. A killed process takes a moment to go."""
-        deadline = time.monotonic() + 3
+        deadline = time.monotonic() + 60
         while True:
             there = [f"process {i}" for i in processes(token)] + [f"cgroup {c}" for c in cgroups(pid)]
             there += [f"file {f}" for f in glob.glob(f"/run/sandgate/.*.{pid}")]
@@ -169,7 +169,7 @@ class Crash:
 
 def settled():
     """BPF objects go away some time after their last holder."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         there = abandoned()
         if not there or time.monotonic() > deadline:

@@ -15,6 +15,7 @@ import glob
 import json
 import os
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -40,7 +41,7 @@ KINDS = [
     Kind(["orphans"], [], 0, "ok"),
     Kind(["output", "100"], ["--open-files", "20"], 0, "ok", None, b"x" * 100),
     Kind(["daemon"], ["--pids", "20"], 0, "ok"),
-    Kind(["exit", "0"], ["--cpu-time", "9s", "--wall-time", "9s"], 0, "ok"),
+    Kind(["exit", "0"], ["--cpu-time", "90s", "--wall-time", "90s"], 0, "ok"),
     Kind(["sleeper"], ["--wall-time", "20ms"], 124, "time_limit", "wall_time"),
     Kind(["exit", "0"], ["--stack", "1M", "--file-size", "1M"], 0, "ok"),
     Kind(["busy"], ["--cpu-time", "20ms"], 124, "time_limit", "cpu_time"),
@@ -141,12 +142,12 @@ class Soak:
         took = time.monotonic() - began
         print(f"        {name}: {runs} runs in {took:.0f} s, {took / runs * 1000:.1f} ms each", flush=True)
         self.check(f"{name}: every result is right", not wrong and self.done == runs, f"{len(wrong)} wrong: {wrong[:3]}")
-        harness.wait_until(lambda: not self.leftovers(), 5)
+        harness.wait_until(lambda: not self.leftovers())
         self.check(f"{name}: nothing is left", not self.leftovers(), self.leftovers()[:5])
         self.check(f"{name}: no descriptor leaks here", (len(os.listdir("/proc/self/fd")), threading.active_count()) == (files, threads))
         if not self.daemon:
             # What ends after each run cannot grow; what it leaves in the kernel can.
-            harness.wait_until(lambda: self.dying() <= dying + 32, 10)
+            harness.wait_until(lambda: self.dying() <= dying + 32)
             self.check(f"{name}: the kernel keeps no cgroups of ours", self.dying() <= dying + 32, (dying, self.dying()))
             return
         part = max(2, len(rss) // 5)
@@ -169,15 +170,20 @@ class Soak:
             return int(f.read().split()[1]) * os.sysconf("SC_PAGESIZE")
 
     def start_daemon(self):
-        socket = os.path.join(self.work, "socket")
+        path = os.path.join(self.work, "socket")
         self.cgroup = f"sgsoak-{os.getpid()}"
         log = open(os.path.join(self.work, "log"), "wb")
-        self.daemon = subprocess.Popen([self.args.sgd, "--socket", socket, "--log", "none", "--cgroup", self.cgroup, "--bpffs", "none",
+        self.daemon = subprocess.Popen([self.args.sgd, "--socket", path, "--log", "none", "--cgroup", self.cgroup, "--bpffs", "none",
                                         "--state", os.path.join(self.work, "state")], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         log.close()
-        self.through = ["--daemon", socket]
-        if not harness.wait_until(lambda: os.path.exists(socket), 20):
+        self.through = ["--daemon", path]
+        if not harness.wait_until(lambda: self.listens(path)):
             raise SystemExit("the daemon does not listen: " + open(os.path.join(self.work, "log")).read())
+
+    @staticmethod
+    def listens(path):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+            return s.connect_ex(path) == 0
 
     def fds(self):
         return len(os.listdir(f"/proc/{self.daemon.pid}/fd"))
@@ -185,7 +191,7 @@ class Soak:
     def end_daemon(self):
         self.daemon.terminate()
         try:
-            status = self.daemon.wait(20)
+            status = self.daemon.wait(60)
         except subprocess.TimeoutExpired:
             self.daemon.kill()
             status = self.daemon.wait()
@@ -214,7 +220,7 @@ def main():
             soak.stage("daemon, one by one", args.runs, 1)
             before = soak.fds()
             soak.stage(f"daemon, {args.jobs} at a time", args.runs, args.jobs)
-            harness.wait_until(lambda: soak.fds() <= before, 5)
+            harness.wait_until(lambda: soak.fds() <= before)
             soak.check("daemon: no descriptor leaks", soak.fds() <= before, f"{before} before, {soak.fds()} after")
             soak.end_daemon()
     finally:
