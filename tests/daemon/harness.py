@@ -14,6 +14,7 @@ import time
 NOBODY = 65534
 ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": "/"}
 PACKET_MAX = 64 << 10
+WAITING = ("7", "45", "47", "232", "271", "281")  # poll, recvfrom, recvmsg, epoll_wait, ppoll, epoll_pwait
 MAGIC = 0x31444753
 LAUNCH, SIGNAL, CANCEL, STARTED, RECORD, RESULT, FAILED, ASK, TIER, AGAIN, REMEMBER, GO, KNOWN, UNKNOWN = range(1, 15)
 
@@ -27,14 +28,24 @@ def cgroup_mount():
     raise RuntimeError("no cgroup2 is mounted")
 
 
-def until(condition, seconds=10, step=0.02):
-    """What condition() answers as soon as that is true."""
+def until(condition, seconds=60, step=0.02):
+    """What condition() answers as soon as that is true. A host may be busy: the time is for what never comes."""
     end = time.monotonic() + seconds
     while True:
         result = condition()
         if result or time.monotonic() > end:
             return result
         time.sleep(step)
+
+
+def waits(pid):
+    """Whether the process sleeps until somebody says something to it: what was said before, it has answered."""
+    with contextlib.suppress(OSError):
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
+            asleep = f.read().rsplit(")", 1)[1].split()[0] == "S"
+        with open(f"/proc/{pid}/syscall", encoding="ascii") as f:
+            return asleep and f.read().split()[0] in WAITING
+    return False
 
 
 class Daemon:
@@ -89,7 +100,7 @@ class Daemon:
     def stop(self):
         if self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(20)
+            self.process.wait(60)
         return self.process.returncode
 
     def close(self):
@@ -102,7 +113,7 @@ class Daemon:
             with contextlib.suppress(OSError):
                 with open(os.path.join(path, "cgroup.kill"), "w", encoding="ascii") as f:
                     f.write("1")
-            until(lambda p=path: self.gone(p), 5)
+            until(lambda p=path: self.gone(p), 20)
         subprocess.run(["/usr/bin/umount", self.bpf], check=True)
         shutil.rmtree(self.work)
 
@@ -120,7 +131,7 @@ class Daemon:
 
     def connect(self):
         s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        s.settimeout(20)
+        s.settimeout(60)
         try:
             s.connect(self.socket)
         except OSError:
@@ -162,8 +173,8 @@ class Daemon:
 
     def popen(self, *args, **how):
         return subprocess.Popen([self.sgrun, "--daemon", self.socket, "--verdicts", "/dev/null", *map(str, args)],
-                                env=ENV, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                text=True, **how)
+                                env=ENV, text=True,
+                                **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **how})
 
     def ctl(self, *args, user=None, groups=(), **how):
         who = {"user": user, "group": user, "extra_groups": list(groups)} if user else {}

@@ -7,6 +7,7 @@ run.py --sgrun FILE [--only TEXT] [--lsm]
 FILE lies in the build's runner/; sgd and sgctl are taken from daemon/ beside it. The last line is `N passed, N failed`.
 """
 import argparse
+import ctypes
 import os
 import signal
 import sys
@@ -20,6 +21,7 @@ import test_again  # noqa: E402
 import test_again_more  # noqa: E402
 import test_attach  # noqa: E402
 import test_batch  # noqa: E402
+import test_closing  # noqa: E402
 import test_discover  # noqa: E402
 import test_launch  # noqa: E402
 import test_lsm  # noqa: E402
@@ -27,6 +29,16 @@ import test_many  # noqa: E402
 import test_survive  # noqa: E402
 import test_traced  # noqa: E402
 import test_watch  # noqa: E402
+
+
+CLONE_NEWNS, MS_PRIVATE, MS_REC = 0x20000, 1 << 18, 1 << 14
+
+
+def own_mounts():
+    """sgd lets go of the launches that it keeps whenever something is mounted: whatever others mount is not seen here."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNS) or libc.mount(b"none", b"/", None, MS_PRIVATE | MS_REC, None):
+        raise OSError(ctypes.get_errno(), "a mount namespace for the tests")
 
 
 def main():
@@ -38,10 +50,11 @@ def main():
     p.add_argument("--verbose", action="store_true")
     a = p.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that nothing is left behind
+    own_mounts()
     test_lsm.ROUNDS = a.rounds
     build = os.path.dirname(os.path.dirname(os.path.abspath(a.sgrun)))
     passed = failed = 0
-    for module in (test_lsm,) if a.lsm else (test_launch, test_again, test_again_more, test_batch, test_watch, test_abuse, test_attach, test_discover, test_survive, test_traced, test_many):
+    for module in (test_lsm,) if a.lsm else (test_launch, test_again, test_again_more, test_batch, test_watch, test_abuse, test_closing, test_attach, test_discover, test_survive, test_traced, test_many):
         tests = [(n, f) for n, f in vars(module).items() if n.startswith("test_") and callable(f)]
         tests = [(n, f) for n, f in tests if a.only in f"{module.__name__}.{n}"]
         if not tests:

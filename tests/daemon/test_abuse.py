@@ -11,7 +11,8 @@ import subprocess
 import time
 import traceback
 
-from harness import (Daemon, ENV, FAILED, LAUNCH, MAGIC, NOBODY, PACKET_MAX, RESULT, SIGNAL, TIER, UNKNOWN, cgroup_mount, header, until)
+from harness import (Daemon, ENV, FAILED, LAUNCH, MAGIC, NOBODY, PACKET_MAX, RESULT, SIGNAL, TIER, UNKNOWN, cgroup_mount, header, until,
+                     waits)
 
 OPTIONS = ("--group", str(NOBODY))
 SEED = 20240607
@@ -82,7 +83,7 @@ def real_launch(daemon, program="/bin/true", stdin=subprocess.DEVNULL):
             s.recv(PACKET_MAX)  # what the best tier is
             s.send(header(TIER, 24) + struct.pack("=II", 2, 0))
             packet, fds, _, _ = socket.recv_fds(s, PACKET_MAX, 72)
-        p.wait(20)
+        p.wait(60)
     os.unlink(path)
     return packet, fds
 
@@ -145,56 +146,6 @@ def test_descriptors(daemon):
     healthy(daemon)
 
 
-def lingering(listener, seconds=6):
-    """A socket whose last close waits: it lingers for what its peer does not read."""
-    s = socket.create_connection(listener.getsockname())
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, seconds))
-    s.setblocking(False)
-    try:
-        while True:
-            s.send(bytes(1 << 16))
-    except BlockingIOError:
-        return s
-
-
-def within(sock):
-    """A socket in whose queue that one is."""
-    ours, theirs = socket.socketpair()
-    with theirs:
-        socket.send_fds(theirs, [b"x"], [sock.fileno()])
-    return ours
-
-
-def test_descriptors_whose_closing_waits(daemon):
-    def sent(sock, times=1, first=False):
-        s = daemon.connect()
-        if first:
-            s.send(b"garbage")
-        socket.send_fds(s, [b"garbage"], [sock.fileno()] * times)
-        return s
-
-    def in_a_queue(sock):
-        with within(sock) as outer:
-            return sent(outer)
-
-    ways = {"one": sent, "more than a message may carry": lambda x: sent(x, 100),
-            "left in the connection": lambda x: sent(x, first=True), "in a socket's queue": in_a_queue}
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        for name, way in ways.items():
-            # Ours must not be the last close.
-            daemon.process.send_signal(signal.SIGSTOP)
-            with lingering(listener) as sock, way(sock) as s:
-                sock.close()
-                daemon.process.send_signal(signal.SIGCONT)
-                begin = time.monotonic()
-                answer = reply(s)  # "closed" where a second message was not read
-                assert "error" in answer or name == "left in the connection", (name, answer)
-            assert daemon.request({"op": "status"})["ok"]
-            assert daemon.run("--lang", "c", "--", "/bin/true").returncode == 0
-            assert time.monotonic() - begin < 4, name
-    healthy(daemon)
-
-
 def test_signals_for_nobody(daemon):
     for number in (0, 9, 64, 2 ** 31):
         refused(daemon, header(SIGNAL, 32) + struct.pack("=II", number, 0))
@@ -224,7 +175,7 @@ def test_slow_and_silent(daemon):
     healthy(daemon)
     assert time.monotonic() - begin < 10
     # Those that say nothing are let go.
-    assert until(lambda: reply_now(held[0]) == "closed", 15)
+    assert until(lambda: reply_now(held[0]) == "closed")
     for s in held:
         s.close()
 
@@ -249,45 +200,6 @@ def test_a_client_that_does_not_read(daemon):
         except (BlockingIOError, BrokenPipeError, ConnectionResetError):
             pass
         healthy(daemon)
-
-
-def test_descriptors_that_wait_to_be_closed(daemon):
-    """One whose close waits, then many over the same connection: the daemon does not take what it cannot get rid of."""
-    def flood():
-        listener, waits = socket.socket(), socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # or it may grow until nothing is unsent
-        listener.bind((b"127.0.0.1", 0))
-        listener.listen(1)
-        waits.connect((b"127.0.0.1", listener.getsockname()[1]))
-        far = listener.accept()[0]
-        waits.setblocking(False)
-        try:
-            while True:
-                waits.send(b"x" * 65536)
-        except BlockingIOError:
-            pass
-        waits.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 60))
-        sent, file = 0, os.open("/etc/passwd", os.O_RDONLY)
-        with daemon.connect() as s:
-            s.settimeout(1)
-            socket.send_fds(s, [b'{"v":1,"op":"status"}'], [waits.fileno()])
-            waits.close()
-            s.recv(PACKET_MAX)
-            try:
-                while sent < 20000:
-                    socket.send_fds(s, [b'{"v":1,"op":"status"}'], [file] * 72)
-                    s.recv(PACKET_MAX)
-                    sent += 72
-            except OSError:
-                pass  # it does not answer
-            far.close()  # nobody waits any more
-            s.settimeout(10)
-            answered = json.loads(s.recv(PACKET_MAX))["ok"]
-        return sent, answered
-
-    sent, answered = as_nobody(flood)
-    assert 1000 < sent < 2000 and answered, (sent, answered)
-    healthy(daemon)
 
 
 def as_nobody(what):
@@ -320,7 +232,7 @@ def test_tails_of_a_user(daemon):
         answers = [daemon.ask(s, {"op": "tail"}) for s in held]
         again = daemon.ask(held[0], {"op": "tail"})["ok"]  # the same one is no second one
         held[0].close()
-        return answers, again, until(lambda: daemon.ask(held[-1], {"op": "tail"})["ok"], 5)
+        return answers, again, until(lambda: daemon.ask(held[-1], {"op": "tail"})["ok"])
 
     answers, again, freed = as_nobody(tails)
     assert [a["ok"] for a in answers] == [True] * 32 + [False] * 8, answers
@@ -363,15 +275,17 @@ def test_what_a_user_does_not_read(daemon):
     assert n == 60, n
     # 300 queues of 512 KiB would be 150.
     assert 40 < after - before < 110, (before, after)
-    assert until(lambda: not daemon.sandboxes(), 30), daemon.sandboxes()
+    assert until(lambda: not daemon.sandboxes()), daemon.sandboxes()
     healthy(daemon)
 
 
 def test_a_thousand_connections(daemon):
     held = []
     try:
-        for _ in range(1000):
+        for i in range(1000):
             held.append(daemon.connect())
+            # Those that say nothing are let go.
+            assert i % 100 or daemon.ask(held[-1], {"op": "list"})["ok"]
         begin = time.monotonic()
         assert daemon.run("--lang", "c", "--", "/bin/true").returncode == 0
         assert time.monotonic() - begin < 20
@@ -425,7 +339,7 @@ def test_wrong_user(daemon):
             "s.send(sys.argv[2].encode())\nprint(s.recv(65536).decode())")
     for op in ("reload", "attach", "detach"):
         r = subprocess.run(["/usr/bin/python3", "-c", code, daemon.socket, json.dumps({"v": 1, "op": op, "id": "x"})],
-                           capture_output=True, text=True, timeout=20, user=1234, group=1234, extra_groups=[NOBODY])
+                           capture_output=True, text=True, timeout=60, user=1234, group=1234, extra_groups=[NOBODY])
         assert "only root" in r.stdout, r
     healthy(daemon)
 
@@ -438,8 +352,11 @@ def test_a_flood_of_records_holds_nobody_up(daemon):
     flood = "import os\nfor _ in range(3): os.fork()\nask = os.getppid\nwhile True:\n" + "    ask()\n" * 20
     name = daemon.detach("--policy", policy, "--lang", "flood", "--", "/usr/bin/python3", "-c", flood, user=NOBODY)
     try:
-        time.sleep(1)
-        before = daemon.request({"op": "show", "id": name})["sandbox"]["counts"]["audit"]
+        def audited():
+            return daemon.request({"op": "show", "id": name})["sandbox"]["counts"]["audit"]
+
+        assert until(audited)
+        before = audited()
         for _ in range(5):
             begin = time.monotonic()
             assert daemon.run("--lang", "c", "--", "/bin/true").returncode == 0
@@ -447,10 +364,10 @@ def test_a_flood_of_records_holds_nobody_up(daemon):
             assert time.monotonic() - begin < 8, time.monotonic() - begin
             time.sleep(0.3)
         # The control: it was a flood.
-        assert daemon.request({"op": "show", "id": name})["sandbox"]["counts"]["audit"] - before > 20000
+        assert until(lambda: audited() - before > 20000), (before, audited())
     finally:
         daemon.ctl("kill", name)
-    assert until(lambda: not daemon.sandboxes(), 30), daemon.sandboxes()
+    assert until(lambda: not daemon.sandboxes()), daemon.sandboxes()
     healthy(daemon)
 
 
@@ -475,7 +392,7 @@ def test_a_client_that_became_somebody_else(daemon):
                                     ("1234,1234,0", "1234,1234,1234", "user and group ids"),
                                     ("1234,1234,1234", "1234,1234,0", "user and group ids")):
             r = subprocess.run(["/usr/bin/python3", "-c", CONNECT, daemon.socket, str(NOBODY), uids, gids,
-                                ",".join(map(str, fds))], input=packet.hex(), capture_output=True, text=True, timeout=30,
+                                ",".join(map(str, fds))], input=packet.hex(), capture_output=True, text=True, timeout=60,
                                pass_fds=fds)
             assert r.returncode == 0, r
             kind = int(r.stdout.splitlines()[-1].split()[0])
@@ -561,14 +478,20 @@ def test_long_texts_break_no_list(daemon):
             s.close()
         for fd in fds:
             os.close(fd)
-    assert until(lambda: not daemon.sandboxes(), 30), daemon.sandboxes()
+    assert until(lambda: not daemon.sandboxes()), daemon.sandboxes()
     healthy(daemon)
+
+
+def first_free(daemon):
+    """The number that its next descriptor gets, when it has let go of those of the connections before."""
+    assert until(lambda: waits(daemon.process.pid))
+    used = {int(fd) for fd in os.listdir(f"/proc/{daemon.process.pid}/fd")}
+    return next(n for n in range(1 << 16) if n not in used)
 
 
 def test_no_descriptor_for_a_client(daemon):
     """Room for the connection and not for its process: what is said is that, and not that there are many connections."""
-    used = {int(fd) for fd in os.listdir(f"/proc/{daemon.process.pid}/fd")}
-    free = next(n for n in range(1 << 16) if n not in used)
+    free = first_free(daemon)
     usual = resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (free + 1, usual[1]))
     try:
@@ -587,8 +510,7 @@ def test_no_descriptor_for_a_connection(daemon):
             fields = f.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    used = {int(fd) for fd in os.listdir(f"/proc/{daemon.process.pid}/fd")}
-    free = next(n for n in range(1 << 16) if n not in used)
+    free = first_free(daemon)
     usual = resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (free, usual[1]))
     try:
@@ -612,7 +534,7 @@ def test_a_client_that_is_gone_is_told_so(daemon):
     daemon.process.send_signal(signal.SIGSTOP)
     try:
         with subprocess.Popen(["/usr/bin/python3", "-c", code, daemon.socket], stdout=subprocess.PIPE, text=True) as p:
-            p.wait(20)
+            p.wait(60)
             daemon.process.send_signal(signal.SIGCONT)
             answer = json.loads(p.stdout.read())
     finally:
@@ -659,7 +581,7 @@ def test_one_user_gets_half_of_the_policies(daemon):
     finally:
         for b in daemon.listed():
             daemon.ctl("kill", b["id"])
-    assert until(lambda: not daemon.sandboxes(), 30), daemon.sandboxes()
+    assert until(lambda: not daemon.sandboxes()), daemon.sandboxes()
     healthy(daemon)
 
 
@@ -679,7 +601,7 @@ def test_policies_of_a_user(daemon):
         with open(path, "w", encoding="utf-8") as f:
             f.write(f"x: {{unlisted: allow}}\n# {n}\n")
         os.chmod(path, 0o644)
-        return daemon.detach("--policy", path, "--lang", "x", "--", "/bin/sleep", "60", user=user, groups=(NOBODY,))
+        return daemon.detach("--policy", path, "--lang", "x", "--", "/bin/sleep", "3600", user=user, groups=(NOBODY,))
 
     try:
         refused_at = None
@@ -696,5 +618,5 @@ def test_policies_of_a_user(daemon):
     finally:
         for name in ids:
             daemon.request({"op": "kill", "id": name})
-    assert until(lambda: not daemon.sandboxes(), 30), daemon.sandboxes()
+    assert until(lambda: not daemon.sandboxes()), daemon.sandboxes()
     healthy(daemon)

@@ -268,7 +268,7 @@ def start(p, *args, **how):
 def test_signals(daemon):
     p = Place(daemon, "signals")
     code = ("import os,signal,time\ndef f(n, _):\n os.write(1, b'%d\\n' % n)\n os._exit(n)\n"
-            "signal.signal(signal.SIGTERM, f)\nos.write(1, b'up\\n')\ntime.sleep(20)")
+            "signal.signal(signal.SIGTERM, f)\nos.write(1, b'up\\n')\ntime.sleep(300)")
     short = ("--lang", "python", "--", PYTHON, "-c", code)
     q = None
     for _ in range(4):
@@ -276,7 +276,7 @@ def test_signals(daemon):
         q = start(p, *short)
         assert q.stdout.readline() == "up\n"
         q.send_signal(signal.SIGTERM)
-        out, err = q.communicate(timeout=20)
+        out, err = q.communicate(timeout=60)
         assert (q.returncode, out) == (15, "15\n"), (q.returncode, out, err)
         assert err.count("\n") == 2 and '"type":"exit"' in err, err
     assert p.repeated() == before + 1
@@ -284,7 +284,7 @@ def test_signals(daemon):
     q = start(p, *short)
     assert q.stdout.readline() == "up\n" and p.repeated() == before + 2
     q.kill()
-    q.communicate(timeout=20)
+    q.communicate(timeout=60)
     assert until(lambda: not daemon.sandboxes()), daemon.sandboxes()
     # What its caller ignores is not for the program.
     q = start(p, *short, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
@@ -293,7 +293,7 @@ def test_signals(daemon):
     time.sleep(0.2)
     assert q.poll() is None
     q.send_signal(signal.SIGTERM)
-    assert q.communicate(timeout=20)[0] == "15\n"
+    assert q.communicate(timeout=60)[0] == "15\n"
 
 
 def test_a_reader_that_does_not_read(daemon):
@@ -318,7 +318,7 @@ def test_a_reader_that_does_not_read(daemon):
     got = b""
     while b'"type":"exit"' not in got:
         got += os.read(r, 65536)
-    assert q.wait(20) == 0
+    assert q.wait(60) == 0
     lines = got.lstrip(b"x").decode().splitlines()
     assert [json.loads(line)["type"] for line in lines] == ["start", "exit"], lines
     # One that is gone
@@ -356,7 +356,7 @@ def test_sgd_goes_away(daemon):
     os.write(w, b"x")
     assert q.stdout.read(1) == "x"
     daemon.crash()
-    out, err = q.communicate(timeout=20)
+    out, err = q.communicate(timeout=60)
     os.close(w)
     assert q.returncode == 125 and "the connection to sgd broke" in err, (q.returncode, out, err)
     daemon.start()
@@ -393,7 +393,7 @@ def test_one_of_two_versions(daemon):
         s, _ = listener.accept()
         assert struct.unpack_from("=IHH", s.recv(PACKET_MAX))[2] != AGAIN
         s.close()
-        assert q.wait(20) == 125
+        assert q.wait(60) == 125
 
 
 # ---- the protocol, by itself ----
@@ -457,7 +457,7 @@ def caught(daemon, p, *args):
                     break
                 elif kind != REMEMBER:
                     c.send(text(9, b"", 2))
-        q.wait(20)
+        q.wait(60)
     os.unlink(path)
     return {kind: (data, fds) for kind, data, fds in got}
 
@@ -503,7 +503,7 @@ def test_a_launch_that_is_known(daemon):
         # Another's it is not.
         code = (f"import socket,sys; s=socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); s.connect({daemon.socket!r}); "
                 f"s.send(bytes.fromhex({got[AGAIN][0].hex()!r})); sys.exit(s.recv(65536)[6])")
-        r = subprocess.run([PYTHON, "-c", code], user=NOBODY, group=NOBODY, extra_groups=[], timeout=20)
+        r = subprocess.run([PYTHON, "-c", code], user=NOBODY, group=NOBODY, extra_groups=[], timeout=60)
         assert r.returncode == UNKNOWN, r
     finally:
         for fd in [cwd, null, *got[REMEMBER][1], *got[LAUNCH][1]]:
@@ -532,7 +532,7 @@ def test_several_at_a_time(daemon):
         while 4 not in counts and len(counts) < 12:
             before = p.repeated()
             running = [start(p, "--lang", lang, "--", *program) for _ in range(4)]
-            assert [q.wait(20) for q in running] == [0] * 4
+            assert [q.wait(60) for q in running] == [0] * 4
             for q in running:
                 q.communicate()
             counts.append(p.repeated() - before)

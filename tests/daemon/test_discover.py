@@ -29,12 +29,12 @@ def job(daemon, *names):
         for part in reversed(made):
             with open(part + "/cgroup.kill", "w", encoding="ascii") as f:
                 f.write("1")
-            assert until(lambda p=part: daemon.gone(p), 10), part
+            assert until(lambda p=part: daemon.gone(p)), part
 
 
 def box(daemon, path):
     """The sandbox that a cgroup became, by itself."""
-    found = until(lambda: [b for b in daemon.listed() if b["cgroup_id"] == os.stat(path).st_ino], 10)
+    found = until(lambda: [b for b in daemon.listed() if b["cgroup_id"] == os.stat(path).st_ino])
     assert found, (path, daemon.listed(), daemon.errors())
     return found[0]["id"]
 
@@ -65,7 +65,7 @@ def test_each_process_by_its_own_interpreter(daemon):
     with job(daemon, "job-1") as path:
         name = box(daemon, path)
         p = start(path, "/bin/sh", "-c", MIXED)
-        assert p.communicate("\n", timeout=30)[0] == "shell\nafter\n"
+        assert p.communicate("\n", timeout=60)[0] == "shell\nafter\n"
         assert until(lambda: len(kills(daemon, name)) == 2)
         assert kills(daemon, name) == [("perl", "kill"), ("python", "kill")]
         for r in daemon.records(sandbox=name, type="syscall_violation"):
@@ -76,7 +76,7 @@ def test_each_process_by_its_own_interpreter(daemon):
 def test_a_cgroup_that_no_rule_names(daemon):
     with job(daemon, "other-1") as path:
         p = start(path, "/usr/bin/python3", "-c", KILL)
-        assert p.communicate("\n", timeout=30)[0] == "python\n"
+        assert p.communicate("\n", timeout=60)[0] == "python\n"
         assert not [b for b in daemon.listed() if b["cgroup_id"] == os.stat(path).st_ino]
 
 
@@ -106,7 +106,7 @@ def test_children_and_what_they_execute(daemon):
     with job(daemon, "quiet-1", "a") as path:
         name = box(daemon, path)
         p = start(path, "/bin/sh", "-c", "kill -0 1; echo beside; exec /usr/bin/python3 -c \"$0\"", code)
-        assert p.communicate("\n", timeout=30)[0] == "beside\nchild\n"
+        assert p.communicate("\n", timeout=60)[0] == "beside\nchild\n"
         assert until(lambda: [r for r in daemon.records(sandbox=name, type="syscall_violation", syscall="kill")])
         r, = daemon.records(sandbox=name, type="syscall_violation", syscall="kill")
         assert (r["language"], r["comm"], r["action"]) == ("python", "sh", "audit"), r
@@ -119,8 +119,8 @@ def test_what_was_there_before(daemon):
         other = start(path, "/bin/sh", "-c", "kill -0 1 && echo shell")
         daemon.start()
         name = box(daemon, path)
-        assert other.communicate("\n", timeout=30)[0] == "shell\n"
-        assert (p.communicate("\n", timeout=30)[0], p.returncode) == ("9\n", -9)
+        assert other.communicate("\n", timeout=60)[0] == "shell\n"
+        assert (p.communicate("\n", timeout=60)[0], p.returncode) == ("9\n", -9)
         assert until(lambda: len(kills(daemon, name)) == 2)
         assert kills(daemon, name) == [("python", "kill"), ("python", "kill")], daemon.records(sandbox=name)
 
@@ -130,10 +130,10 @@ def test_it_survives_the_daemon(daemon):
         name = box(daemon, path)
         while_gone, after = waiting(path, KILL), waiting(path, KILL)
         daemon.crash()
-        assert while_gone.communicate("\n", timeout=30)[0] == "" and while_gone.returncode == -9
+        assert while_gone.communicate("\n", timeout=60)[0] == "" and while_gone.returncode == -9
         daemon.start()
         assert box(daemon, path) == name
-        assert after.communicate("\n", timeout=30)[0] == "" and after.returncode == -9
+        assert after.communicate("\n", timeout=60)[0] == "" and after.returncode == -9
         assert until(lambda: len(kills(daemon, name)) == 2)
         assert kills(daemon, name) == [("python", "kill"), ("python", "kill")], daemon.records(sandbox=name)
 
@@ -148,7 +148,7 @@ def test_one_that_somebody_attaches(daemon):
         assert (b["language"], b["container_id"]) == ("python", "nine") and b["id"] != name, b
         assert daemon.records(sandbox=name, type="exit")
         p = start(path, "/bin/true")  # a shell, which no rule has judged
-        p.communicate("\n", timeout=30)
+        p.communicate("\n", timeout=60)
         assert p.returncode == -9
         assert until(lambda: kills(daemon, b["id"]) == [("python", "execve")]), daemon.records(sandbox=b["id"])
         r = daemon.ctl("attach", "--cgroup", path, "--lang", "perl")
@@ -163,7 +163,7 @@ def test_one_that_is_made_anew_at_once(daemon):
         os.mkdir(path)
         assert box(daemon, path) != name
         p = waiting(path, KILL)
-        assert p.communicate("\n", timeout=30)[0] == "" and p.returncode == -9
+        assert p.communicate("\n", timeout=60)[0] == "" and p.returncode == -9
 
 
 def test_a_rule_with_another_mode(daemon):
@@ -178,7 +178,7 @@ def test_a_rule_with_another_mode(daemon):
             daemon.start()
             again = box(daemon, path)
             assert again != name and {b["mode"] for b in daemon.listed()} == {"enforce"}, daemon.listed()
-            assert p.communicate("\n", timeout=30)[0] == "" and p.returncode == -9
+            assert p.communicate("\n", timeout=60)[0] == "" and p.returncode == -9
         finally:
             daemon.stop()
             daemon.options[3] = before
@@ -211,7 +211,7 @@ def test_what_was_held_when_the_daemon_died(daemon):
         with open(path + "/cgroup.freeze", "r+", encoding="ascii") as freeze:
             p = start(path, "/bin/sh", "-c", "for i in $(seq 250); do sleep 1000 >&- & done; echo up; read line; echo on")
             assert p.stdin.write("\n") and not p.stdin.flush() and p.stdout.readline() == "up\n"
-            for _ in range(10):
+            for _ in range(60):
                 daemon.begin()
                 assert until(lambda: held(freeze) or daemon.answers(), 60)
                 daemon.crash()
@@ -221,7 +221,7 @@ def test_what_was_held_when_the_daemon_died(daemon):
             daemon.start()
             assert until(lambda: not held(freeze))
         assert box(daemon, path)
-        assert p.communicate("\n", timeout=30)[0] == "on\n"
+        assert p.communicate("\n", timeout=60)[0] == "on\n"
 
 
 def held(freeze):
@@ -236,15 +236,15 @@ def test_reload(daemon):
     with job(daemon, "job-4") as path:
         box(daemon, path)
         before, after = waiting(path, KILL), waiting(path, KILL)
-        assert before.communicate("\n", timeout=30)[0] == ""
+        assert before.communicate("\n", timeout=60)[0] == ""
         r = daemon.ctl("reload", policy)
         assert r.returncode == 0, r
-        assert after.communicate("\n", timeout=30)[0] == "python\n"
+        assert after.communicate("\n", timeout=60)[0] == "python\n"
 
 
 def test_rules_that_are_none(daemon):
     for rule, says in (("job", "expected the path of cgroups"), ("/a/** ", "each component"), ("/a loud", "audit or enforce"),
                        ("/", "1 to 15 components")):
         r = subprocess.run([daemon.sgd, "--socket", daemon.work + "/x", "--discover", rule], capture_output=True, text=True,
-                           env=ENV, timeout=20)
+                           env=ENV, timeout=60)
         assert r.returncode == 1 and says in r.stderr, r

@@ -278,7 +278,7 @@ def test_an_attached_cgroup_is_held_to_its_object_rules(daemon):
     assert daemon.ctl("detach", name).returncode == 0
     assert asked() == "True\n"
     p.stdin.close()
-    p.wait(20)
+    p.wait(60)
     p.stdout.close()
 
 
@@ -303,7 +303,7 @@ def test_an_attached_cgroup_is_let_go_unharmed(daemon):
         cgroup.go(p)
         assert p.stdout.readline() == "alive\n", p.poll()
     p.stdin.close()
-    p.wait(20)
+    p.wait(60)
     p.stdout.close()
 
 
@@ -344,7 +344,7 @@ def test_a_file_system_that_hangs_stops_nobody(daemon):
         os.rmdir(at)
         cgroup.go(p)
         cgroup.go(p)
-        p.communicate(timeout=20)
+        p.communicate(timeout=60)
     reload(daemon, "python: {inherit: \"builtin:python\"}\n")
 
 
@@ -431,7 +431,7 @@ def test_nothing_is_kept_for_what_is_gone(daemon):
         r = daemon.ctl("--json", "attach", "--pid", p.pid, "--lang", "python")
         assert r.returncode == 0, r
         assert daemon.ctl("detach", json.loads(r.stdout)["sandbox"]["id"]).returncode == 0
-    p.communicate("\n\n", timeout=20)
+    p.communicate("\n\n", timeout=60)
     assert until(lambda: len(os.listdir(fds)) <= before), (before, os.listdir(fds))
 
     def children():

@@ -11,7 +11,7 @@ import subprocess
 import termios
 import time
 
-from harness import ENV, NOBODY, Cgroup, until
+from harness import ENV, NOBODY, Cgroup, until, waits
 
 OPTIONS = ("--group", str(NOBODY))
 PYTHON = "/usr/bin/python3"
@@ -24,7 +24,7 @@ class Tail:
         with open(self.path, "wb") as out:
             self.process = subprocess.Popen([daemon.sgctl, "--socket", daemon.socket, *args, "tail"], env=ENV,
                                             stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, **who)
-        time.sleep(0.3)
+        assert until(lambda: waits(self.process.pid))
 
     def lines(self):
         with open(self.path, encoding="utf-8") as f:
@@ -32,7 +32,7 @@ class Tail:
 
     def end(self):
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 def violation(daemon, **how):
@@ -44,11 +44,12 @@ def test_tail_shows_records_as_they_come(daemon):
     tail, only, mine = Tail(daemon), Tail(daemon, "--type", "syscall_violation"), Tail(daemon, user=NOBODY)
     try:
         violation(daemon)
-        assert until(lambda: [r["type"] for r in tail.lines()] == ["start", "syscall_violation", "exit"], 10), tail.lines()
-        assert until(lambda: [r["syscall"] for r in only.lines()] == ["execve"], 10), only.lines()
+        assert until(lambda: [r["type"] for r in tail.lines()] == ["start", "syscall_violation", "exit"]), tail.lines()
+        assert until(lambda: [r["syscall"] for r in only.lines()] == ["execve"]), only.lines()
         assert mine.lines() == [], "a user sees root's sandbox"
         violation(daemon, user=NOBODY)
-        assert until(lambda: len(mine.lines()) == 3, 10), mine.lines()
+        assert until(lambda: len(mine.lines()) == 3), mine.lines()
+        assert until(lambda: len(tail.lines()) == 6), tail.lines()
         assert {r["sandbox"] for r in mine.lines()} == {tail.lines()[-1]["sandbox"]}
     finally:
         for t in (tail, only, mine):
@@ -72,8 +73,9 @@ def test_a_tail_that_does_not_read_stops_nothing(daemon):
 
 def test_top_on_80_columns(daemon):
     sandbox = daemon.detach("--lang", "python", "--stats", "--", PYTHON, "-c",
-                            "import os, time\nend = time.time() + 60\nwhile time.time() < end: os.getppid()")
+                            "import os, time\nend = time.time() + 600\nwhile time.time() < end: os.getppid()")
     try:
+        assert until(lambda: daemon.request({"op": "show", "id": sandbox})["sandbox"]["stats"]["total"] > 1000)  # it is at it already
         r = daemon.ctl("top", "--once")
         assert r.returncode == 0, r
         lines = r.stdout.splitlines()
@@ -85,7 +87,7 @@ def test_top_on_80_columns(daemon):
         screen(daemon, sandbox)
     finally:
         assert daemon.ctl("kill", sandbox).returncode == 0
-    assert until(lambda: not daemon.listed(), 10)
+    assert until(lambda: not daemon.listed())
 
 
 def screen(daemon, sandbox):
@@ -103,9 +105,9 @@ class Terminal:
     def __init__(self, daemon, *args, rows=24, columns=80, stdin=None):
         self.fd, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.slave, self.before, self.text = slave, termios.tcgetattr(slave), b""
         self.process = subprocess.Popen([daemon.sgctl, "--socket", daemon.socket, *args], env=ENV, start_new_session=True,
                                         stdin=stdin or slave, stdout=slave, stderr=slave)
-        self.slave, self.before, self.text = slave, termios.tcgetattr(slave), b""
 
     def __enter__(self):
         return self
@@ -116,7 +118,7 @@ class Terminal:
         os.close(self.fd)
         os.close(self.slave)
 
-    def frames(self, n, seconds=20):
+    def frames(self, n, seconds=60):
         """The first n of them that are whole."""
         end = time.monotonic() + seconds
         while self.text.count(b"\x1b[2J") < n + 1 and time.monotonic() < end:
@@ -128,7 +130,7 @@ class Terminal:
         os.write(self.fd, keys)
 
     def end(self):
-        status = self.process.wait(5)
+        status = self.process.wait(60)
         assert termios.tcgetattr(self.slave) == self.before, "the terminal is not as it was"
         return status
 
