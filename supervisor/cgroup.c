@@ -101,6 +101,14 @@ static bool has_word(const char *list, const char *word)
 	return false;
 }
 
+bool sg_cgroup_offers(const struct sg_cgroup *cg, const char *controller)
+{
+	char file[600], available[256];
+
+	snprintf(file, sizeof(file), "%s/cgroup.controllers", cg->base);
+	return sg_read_file(AT_FDCWD, file, available, sizeof(available)) > 0 && has_word(available, controller);
+}
+
 /* Lets the limits' controllers reach the sandboxes. What is not there is simply not enabled: limits report it. False:
  * none of them is. */
 static bool enable_controllers(const char *dir)

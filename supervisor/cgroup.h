@@ -42,6 +42,8 @@ int sg_cgroup_parent(struct sg_cgroup *parent, const char *name, struct sg_err *
 /* Creates a sandbox's cgroup in it. Its name must not be one that sg_cgroup_sweep() takes for an abandoned sandbox. */
 int sg_cgroup_create_below(struct sg_cgroup *cg, const struct sg_cgroup *parent, const char *name, struct sg_err *err);
 
+/* Whether the parent directory has this controller, enabled or not. */
+bool sg_cgroup_offers(const struct sg_cgroup *cg, const char *controller);
 /* Kills every process in it (cgroup.kill; before 5.14: freeze, kill, thaw). Returns 0 or negative errno. */
 int sg_cgroup_kill(const struct sg_cgroup *cg);
 /* 1: processes left, 0: empty, negative errno. */

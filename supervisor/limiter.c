@@ -67,14 +67,13 @@ static void mechanism(struct plan *p, const char *limit, const char *by)
 /* Where the controller is, so that the advice fits: bound to cgroup v1, there but not enabled, or nowhere. */
 static const char *how_to_get(const struct sg_cgroup *cg, const char *controller)
 {
-	char v1[2048], available[256], file[600], key[32];
+	char v1[2048], key[32];
 
 	if (cg->dirfd < 0)
 		return "sgrun needs a cgroup of its own: run it as root, or in a delegated scope (systemd-run --user "
 		       "--scope -p Delegate=yes sgrun ...); in a container mount cgroup2 read-write (docker run "
 		       "--cgroupns=private -v /sys/fs/cgroup:/sys/fs/cgroup:rw, or --privileged)";
-	snprintf(file, sizeof(file), "%s/cgroup.controllers", cg->base);
-	if (sg_read_file(AT_FDCWD, file, available, sizeof(available)) > 0 && strstr(available, controller))
+	if (sg_cgroup_offers(cg, controller))
 		return "it is there but cannot be enabled for sandboxes, because the parent cgroup holds processes: "
 		       "move them to a child (mkdir CGROUP/main; echo PID > CGROUP/main/cgroup.procs), or start sgrun "
 		       "in a "
