@@ -75,6 +75,8 @@ static void choose_way(struct sg_output_lane *l)
 	if (fd >= 0) {
 		l->to = fd;
 		l->own = true;
+	} else {
+		l->terminal = isatty(l->to);
 	}
 }
 
@@ -199,13 +201,14 @@ static ssize_t write_some(const struct sg_output_lane *l, const char *data, size
 	if (l->socket)
 		return send(l->to, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (!l->own) {
-		/* What polls writable takes this much without waiting. */
 		if (poll(&p, 1, 0) <= 0) {
 			errno = EAGAIN;
 			return -1;
 		}
-		if (len > PIPE_BUF)
-			len = PIPE_BUF;
+		if (l->terminal)
+			len = sg_terminal_takes(data, len);
+		else if (len > PIPE_BUF)
+			len = PIPE_BUF; /* what polls writable takes this much without waiting */
 	}
 	return write(l->to, data, len);
 }

@@ -18,13 +18,14 @@
 enum { SG_OUTPUT_LANES = 2 };
 
 struct sg_output_lane {
-	int from;    /* our end of the program's pipe; -1: at its end */
-	int to;      /* where it goes */
-	bool own;    /* `to` is a description of our own, made so that it never blocks */
-	bool copy;   /* by read and write: splice does not do it */
-	bool socket; /* write with send(2) */
-	bool full;   /* the reader has no room now */
-	char *buf;   /* copied, not yet written */
+	int from;      /* our end of the program's pipe; -1: at its end */
+	int to;        /* where it goes */
+	bool own;      /* `to` is a description of our own, made so that it never blocks */
+	bool copy;     /* by read and write: splice does not do it */
+	bool socket;   /* write with send(2) */
+	bool terminal; /* one that is not ours to open */
+	bool full;     /* the reader has no room now */
+	char *buf;     /* copied, not yet written */
 	unsigned at, len;
 };
 

@@ -144,9 +144,10 @@ static ssize_t write_some(struct sg_stream *s, const char *data, size_t len)
 			errno = EAGAIN;
 			return -1;
 		}
-		/* A pipe that polls writable takes this much without blocking. */
-		if (len > PIPE_BUF)
-			len = PIPE_BUF;
+		if (s->terminal)
+			len = sg_terminal_takes(data, len);
+		else if (len > PIPE_BUF)
+			len = PIPE_BUF; /* a pipe that polls writable takes this much without blocking */
 	}
 	return write(s->fd, data, len);
 }

@@ -34,6 +34,19 @@ static inline void sg_freep(void *p)
 #define SG_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /*
+ * How much of it a terminal that polls writable takes without blocking, which is less than a pipe does: where it makes
+ * other characters of control characters, it wants room for each of them anew.
+ */
+static inline size_t sg_terminal_takes(const char *data, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && n < 128 && (unsigned char)data[n] >= ' ')
+		n++;
+	return n || !len ? n : 1;
+}
+
+/*
  * Reads a small file (from /proc, /sys) below dirfd whole into buf, terminated; a longer file is cut.
  * Returns the length, or negative errno.
  */

@@ -158,6 +158,15 @@ class Output(LimitsTest):
         self.assertEqual((r.status, r.exit["verdict"], r.exit["limit"]), (124, "time_limit", "wall_time"))
         self.assertLess(r.seconds, 10)
 
+    def test_stuck_terminal(self):
+        """Also one that sgrun's user cannot open (su, sudo -u), and that makes two characters of a line feed."""
+        read, write = os.openpty()
+        self.addCleanup(os.close, read)
+        self.addCleanup(os.close, write)
+        r = self.run_in(["/usr/bin/yes"], options=["--output", 100 * N, "--wall-time", "300ms"], stdout=write)
+        self.assertEqual((r.status, r.exit["verdict"], r.exit["limit"]), (124, "time_limit", "wall_time"))
+        self.assertLess(r.seconds, 10)
+
     def test_stuck_reader_and_over(self):
         read, write = self.pipe(4096)
         r = self.bomb("output", 60000, options=["--output", 20000, "--wall-time", "20s"], stdout=write)
