@@ -22,15 +22,25 @@
 
 /* How long a reader that is slow or stuck may delay sgrun's own end. */
 #define FLUSH_MS 2000
+#define LAST_MS 1000 /* and after that, where there was no room made for the last records */
 #define TICK_NS 20000000ULL
 #define HELD_LOOK_NS 100000000ULL /* between looks at a first process that has ended and cannot be reaped */
 #define HELD_NS 5000000000ULL     /* after this long the sandbox ends without its status */
 #define REQUEST_NS 50000000ULL    /* for this long what asks us to end says the same again */
 
-void sg_report_unwritten(const struct sg_stream *s)
+void sg_report_unwritten(const struct sg_stream *s, bool uncounted)
 {
+	struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	if (!s->failed && (s->broken || !(s->len || uncounted)))
+		return;
+	/* It may be what nobody reads. */
+	if (poll(&p, 1, 0) <= 0 || !(p.revents & POLLOUT))
+		return;
 	if (s->failed)
 		fprintf(stderr, "sgrun: records were lost: they cannot be written: %s\n", strerror(s->failed));
+	else
+		fprintf(stderr, "sgrun: records were lost: their reader does not take them in time\n");
 }
 
 void sg_watch_stop(struct sg_watch *w)
@@ -516,7 +526,7 @@ int sg_monitor(struct sg_launch *l)
 	if (l->output.failed)
 		sg_session_degrade(l->session, "output was not delivered: %s", strerror(l->output.failed));
 	status = sg_watch_finish(&w);
-	(void)sg_stream_flush(&l->session->stream, w.behind ? 0 : FLUSH_MS);
-	sg_report_unwritten(&l->session->stream);
+	(void)sg_stream_flush(&l->session->stream, w.behind ? LAST_MS : FLUSH_MS);
+	sg_report_unwritten(&l->session->stream, false);
 	return status;
 }

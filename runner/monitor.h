@@ -75,8 +75,11 @@ void sg_watch_stop(struct sg_watch *w);
 /* When it has ended and no process is left: the last records, the exit record. Returns the exit status for sgrun. */
 int sg_watch_finish(struct sg_watch *w);
 
-/* Says on standard error that records could not be written, if that is so. */
-void sg_report_unwritten(const struct sg_stream *s);
+/*
+ * Says on standard error that records could not be written, if that is so, and does not wait for it. uncounted: some
+ * found no room, and no record says so.
+ */
+void sg_report_unwritten(const struct sg_stream *s, bool uncounted);
 
 /*
  * Watches a launched sandbox to its end: answers and records calls, passes signals on, keeps the limits. Then ends what

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define FLUSH_MS 2000 /* as without a daemon */
+#define LAST_MS 1000
 
 int sg_remote_connect(const struct sg_options *o, int *fd, char why[200], struct sg_err *err)
 {
@@ -280,9 +281,12 @@ static int run(struct remote *r, struct sg_launch *l, struct sg_err *err)
 
 static void finish_stream(struct sg_stream *stream)
 {
-	if (!sg_stream_flush(stream, FLUSH_MS))
+	if (!sg_stream_flush(stream, FLUSH_MS)) {
 		sg_stream_make_room(stream);
-	sg_report_unwritten(stream);
+		(void)sg_stream_flush(stream, LAST_MS);
+	}
+	/* sgd, which made the record of the end, does not know what found no room here. */
+	sg_report_unwritten(stream, stream->dropped);
 }
 
 int sg_remote_run(int fd, struct sg_plan *plan, struct sg_stream *stream, int *status, char why[200],

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -212,16 +213,51 @@ static size_t pipe_room(const struct sg_stream *s)
 	return (size_t)(size - used);
 }
 
+static void widen_pipe(const struct sg_stream *s)
+{
+	for (int size = PIPE_MOST; size >= PIPE_LAST * 2 && fcntl(s->fd, F_SETPIPE_SZ, size) < 0; size /= 2)
+		;
+}
+
+static int socket_size(const struct sg_stream *s)
+{
+	int size = 0;
+
+	return getsockopt(s->fd, SOL_SOCKET, SO_SNDBUF, &size, &(socklen_t){sizeof(size)}) < 0 ? 0 : size;
+}
+
+/* What the kernel needs beside the bytes counts, too: half of what seems to be there. */
+static size_t socket_room(const struct sg_stream *s)
+{
+	int size = socket_size(s), used = 0;
+
+	return ioctl(s->fd, SIOCOUTQ, &used) < 0 || used > size ? 0 : (size_t)(size - used) / 2;
+}
+
+/* Twice its size, because the kernel doubles what it is told. */
+static void widen_socket(const struct sg_stream *s)
+{
+	int size = socket_size(s), domain = 0;
+
+	if (!size || setsockopt(s->fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) == 0)
+		return;
+	/* Without privilege up to net.core.wmem_max; beyond that TCP has grown its own by now. */
+	if (getsockopt(s->fd, SOL_SOCKET, SO_DOMAIN, &domain, &(socklen_t){sizeof(domain)}) == 0 && domain == AF_UNIX)
+		(void)setsockopt(s->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
 void sg_stream_make_room(struct sg_stream *s)
 {
 	size_t room, kept = 0, at = 0;
 	bool first = s->midway;
 
-	if (!s->fifo || !s->len || s->broken)
+	if (!(s->fifo || s->socket) || !s->len || s->broken)
 		return;
-	for (int size = PIPE_MOST; size >= PIPE_LAST * 2 && fcntl(s->fd, F_SETPIPE_SZ, size) < 0; size /= 2)
-		;
-	room = pipe_room(s);
+	if (s->socket)
+		widen_socket(s);
+	else
+		widen_pipe(s);
+	room = s->socket ? socket_room(s) : pipe_room(s);
 	room = room > (size_t)PIPE_LAST ? room - (size_t)PIPE_LAST : 0;
 	while (at < s->len) {
 		const char *end = memchr(s->queue + at, '\n', s->len - at);

@@ -45,8 +45,8 @@ void sg_stream_hold(struct sg_stream *s, bool hold);
 /* Descriptor to wait on for writability while lines are queued, else -1. */
 int sg_stream_wait_fd(const struct sg_stream *s);
 /*
- * Where the reader of a pipe is far behind: makes the pipe larger, and drops of what waits the lines that leave no room
- * there for the last ones, which must not be lost. Never leaves part of a line.
+ * Where the reader of a pipe or socket is far behind: makes that larger, and drops of what waits the lines that leave
+ * no room there for the last ones, which must not be lost. Never leaves part of a line.
  */
 void sg_stream_make_room(struct sg_stream *s);
 /* Tries for at most timeout_ms to write the rest. Returns true when all is written. */

@@ -140,16 +140,36 @@ class Output(LiveTest):
 class Stream(LiveTest):
     POLICY = 'noisy: {inherit: "builtin:python", audit: [getppid]}\n'
 
-    def test_a_reader_that_is_far_behind(self):
-        """It gets whole lines, the one that killed and the exit among them, and is told how many it did not get."""
-        code = "import os\nfor _ in range(20000): os.getppid()\nos.execv('/bin/ls', ['ls'])"
-        read, write = os.pipe()
+    def unread(self, write, n=20000):
+        """Nobody reads the records while it runs, n and that of a violation. What it says on standard error."""
+        code = f"import os\nfor _ in range({n}): os.getppid()\nos.execv('/bin/ls', ['ls'])"
         r = self.launch(["/usr/bin/python3", "-c", code], "noisy", self.write("noisy.yaml", self.POLICY), fds=[write],
                         verdicts=f"fd:{write}")
         os.close(write)
         self.assertEqual(r.process.wait(60), 159)
+        return r.process.stderr.read()
+
+    def test_a_reader_that_is_far_behind(self):
+        """It gets whole lines, the one that killed and the exit among them, and is told how many it did not get."""
+        read, write = os.pipe()
+        self.assertEqual(self.unread(write), b"")
         with os.fdopen(read, "rb") as f:
-            data = f.read()
+            self.check_behind(f.read())
+
+    def test_a_socket_that_is_far_behind(self):
+        read, write = socket.socketpair()
+        self.addCleanup(read.close)
+        self.assertEqual(self.unread(write.detach()), b"")
+        with read.makefile("rb") as f:
+            self.check_behind(f.read())
+
+    def test_where_no_room_can_be_made(self):
+        """A terminal that nobody reads: that the last records are lost is said."""
+        read, write = os.openpty()
+        self.addCleanup(os.close, read)
+        self.assertEqual(self.unread(write, 2000), b"sgrun: records were lost: their reader does not take them in time\n")
+
+    def check_behind(self, data):
         records = [json.loads(line) for line in data.splitlines()]
         self.assertTrue(data.endswith(b"\n"))
         self.assertEqual(records[0]["type"], "start")
