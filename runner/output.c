@@ -102,7 +102,7 @@ int sg_output_open(struct sg_output *o, const int std[3], uint64_t limit, struct
 	struct stat st = {0};
 	char in[64];
 	off_t at;
-	int rc = 0;
+	int rc = 0, how;
 
 	o->limit = limit;
 	if (out)
@@ -121,12 +121,14 @@ int sg_output_open(struct sg_output *o, const int std[3], uint64_t limit, struct
 			return 0;
 		}
 		snprintf(in, sizeof(in), "/proc/self/fd/%d", std[STDIN_FILENO]);
-		o->child[STDIN_FILENO] = open(in, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		/* What its caller may not read it may not either: then it is good for nothing. */
+		how = (fcntl(std[STDIN_FILENO], F_GETFL) & O_ACCMODE) == O_WRONLY ? O_PATH : O_RDONLY;
+		o->child[STDIN_FILENO] = open(in, how | O_CLOEXEC | O_NOCTTY);
 		if (o->child[STDIN_FILENO] < 0)
 			rc = sg_err_set(err, errno, "--output: cannot open standard input for reading alone: %s",
 					strerror(errno));
 		/* Where its caller has read to, and not from the beginning. */
-		at = rc || !S_ISREG(st.st_mode) ? 0 : lseek(std[STDIN_FILENO], 0, SEEK_CUR);
+		at = rc || !S_ISREG(st.st_mode) || how == O_PATH ? 0 : lseek(std[STDIN_FILENO], 0, SEEK_CUR);
 		if (at > 0)
 			(void)lseek(o->child[STDIN_FILENO], at, SEEK_SET);
 	}

@@ -122,6 +122,21 @@ class Output(LiveTest):
         self.assertEqual(r.status, 1, r.describe())
         self.assertIn("Bad file descriptor", r.errors)
 
+    def test_standard_input_that_is_not_for_reading(self):
+        """The program reads nothing of what is there, and does not need to."""
+        path = os.path.join(self.work, "log")
+        with open(path, "wb") as f:
+            f.write(b"secret")
+        os.chown(path, self.tier.uid, self.tier.gid)
+        for mode in (0o600, 0o200):
+            os.chmod(path, mode)
+            fd = os.open(path, os.O_WRONLY)
+            self.addCleanup(os.close, fd)
+            for call in ("os.lseek(0, 0, 0), os.read(0, 9)", "os.read(0, 9)", "os.write(0, b'x' * 5000)"):
+                r = self.limited(f"import os\nprint({call})", stdin=fd)
+                self.assertEqual((r.status, r.out), (1, b""), r.describe())
+                self.assertIn("Bad file descriptor", r.errors)
+
     def test_a_socket_is_said(self):
         a, b = socket.socketpair()
         self.addCleanup(a.close)
