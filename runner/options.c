@@ -200,10 +200,11 @@ static int quantity(int opt, const char *value, struct sg_limits *l, struct sg_e
 	if (rc)
 		return sg_err_set(err, EINVAL, "%s %s; expected %s", value,
 				  rc == -ERANGE ? "is out of range" : "is no usable limit",
-				  opt == OPT_WALL || opt == OPT_CPU     ? "a time such as 10, 500ms, 2s, 1m"
-				  : opt == OPT_PIDS || opt == OPT_FILES ? "a number above 0"
-				  : opt == OPT_CPUS                     ? "a number of processors such as 2 or 0.5"
-									: "a size such as 65536, 64K, 10M, 1G");
+				  opt == OPT_WALL || opt == OPT_CPU ? "a time such as 10, 500ms, 2s, 1m"
+				  : opt == OPT_PIDS                 ? "a number from 1 to 4194304"
+				  : opt == OPT_FILES                ? "a number from 1 to 1048576"
+				  : opt == OPT_CPUS                 ? "a number of processors such as 2 or 0.5"
+								    : "a size such as 65536, 64K, 10M, 1G");
 	return 0;
 }
 

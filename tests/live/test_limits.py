@@ -73,6 +73,11 @@ class Rlimits(LiveTest):
             named = [d for d in r.start["degraded"] if limit in d]
             self.assertTrue(named or limit in r.start["limit_mechanisms"], r.start)
 
+    def test_what_is_out_of_range_is_told_the_range(self):
+        self.assertEqual(self.refused("--pids", "4194305"), "sgrun: 4194305 is out of range; expected a number from 1 to 4194304")
+        self.assertIn("expected a number from 1 to 1048576", self.refused("--open-files", "1048577"))
+        self.assertRan(self.run_in(["/bin/true"], options=["--pids", "4194304"]))
+
     def test_bad_values(self):
         for option, values in {
             "--pids": ("0", "-1", "x", "", "1.5", "99999999999999999999", "1K"),
