@@ -150,6 +150,14 @@ static int parse_tier(const char *text)
 	return 0;
 }
 
+int sg_options_tier(const char *value, int *tier, struct sg_err *err)
+{
+	*tier = parse_tier(value);
+	if (!*tier && strcmp(value, "auto") != 0)
+		return sg_err_set(err, EINVAL, "--tier %s: expected auto, lsm, bpf or unprivileged", value);
+	return 0;
+}
+
 static int choice(const char *option, const char *value, const char *yes, const char *no, bool *out, struct sg_err *err)
 {
 	if (!strcmp(value, yes))
@@ -241,10 +249,7 @@ static int one(struct sg_options *o, int opt, const char *value, struct sg_err *
 			return sg_err_set(err, EINVAL, "--from %s: expected builtin or builtin:NAME", value);
 		return 0;
 	case OPT_TIER:
-		o->tier = parse_tier(value);
-		if (!o->tier && strcmp(value, "auto"))
-			return sg_err_set(err, EINVAL, "--tier %s: expected auto, lsm, bpf or unprivileged", value);
-		return 0;
+		return sg_options_tier(value, &o->tier, err);
 	case OPT_REQUIRE:
 		o->require = parse_tier(value);
 		if (!o->require)

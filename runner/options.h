@@ -61,6 +61,8 @@ struct sg_options {
  * accepted; o->verdicts is set all the same where it was given.
  */
 int sg_options_parse(struct sg_options *o, int argc, char **argv, struct sg_err *err);
+/* The value of --tier. Sets *tier: enum sg_tier, 0: auto. */
+int sg_options_tier(const char *value, int *tier, struct sg_err *err);
 extern const char sg_options_help[];
 
 #endif

@@ -102,6 +102,9 @@ static int add_word(const char *list[17], const char *option, const char *word)
 
 static int parse(struct args *a, int argc, char **argv)
 {
+	struct sg_err err = {0};
+	int tier;
+
 	memset(a, 0, sizeof(*a));
 	a->rest = argv;
 	for (int i = 0; i < argc; i++) {
@@ -115,6 +118,10 @@ static int parse(struct args *a, int argc, char **argv)
 			a->policy = argv[++i];
 		} else if (!strcmp(argv[i], "--tier") && i + 1 < argc) {
 			a->tier = argv[++i];
+			if (sg_options_tier(a->tier, &tier, &err) < 0) {
+				fprintf(stderr, "sgrun policy: %s\n", err.message);
+				return -1;
+			}
 		} else if (!strcmp(argv[i], "--runtime") && i + 1 < argc) {
 			i++;
 			if (add_word(a->runtimes, "--runtime", argv[i]) < 0)

@@ -16,6 +16,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -191,9 +192,10 @@ static int run_one(const struct sg_policy_test *t, const char *path, const char 
 	return rc;
 }
 
-static void tell(const struct sg_policy_test *t, const char *name, const struct expectation *e, const char *got,
-		 bool passed)
+/* got is made plain: it may have words of the file. */
+static void tell(const struct sg_policy_test *t, const char *name, const struct expectation *e, char *got, bool passed)
 {
+	char plain[NAME_MAX + 1], what[sizeof(e->what)];
 	json_t *o;
 
 	if (t->json) {
@@ -204,11 +206,16 @@ static void tell(const struct sg_policy_test *t, const char *name, const struct 
 		json_decref(o);
 		return;
 	}
+	snprintf(plain, sizeof(plain), "%s", name);
+	snprintf(what, sizeof(what), "%s", e->what);
+	sg_text_plain(plain);
+	sg_text_plain(what);
+	sg_text_plain(got);
 	if (passed)
-		printf("ok    %s: %s\n", name, got);
+		printf("ok    %s: %s\n", plain, got);
 	else
-		printf("FAIL  %s: expected %s%s%s, got %s\n", name,
-		       e->verdict[0] ? e->verdict : "a line that makes sense", e->what[0] ? "=" : "", e->what, got);
+		printf("FAIL  %s: expected %s%s%s, got %s\n", plain,
+		       e->verdict[0] ? e->verdict : "a line that makes sense", what[0] ? "=" : "", what, got);
 	fflush(stdout);
 }
 

@@ -77,6 +77,21 @@ class Test(Base):
                      'got e.py:1: "ok=5": this outcome takes no value', 'got f.expect:1: "signal=9x": expected'):
             self.assertIn(text, got.stdout)
 
+    def test_nothing_of_a_file_drives_the_terminal(self):
+        self.path("a\x1b[2J.py", "# sg-test: exit=7\x1b[2J\n")
+        self.path("b\nok    b.py", "# sg-test: \x1b[2J\n")
+        self.path("c\x9b.py", "# sg-test: exit=3\x9b\n")
+        got = sgrun("test", self.work)
+        self.assertEqual(got.returncode, 1)
+        self.assertTrue(all(" " <= c and not "\x7f" <= c < "\xa0" for line in got.stdout.split("\n") for c in line), got.stdout)
+        self.assertEqual(len(got.stdout.splitlines()), 4, got.stdout)
+
+    def test_a_tier_that_there_is_not(self):
+        for words in (["test", "--tier", "bogus", os.path.join(HERE, "programs")], ["drift", "--tier", "bogus"]):
+            got = sgrun(*words)
+            self.assertEqual((got.returncode, got.stdout, got.stderr),
+                             (2, "", "sgrun policy: --tier bogus: expected auto, lsm, bpf or unprivileged\n"))
+
     def test_nothing_to_do(self):
         got = sgrun("test", self.work)
         self.assertEqual(got.returncode, 2)
@@ -265,9 +280,9 @@ class Drift(Base):
         self.assertIn("does not work here without a policy either", got.stdout)
 
     def test_what_does_not_start_says_why(self):
-        got = sgrun("drift", "--tier", "bogus", "--lang", "lua")
+        got = sgrun("drift", "--runtime", "lua=/nonexistent")
         self.assertEqual(got.returncode, 2, got.stdout)
-        self.assertIn("error: --tier bogus: expected auto", got.stdout)
+        self.assertIn("error: cannot run /nonexistent: no such program", got.stdout)
         self.assertNotIn("without a policy", got.stdout)
 
     def test_more_than_there_is_room_for(self):
