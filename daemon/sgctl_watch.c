@@ -2,6 +2,7 @@
 /* What goes on: records as they come, and a table that is drawn anew every second. */
 #include "daemon/sgctl.h"
 
+#include "policy/names.h"
 #include "supervisor/client.h"
 #include "supervisor/human.h"
 #include "supervisor/util.h"
@@ -44,13 +45,37 @@ static void print_record(const struct sgctl *s, const json_t *record)
 		printf("%-18s %s\n", sgctl_text(record, "sandbox"), line);
 }
 
+/* One that there is not would be waited for without end. */
+static int known_type(const char *type, struct sg_err *err)
+{
+	static const char *const types[] = {
+		"start", "syscall_violation", "lsm_violation", "audit", "limit", "lost", "phase", "exit"};
+	struct sg_suggest near;
+	char text[64];
+
+	sg_suggest_init(&near, type);
+	for (size_t i = 0; i < SG_ARRAY_SIZE(types); i++) {
+		if (!strcmp(types[i], type))
+			return 0;
+		sg_suggest_offer(&near, types[i]);
+	}
+	if (near.best)
+		return sg_err_set(err, EINVAL, "--type %s: there are no such records%s", type,
+				  sg_suggest_text(&near, text, sizeof(text)));
+	return sg_err_set(
+		err, EINVAL,
+		"--type %s: expected start, syscall_violation, lsm_violation, audit, limit, lost, phase or exit", type);
+}
+
 int sgctl_tail(const struct sgctl *s, struct sg_err *err)
 {
 	static char packet[SG_PROTO_PACKET_MAX + 1];
 	SG_CLOSE int fd = -1;
 	json_t *answer = NULL;
-	int rc = sg_client_connect(s->socket, &fd, err);
+	int rc = s->type ? known_type(s->type, err) : 0;
 
+	if (!rc)
+		rc = sg_client_connect(s->socket, &fd, err);
 	if (!rc) {
 		json_t *request = json_pack("{s:s}", "op", "tail");
 

@@ -56,6 +56,14 @@ def test_tail_shows_records_as_they_come(daemon):
             t.end()
 
 
+def test_tail_of_records_that_there_are_not(daemon):
+    for word, what in (("syscall_violations", 'there are no such records; did you mean "syscall_violation"?'),
+                       ("nothing-like-it", "expected start, syscall_violation, lsm_violation, audit, limit, lost, phase or exit")):
+        r = subprocess.run([daemon.sgctl, "--socket", daemon.socket, "tail", "--type", word], env=ENV, capture_output=True, text=True,
+                           timeout=10, check=False)
+        assert (r.returncode, r.stdout) == (1, "") and r.stderr == f"sgctl: --type {word}: {what}\n", r
+
+
 def test_an_answer_that_gets_lost_is_none(daemon):
     for args in (["status"], ["list"]):
         with open("/dev/full", "wb") as full:
