@@ -42,7 +42,7 @@ static void say_stuck(struct sgd_box *b, int error)
 	if (b->watch.held)
 		find_survivor(&s, b->launch.pid);
 	else
-		sg_cgroup_each(&b->launch.cg, find_survivor, &s);
+		(void)sg_cgroup_each(&b->launch.cg, find_survivor, &s);
 	snprintf(who, sizeof(who), "process %d does not end", (int)s.pid);
 	if (s.tracer)
 		snprintf(why, sizeof(why), ", process %d traces it", (int)s.tracer);

@@ -359,6 +359,16 @@ static void account(struct sg_watch *w, struct sg_result *r)
 	r->output_bytes = l->output.limit ? (int64_t)l->output.total : -1;
 }
 
+/* A limit ends a sandbox that cannot be looked at, or is not kept for as long. */
+static void say_unseen(const struct sg_watch *w)
+{
+	int e = w->l->limiter.unseen;
+
+	if (e)
+		sg_session_degrade(w->l->session, "limits: what the sandbox uses could not be looked at: %s%s",
+				   strerror(e), e == EMFILE ? "; raise the limit of open files (ulimit -n)" : "");
+}
+
 static json_t *stats_json(const struct sg_stats *s)
 {
 	return json_pack("{s:I, s:I, s:I, s:I}", "total", (json_int_t)s->total, "allowed", (json_int_t)s->allowed,
@@ -490,6 +500,7 @@ int sg_watch_finish(struct sg_watch *w)
 	n = sg_limiter_refused_forks(&l->limiter);
 	if (n)
 		sg_session_limits(l->session, "pids", l->plan->limits.pids, n);
+	say_unseen(w);
 	status = conclude(w, &r);
 	/* What comes last must get through, and tells what did not. */
 	if (!l->shared && !sg_stream_flush(&l->session->stream, FLUSH_MS)) {

@@ -309,7 +309,7 @@ int sg_cgroup_kill(const struct sg_cgroup *cg)
 	 * And cgroup.kill sends its signal to the first thread alone: a process whose first thread has ended while
 	 * others go on does not notice.
 	 */
-	sg_cgroup_each(cg, kill_one, NULL);
+	(void)sg_cgroup_each(cg, kill_one, NULL);
 	if (old)
 		(void)sg_write_file(cg->dirfd, "cgroup.freeze", "0");
 	return rc;
@@ -338,18 +338,24 @@ int sg_cgroup_tasks(const struct sg_cgroup *cg)
 	return n < 0 ? -errno : count;
 }
 
-void sg_cgroup_each(const struct sg_cgroup *cg, void (*fn)(void *ctx, pid_t pid), void *ctx)
+int sg_cgroup_each(const struct sg_cgroup *cg, void (*fn)(void *ctx, pid_t pid), void *ctx)
 {
-	int fd = openat(cg->dirfd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	int fd = openat(cg->dirfd, "cgroup.procs", O_RDONLY | O_CLOEXEC), pid, rc;
 	FILE *f = fd >= 0 ? fdopen(fd, "r") : NULL;
-	int pid;
 
-	while (f && fscanf(f, "%d", &pid) == 1)
+	rc = f ? 0 : -errno;
+	errno = 0;
+	while (f && fscanf(f, "%d", &pid) == 1) {
 		fn(ctx, (pid_t)pid);
+		errno = 0;
+	}
+	if (f && ferror(f))
+		rc = errno ? -errno : -EIO;
 	if (f)
 		fclose(f);
 	else if (fd >= 0)
 		close(fd);
+	return rc == -ENOENT || rc == -ENODEV ? 0 : rc; /* it was removed: nothing is in it */
 }
 
 #define BELOW_MAX 32 /* of cgroups below one */
@@ -374,7 +380,7 @@ bool sg_cgroup_each_below(const struct sg_cgroup *cg, unsigned depth, bool (*fn)
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
 
-	sg_cgroup_each(cg, while_on, &u);
+	(void)sg_cgroup_each(cg, while_on, &u);
 	while (dir && depth && u.on && (e = readdir(dir))) {
 		struct sg_cgroup in = {.dirfd = -1};
 

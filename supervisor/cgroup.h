@@ -52,8 +52,8 @@ int sg_cgroup_populated(const struct sg_cgroup *cg);
 int sg_cgroup_tasks(const struct sg_cgroup *cg);
 /* Number of processes in it and in the cgroups below it. Negative errno. */
 int sg_cgroup_processes(const struct sg_cgroup *cg);
-/* Calls fn for each process in it. */
-void sg_cgroup_each(const struct sg_cgroup *cg, void (*fn)(void *ctx, pid_t pid), void *ctx);
+/* Calls fn for each process in it. 0, or negative errno when some may have been missed. */
+int sg_cgroup_each(const struct sg_cgroup *cg, void (*fn)(void *ctx, pid_t pid), void *ctx);
 /* The same for it and for the cgroups down to depth below it, until fn answers false. Returns whether it never did. */
 bool sg_cgroup_each_below(const struct sg_cgroup *cg, unsigned depth, bool (*fn)(void *ctx, pid_t pid), void *ctx);
 /* Whether a process or thread belongs to it, or to a cgroup below it. */

@@ -16,6 +16,7 @@
 #define LOOK_MEMORY_MIN (1 * MS)
 #define LOOK_MEMORY_MAX (50 * MS)
 #define LOOK_CPU_MIN (2 * MS)
+#define LOOK_CPU_UNSEEN (20 * MS)
 #define CPU_PERIOD_US 100000ULL
 /* How far a throttled sandbox may be ahead of its share, and how much of an unused share it may keep. */
 #define SHARE_BURST (20 * MS)
@@ -244,10 +245,14 @@ uint64_t sg_limiter_next(const struct sg_limiter *x)
  */
 static void check_share(struct sg_limiter *x, uint64_t now)
 {
-	uint64_t usage = sg_usage_cpu(x->members), elapsed = now - x->share_from_ns, pause;
+	uint64_t usage = sg_usage_cpu(x->members, &x->unseen), elapsed = now - x->share_from_ns, pause;
 	uint64_t used = usage > x->share_from_usage ? usage - x->share_from_usage : 0;
 	uint64_t share = elapsed * x->want.cpus / 1000;
 
+	if (usage == UINT64_MAX) {
+		x->cpus_at = now + SHARE_BURST;
+		return;
+	}
 	if (used > share) {
 		pause = (used - share) * 1000 / x->want.cpus;
 		if (!x->frozen && put(x, "cgroup.freeze", "1") == 0)
@@ -275,14 +280,19 @@ const char *sg_limiter_check(struct sg_limiter *x, uint64_t now, uint64_t *value
 		return "wall_time";
 	}
 	if (x->cpu_at && now >= x->cpu_at) {
-		used = sg_usage_cpu(x->members);
+		used = sg_usage_cpu(x->members, &x->unseen);
 		*value = x->want.cpu_time;
-		if (used >= x->want.cpu_time * MS)
-			return "cpu_time";
-		x->cpu_at = now + next_cpu_look(x, used);
+		if (used == UINT64_MAX && have_cgroup(x)) {
+			/* The program has no part in that, and each of its processes has its own limit besides. */
+			x->cpu_at = now + LOOK_CPU_UNSEEN;
+		} else {
+			if (used >= x->want.cpu_time * MS)
+				return "cpu_time";
+			x->cpu_at = now + next_cpu_look(x, used);
+		}
 	}
 	if (x->memory_at && now >= x->memory_at) {
-		used = sg_usage_memory(x->members, x->want.memory);
+		used = sg_usage_memory(x->members, x->want.memory, &x->unseen);
 		if (used > x->peak_memory)
 			x->peak_memory = used;
 		*value = x->want.memory;

@@ -27,6 +27,7 @@ struct sg_limiter {
 	uint64_t wall_at, cpu_at, memory_at, cpus_at;
 	unsigned online;      /* processors */
 	uint64_t peak_memory; /* bytes, as far as it was looked at */
+	int unseen;           /* error number: why once something could not be looked at */
 
 	/* --cpus without a controller: the cgroup is frozen whenever it is ahead of its share */
 	bool throttle, frozen;

@@ -252,10 +252,7 @@ int sg_members_each(const struct sg_members *m, void (*fn)(void *ctx, pid_t pid)
 {
 	struct walk w = {.m = m, .fn = fn, .ctx = ctx};
 
-	if (!by_cgroup(m))
-		return walk(&w);
-	sg_cgroup_each(m->cg, fn, ctx);
-	return 0;
+	return by_cgroup(m) ? sg_cgroup_each(m->cg, fn, ctx) : walk(&w);
 }
 
 struct zombies {
@@ -319,17 +316,18 @@ void sg_members_drop_first(struct sg_members *m)
 int sg_members_count_all(const struct sg_members *m)
 {
 	struct zombies z = {0};
-	int tasks;
+	int tasks, rc;
 
 	if (!by_cgroup(m)) {
 		sg_members_reap(m);
 		return sg_members_count(m);
 	}
 	tasks = sg_cgroup_tasks(m->cg);
-	if (tasks >= 0)
-		sg_cgroup_each(m->cg, count_zombies, &z);
-	if (tasks < 0 || z.failed)
-		return tasks < 0 ? tasks : z.failed;
+	if (tasks < 0)
+		return tasks;
+	rc = sg_cgroup_each(m->cg, count_zombies, &z);
+	if (rc || z.failed)
+		return rc ? rc : z.failed;
 	return tasks + z.count;
 }
 

@@ -31,7 +31,7 @@ struct sum {
 	uint64_t cpu;
 	int processes;
 	bool proportional; /* count shared pages once */
-	bool failed;       /* something could not be looked at */
+	int failed;        /* error number: something could not be looked at */
 	const struct sg_members *m;
 };
 
@@ -147,18 +147,28 @@ static void add_memory(void *ctx, pid_t pid)
 	if (rc > 0)
 		s->memory += kib << 10;
 	else if (rc != 0 && rc != -ENOENT && rc != -ESRCH)
-		s->failed = true;
+		s->failed = -rc;
 }
 
-uint64_t sg_usage_memory(const struct sg_members *m, uint64_t limit)
+static void look(struct sum *s)
+{
+	int rc = sg_members_each(s->m, add_memory, s);
+
+	if (rc < 0)
+		s->failed = -rc;
+}
+
+uint64_t sg_usage_memory(const struct sg_members *m, uint64_t limit, int *unseen)
 {
 	struct sum s = {.m = m};
 
-	s.failed |= sg_members_each(m, add_memory, &s) < 0;
+	look(&s);
 	if (!s.failed && s.memory > limit && s.processes > 1) {
 		s = (struct sum){.m = m, .proportional = true};
-		s.failed |= sg_members_each(m, add_memory, &s) < 0;
+		look(&s);
 	}
+	if (s.failed)
+		*unseen = s.failed;
 	/* What cannot be seen might be any size. */
 	return s.failed && s.memory <= limit && limit < UINT64_MAX ? limit + 1 : s.memory;
 }
@@ -177,19 +187,25 @@ static void add_cpu(void *ctx, pid_t pid)
 	s->cpu += sg_clock_ns(clock) + sg_proc_waited_cpu(pid);
 }
 
-uint64_t sg_usage_cpu(const struct sg_members *m)
+uint64_t sg_usage_cpu(const struct sg_members *m, int *unseen)
 {
 	struct sum s = {0};
 	struct rusage waited;
 	char buf[1024];
+	ssize_t n;
 
 	if (m->cg && m->cg->dirfd >= 0) {
-		if (sg_read_piece(m->cg->dirfd, "cpu.stat", buf, sizeof(buf)) <= 0)
-			return 0;
-		return sg_key_value(buf, "usage_usec ") * 1000;
-	}
-	if (sg_members_each(m, add_cpu, &s) < 0)
+		n = sg_read_piece(m->cg->dirfd, "cpu.stat", buf, sizeof(buf));
+		if (n > 0)
+			return sg_key_value(buf, "usage_usec ") * 1000;
+		*unseen = n ? (int)-n : EIO;
 		return UINT64_MAX;
+	}
+	n = sg_members_each(m, add_cpu, &s);
+	if (n < 0) {
+		*unseen = (int)-n;
+		return UINT64_MAX;
+	}
 	if (getrusage(RUSAGE_CHILDREN, &waited) == 0)
 		s.cpu += rusage_ns(&waited.ru_utime) + rusage_ns(&waited.ru_stime) - rusage_ns(&m->before.ru_utime) -
 			 rusage_ns(&m->before.ru_stime);

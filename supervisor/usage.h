@@ -12,16 +12,17 @@
  * Resident anonymous and shared memory of all members, bytes. Pages that several members share after a fork are counted
  * once where the sum would be over `limit` (proportional set size, which costs a walk of the page tables) and the
  * kernel lets us see it; a child of vfork does not count then. More than `limit` where not all can be looked at. Not
- * seen: files in a tmpfs, memfds that are not mapped, buffers of pipes and sockets.
+ * seen: files in a tmpfs, memfds that are not mapped, buffers of pipes and sockets. *unseen: the error number that says
+ * why not all can be looked at, otherwise unchanged.
  */
-uint64_t sg_usage_memory(const struct sg_members *m, uint64_t limit);
+uint64_t sg_usage_memory(const struct sg_members *m, uint64_t limit, int *unseen);
 
 /*
  * CPU time, ns: of the cgroup (cpu.stat needs no controller); without one, of the members that live, the children they
  * waited for and those that came back to the supervisor. A child of a process that ignores SIGCHLD is lost then.
- * UINT64_MAX where not all can be looked at.
+ * UINT64_MAX where not all can be looked at, with *unseen as above.
  */
-uint64_t sg_usage_cpu(const struct sg_members *m);
+uint64_t sg_usage_cpu(const struct sg_members *m, int *unseen);
 
 /* A number in a file of "key value" lines; key with the blank. 0 when it is not there. */
 uint64_t sg_key_value(const char *text, const char *key);

@@ -2,7 +2,9 @@
 """Each limit is met where it is set, not before and not long after; what was used is told; no end is taken for another."""
 import errno
 import os
+import resource
 import signal
+import time
 
 import harness
 from limitstest import IN_LAB, M, LimitsTest
@@ -268,6 +270,37 @@ class Required(LimitsTest):
     def test_what_needs_none(self):
         self.assertRan(self.bomb("exit", 0, options=["--require-limits", "--wall-time", "9s", "--cpu-time", "9s", "--output", "1M",
                                                       "--file-size", "1M", "--open-files", 20, "--stack", "1M"]))
+
+
+class Unseen(LimitsTest):
+    tiers = ("bpf",)
+
+    def without_descriptors(self, program, options, seconds):
+        """sgrun can open nothing for so long while that runs."""
+        running = self.launch(["/usr/bin/python3", "-c", f"print('ready', flush=True)\n{program}"], options=options)
+        self.assertEqual(running.line(), b"ready")
+        soft, hard = resource.prlimit(running.pid, resource.RLIMIT_NOFILE)
+        free = set(range(1024)) - set(map(int, os.listdir(f"/proc/{running.pid}/fd")))
+        resource.prlimit(running.pid, resource.RLIMIT_NOFILE, (min(free), hard))
+        time.sleep(seconds)
+        resource.prlimit(running.pid, resource.RLIMIT_NOFILE, (soft, hard))
+        self.last = r = running.wait()
+        return r
+
+    REASON = "limits: what the sandbox uses could not be looked at: Too many open files; raise the limit of open files (ulimit -n)"
+
+    def test_out_of_descriptors_memory(self):
+        r = self.without_descriptors("import time; time.sleep(1)", ["--memory", "900M"], 0.5)
+        if "memory" in self.controllers:
+            self.assertEqual((r.exit["verdict"], r.exit["reasons"]), ("ok", []), r.describe())
+        else:
+            self.assertEqual((r.exit["verdict"], r.exit["reasons"]), ("memory_limit", [self.REASON]), r.describe())
+
+    def test_out_of_descriptors_processor_time(self):
+        """What cannot be looked at by the way of the program's is not its fault."""
+        program = "import os\nfor _ in range(2): os.fork()\nwhile True: pass"
+        r = self.without_descriptors(program, ["--cpu-time", "1s", "--wall-time", "60s"], 3)
+        self.assertEqual((r.exit["verdict"], r.exit["limit"], r.exit["reasons"]), ("time_limit", "cpu_time", [self.REASON]), r.describe())
 
 
 class Supervisor(LimitsTest):

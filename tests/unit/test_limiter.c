@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Limits whose controller is missing: the advice names what is the case here. */
+/* Limits whose controller is missing: the advice names what is the case here, and what is done where nothing is seen.
+ */
 #include "supervisor/limiter.h"
 
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -59,9 +61,99 @@ static void test_controller_is_a_word(void **state)
 	assert_false(said_to_be_there(""));
 }
 
+static void write_number(const struct sg_cgroup *cg, const char *file, const char *text)
+{
+	int fd = openat(cg->dirfd, file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+/* The file's first character, which is what was written last. */
+static char first_of(const struct sg_cgroup *cg, const char *file)
+{
+	char c = 0;
+	int fd = openat(cg->dirfd, file, O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(read(fd, &c, 1), 1);
+	close(fd);
+	return c;
+}
+
+/* Looks while no descriptor is left. */
+static const char *look_without(struct sg_limiter *x, uint64_t now, uint64_t *value)
+{
+	struct rlimit old, none;
+	const char *limit;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = (struct rlimit){.rlim_cur = 0, .rlim_max = old.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	limit = sg_limiter_check(x, now, value);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	return limit;
+}
+
+#define S 1000000000ULL
+
+/* Neither is it taken to have used nothing, nor is the program ended for it: it is looked at again soon. */
+static void test_cpu_that_cannot_be_seen(void **state)
+{
+	struct sg_cgroup cg = {.base = "/tmp/sg-limiter-XXXXXX"};
+	struct sg_members m = {.cg = &cg, .supervisor = getpid()};
+	struct sg_limiter x = {.want = {.cpu_time = 100000, .cpus = 1000}, .cg = &cg, .members = &m, .throttle = true};
+	uint64_t value;
+
+	(void)state;
+	assert_non_null(mkdtemp(cg.base));
+	cg.dirfd = open(cg.base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	write_number(&cg, "cpu.stat", "usage_usec 95000000\n");
+	write_number(&cg, "cgroup.freeze", "0");
+	sg_limiter_start(&x, S);
+	assert_null(sg_limiter_check(&x, 101 * S, &value));
+	assert_int_equal(x.unseen, 0);
+	assert_null(look_without(&x, 110 * S, &value));
+	assert_int_equal(x.unseen, EMFILE);
+	assert_true(sg_limiter_next(&x) <= 110 * S + S / 10);
+	/* Nor has it used all of that in no time. */
+	assert_null(sg_limiter_check(&x, 111 * S, &value));
+	assert_false(x.frozen);
+	assert_int_equal(first_of(&cg, "cgroup.freeze"), '0');
+	write_number(&cg, "cpu.stat", "usage_usec 100000001\n");
+	assert_string_equal(sg_limiter_check(&x, 120 * S, &value), "cpu_time");
+	unlinkat(cg.dirfd, "cpu.stat", 0);
+	unlinkat(cg.dirfd, "cgroup.freeze", 0);
+	rmdir(cg.base);
+	close(cg.dirfd);
+}
+
+static void test_memory_that_cannot_be_seen(void **state)
+{
+	struct sg_cgroup none = {.dirfd = -1}, cg = {.dirfd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+	struct sg_members m = {.cg = &none, .supervisor = getpid()};
+	struct sg_limiter x = {.want = {.memory = 1 << 20}, .cg = &none, .members = &m, .memory_at = 1};
+	uint64_t value;
+
+	(void)state;
+	sg_limiter_start(&x, S);
+	assert_null(sg_limiter_check(&x, 2 * S, &value));
+	assert_string_equal(look_without(&x, 3 * S, &value), "memory");
+	assert_int_equal(x.unseen, EMFILE);
+	x.unseen = 0;
+	m.cg = x.cg = &cg;
+	assert_null(sg_limiter_check(&x, 4 * S, &value)); /* one that was removed: there is no cgroup.procs */
+	assert_string_equal(look_without(&x, 5 * S, &value), "memory");
+	assert_int_equal(x.unseen, EMFILE);
+	close(cg.dirfd);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_controller_is_a_word)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_controller_is_a_word),
+					   cmocka_unit_test(test_cpu_that_cannot_be_seen),
+					   cmocka_unit_test(test_memory_that_cannot_be_seen)};
 
 	return cmocka_run_group_tests_name("limiter", tests, NULL, NULL);
 }
