@@ -46,7 +46,10 @@ void sg_report_unwritten(const struct sg_stream *s, bool uncounted)
 void sg_watch_stop(struct sg_watch *w)
 {
 	w->l->judge.stopping = true;
-	(void)sg_members_kill(&w->l->members);
+	/* Out of descriptors, say: its first process at least, with which it ends, and the others are tried again then.
+	 */
+	if (sg_members_kill(&w->l->members) < 0)
+		(void)syscall(SYS_pidfd_send_signal, w->l->pidfd, SIGKILL, NULL, 0);
 }
 
 void sg_watch_cancel(struct sg_watch *w)

@@ -275,9 +275,9 @@ class Required(LimitsTest):
 class Unseen(LimitsTest):
     tiers = ("bpf",)
 
-    def without_descriptors(self, program, options, seconds):
+    def without_descriptors(self, program, options, seconds, *policy):
         """sgrun can open nothing for so long while that runs."""
-        running = self.launch(["/usr/bin/python3", "-c", f"print('ready', flush=True)\n{program}"], options=options)
+        running = self.launch(["/usr/bin/python3", "-c", f"print('ready', flush=True)\n{program}"], *policy, options=options)
         self.assertEqual(running.line(), b"ready")
         soft, hard = resource.prlimit(running.pid, resource.RLIMIT_NOFILE)
         free = set(range(1024)) - set(map(int, os.listdir(f"/proc/{running.pid}/fd")))
@@ -301,6 +301,16 @@ class Unseen(LimitsTest):
         program = "import os\nfor _ in range(2): os.fork()\nwhile True: pass"
         r = self.without_descriptors(program, ["--cpu-time", "1s", "--wall-time", "60s"], 3)
         self.assertEqual((r.exit["verdict"], r.exit["limit"], r.exit["reasons"]), ("time_limit", "cpu_time", [self.REASON]), r.describe())
+
+
+    def test_out_of_descriptors_kill(self):
+        """It ends all the same: its first process at once, the others as soon as they can be reached."""
+        policy = self.write("no.yaml", "no: {unlisted: allow, kill: [mkdir]}\n")
+        program = "import os, time\nif not os.fork():\n  if os.fork(): time.sleep(60)\n  time.sleep(1)\n  os.mkdir('x')\ntime.sleep(60)"
+        r = self.without_descriptors(program, ["--wall-time", "10s"], 3, "no", policy)
+        self.assertEqual((r.exit["verdict"], r.status), ("violation", 159), r.describe())
+        self.assertLess(r.exit["wall_ms"], 2900)
+        self.assertNoSurvivor(2)
 
 
 class Supervisor(LimitsTest):
