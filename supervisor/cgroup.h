@@ -46,7 +46,7 @@ int sg_cgroup_create_below(struct sg_cgroup *cg, const struct sg_cgroup *parent,
 bool sg_cgroup_offers(const struct sg_cgroup *cg, const char *controller);
 /* Kills every process in it (cgroup.kill; before 5.14: freeze, kill, thaw). Returns 0 or negative errno. */
 int sg_cgroup_kill(const struct sg_cgroup *cg);
-/* 1: processes left, 0: empty, negative errno. */
+/* 1: processes left, or there is no descriptor or memory to look; 0: empty; negative errno: it is gone. */
 int sg_cgroup_populated(const struct sg_cgroup *cg);
 /* Number of tasks (threads) in it. Negative errno. */
 int sg_cgroup_tasks(const struct sg_cgroup *cg);

@@ -2,6 +2,7 @@
 """Existing cgroups under a policy: from that moment on, with all that is in them, until they are taken out."""
 import json
 import os
+import resource
 import time
 
 import jsonschema
@@ -135,6 +136,21 @@ def test_a_container_that_goes_away_is_noticed(daemon):
     os.rmdir(cgroup.path)
     assert until(lambda: not daemon.listed())
     assert daemon.records(sandbox=name, type="exit")
+
+
+def test_out_of_descriptors(daemon):
+    """What cannot be looked at now is not taken for gone: it stays under its policy."""
+    cgroup = Cgroup(daemon, "blind")
+    p = cgroup.start(FORBIDDEN)
+    name = attach(daemon, cgroup)
+    soft, hard = resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (3, hard))
+    time.sleep(2)  # it looks every half second
+    resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    cgroup.go(p)
+    assert (p.communicate(timeout=20)[0], p.returncode) == ("", -9)
+    assert not daemon.records(sandbox=name, type="exit")
+    assert daemon.ctl("detach", name).returncode == 0
 
 
 def test_a_container_that_is_made_anew_at_once(daemon):
