@@ -188,6 +188,30 @@ static const char *text(const json_t *o, const char *key)
 	return json_string_value(json_object_get(o, key)) ?: "";
 }
 
+static bool is_object(const json_t *r)
+{
+	return !strcmp(text(r, "type"), "lsm_violation");
+}
+
+/* The call, or what it wanted of which object. */
+static void add(json_t *calls, json_t *r)
+{
+	const json_t *object = json_object_get(r, "object");
+	const char *what = text(object, "path");
+	char name[PATH_MAX + 80];
+
+	if (!*what)
+		what = text(object, "address");
+	if (is_object(r))
+		snprintf(name, sizeof(name), "%s%s%s", text(r, "right"), *what ? " " : "", what);
+	else
+		snprintf(name, sizeof(name), "%s", text(r, "syscall"));
+	sg_text_plain(name);
+	if (!json_object_get(calls, name))
+		json_object_set(calls, name, r);
+}
+
+/* What a rule about objects answers with an error runtimes mostly do without: it counts as refused. */
 static void add_calls(json_t *calls, const struct sg_self_result *audit, bool refused)
 {
 	json_t *r;
@@ -195,12 +219,10 @@ static void add_calls(json_t *calls, const struct sg_self_result *audit, bool re
 
 	json_array_foreach(audit->records, i, r)
 	{
-		const char *call = text(r, "syscall");
-		bool errno_rule = !strcmp(text(json_object_get(r, "rule"), "list"), "errno");
+		bool errno_rule = is_object(r) || !strcmp(text(json_object_get(r, "rule"), "list"), "errno");
 
-		if (!strcmp(text(r, "type"), "syscall_violation") && errno_rule == refused &&
-		    !json_object_get(calls, call))
-			json_object_set(calls, call, r);
+		if ((is_object(r) || !strcmp(text(r, "type"), "syscall_violation")) && errno_rule == refused)
+			add(calls, r);
 	}
 }
 
@@ -211,10 +233,10 @@ static void add_calls(json_t *calls, const struct sg_self_result *audit, bool re
 static json_t *culprits(const struct sg_self_result *audit, const struct sg_self_result *enforced)
 {
 	json_t *calls = json_object();
-	const json_t *first = json_object_get(enforced->exit, "violation");
+	json_t *first = json_object_get(enforced->exit, "violation");
 
 	if (json_is_object(first))
-		json_object_set(calls, text(first, "syscall"), (json_t *)first);
+		add(calls, first);
 	add_calls(calls, audit, false);
 	if (!json_object_size(calls))
 		add_calls(calls, audit, true);
@@ -224,6 +246,7 @@ static json_t *culprits(const struct sg_self_result *audit, const struct sg_self
 static void tell(const struct state *s, const struct probe *p, const char *runtime, const char *outcome,
 		 const char *got, json_t *calls)
 {
+	char hint[PATH_MAX + 256];
 	const char *call;
 	json_t *o, *r;
 
@@ -231,16 +254,20 @@ static void tell(const struct state *s, const struct probe *p, const char *runti
 		o = json_pack("{s:s, s:o, s:s, s:s, s:o, s:[]}", "policy", p->language, "runtime",
 			      sg_json_text(runtime), "probe", p->name, "outcome", outcome, "got", sg_json_text(got),
 			      "calls");
-		json_object_foreach(calls, call, r)
-			json_array_append_new(json_object_get(o, "calls"),
-					      json_pack("{s:s, s:s}", "syscall", call, "policy", text(r, "hint")));
+		json_object_foreach(calls, call, r) json_array_append_new(
+			json_object_get(o, "calls"),
+			json_pack("{s:s, s:s}", is_object(r) ? "object" : "syscall", call, "policy", text(r, "hint")));
 		json_dumpf(o, stdout, JSON_COMPACT);
 		putchar('\n');
 		json_decref(o);
 	} else {
 		printf("%-7s %-11s %-24s %s: %s\n", outcome, p->language, runtime, p->name, got);
-		json_object_foreach(calls, call, r) printf(
-			"        uses %s, which the policy does not allow; to allow it: %s\n", call, text(r, "hint"));
+		json_object_foreach(calls, call, r)
+		{
+			snprintf(hint, sizeof(hint), "%s", text(r, "hint"));
+			sg_text_plain(hint);
+			printf("        uses %s, which the policy does not allow; to allow it: %s\n", call, hint);
+		}
 	}
 	fflush(stdout);
 }

@@ -274,6 +274,17 @@ class Drift(Base):
         for row in map(json.loads, got.stdout.splitlines()):
             self.assertIn("memfd_create", [c["syscall"] for c in row["calls"]])
 
+    def test_an_object_is_named(self):
+        """Only the lsm tier sees it; where that is not to be had this is said."""
+        away = tempfile.mkdtemp(prefix="sandgate-tools-", dir="/srv")  # the directory for temporary files may be written
+        self.addCleanup(shutil.rmtree, away)
+        path = os.path.join(away, "made")
+        got = sgrun("drift", "--tier", "lsm", "--lang", "lua", "--env", f"LUA_INIT=assert(io.open('{path}', 'w'))")
+        if "the lsm tier is not to be had" not in got.stdout:
+            self.assertEqual(got.returncode, 1, got.stdout)
+            self.assertIn(f"        uses create {path}, which the policy does not allow; to allow it: lua: {{inherit: \"builtin:lua\", files: "
+                          f"{{create: [{away}]}}}}\n", got.stdout)
+
     def test_a_runtime_that_works_nowhere(self):
         got = sgrun("drift", "--runtime", "python=/bin/false")
         self.assertEqual(got.returncode, 2, got.stdout)
