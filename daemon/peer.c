@@ -119,12 +119,13 @@ static const char *known_path(uint64_t number)
 
 static void know_path(uint64_t number, const char *path)
 {
+	const size_t size = strlen(path) + 1;
 	static size_t next;
 
-	if (!number || strlen(path) >= sizeof(known_cgroups[0].path))
+	if (!number || size > sizeof(known_cgroups[0].path))
 		return;
 	known_cgroups[next].number = number;
-	strcpy(known_cgroups[next].path, path);
+	memcpy(known_cgroups[next].path, path, size);
 	next = (next + 1) % SG_ARRAY_SIZE(known_cgroups);
 }
 
@@ -136,7 +137,7 @@ int sgd_peer_cgroup(struct sgd_peer *p, char *out, size_t size, struct sg_err *e
 	int rc;
 
 	if (known && strlen(known) < size) {
-		strcpy(out, known);
+		memcpy(out, known, strlen(known) + 1);
 		return 0;
 	}
 	rc = open_proc(p, err);
