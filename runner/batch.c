@@ -24,8 +24,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define FLUSH_MS 2000
-#define LAST_MS 1000
 #define BACKLOG_MAX (256U << 10) /* bytes that wait for the stream's reader; for those that run there is more room */
 
 struct slot {
@@ -417,11 +415,7 @@ int sg_batch_run(const struct sg_options *o, struct sg_session *s, struct sg_err
 		rc = b->stopped ? 128 + b->stopped : b->broken ? SG_EXIT_FAILED : b->failed ? SG_EXIT_BATCH : 0;
 	while (b->running)
 		finish(b, b->running - 1);
-	if (!sg_stream_flush(&s->stream, FLUSH_MS)) {
-		sg_stream_make_room(&s->stream);
-		(void)sg_stream_flush(&s->stream, LAST_MS);
-	}
-	sg_report_unwritten(&s->stream, s->stream.dropped);
+	sg_finish_stream(&s->stream);
 	sg_recipes_free(&b->recipes);
 	sg_job_free(&b->next);
 	sg_lines_close(&b->lines);

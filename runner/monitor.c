@@ -28,7 +28,8 @@
 #define HELD_NS 5000000000ULL     /* after this long the sandbox ends without its status */
 #define REQUEST_NS 50000000ULL    /* for this long what asks us to end says the same again */
 
-void sg_report_unwritten(const struct sg_stream *s, bool uncounted)
+/* Says that records could not be written, if that is so. uncounted: some found no room, and no record says so. */
+static void report_unwritten(const struct sg_stream *s, bool uncounted)
 {
 	struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
 
@@ -41,6 +42,15 @@ void sg_report_unwritten(const struct sg_stream *s, bool uncounted)
 		fprintf(stderr, "sgrun: records were lost: they cannot be written: %s\n", strerror(s->failed));
 	else
 		fprintf(stderr, "sgrun: records were lost: their reader does not take them in time\n");
+}
+
+void sg_finish_stream(struct sg_stream *s)
+{
+	if (!sg_stream_flush(s, FLUSH_MS)) {
+		sg_stream_make_room(s);
+		(void)sg_stream_flush(s, LAST_MS);
+	}
+	report_unwritten(s, s->dropped);
 }
 
 void sg_watch_stop(struct sg_watch *w)
@@ -541,6 +551,6 @@ int sg_monitor(struct sg_launch *l)
 		sg_session_degrade(l->session, "output was not delivered: %s", strerror(l->output.failed));
 	status = sg_watch_finish(&w);
 	(void)sg_stream_flush(&l->session->stream, w.behind ? LAST_MS : FLUSH_MS);
-	sg_report_unwritten(&l->session->stream, false);
+	report_unwritten(&l->session->stream, false);
 	return status;
 }

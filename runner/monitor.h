@@ -76,10 +76,10 @@ void sg_watch_stop(struct sg_watch *w);
 int sg_watch_finish(struct sg_watch *w);
 
 /*
- * Says on standard error that records could not be written, if that is so, and does not wait for it. uncounted: some
- * found no room, and no record says so.
+ * The end of a stream whose records others made (sgd, the sandboxes of a batch), so that no record tells what found no
+ * room here: gives its reader some time, makes room for the last records, and says on standard error what was lost.
  */
-void sg_report_unwritten(const struct sg_stream *s, bool uncounted);
+void sg_finish_stream(struct sg_stream *s);
 
 /*
  * Watches a launched sandbox to its end: answers and records calls, passes signals on, keeps the limits. Then ends what

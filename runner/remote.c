@@ -19,9 +19,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FLUSH_MS 2000 /* as without a daemon */
-#define LAST_MS 1000
-
 int sg_remote_connect(const struct sg_options *o, int *fd, char why[200], struct sg_err *err)
 {
 	bool any = !o->daemon || !strcmp(o->daemon, "auto");
@@ -279,16 +276,6 @@ static int run(struct remote *r, struct sg_launch *l, struct sg_err *err)
 	return rc ? rc : loop(r, err);
 }
 
-static void finish_stream(struct sg_stream *stream)
-{
-	if (!sg_stream_flush(stream, FLUSH_MS)) {
-		sg_stream_make_room(stream);
-		(void)sg_stream_flush(stream, LAST_MS);
-	}
-	/* sgd, which made the record of the end, does not know what found no room here. */
-	sg_report_unwritten(stream, stream->dropped);
-}
-
 int sg_remote_run(int fd, struct sg_plan *plan, struct sg_stream *stream, int *status, char why[200],
 		  struct sg_err *err)
 {
@@ -310,7 +297,7 @@ int sg_remote_run(int fd, struct sg_plan *plan, struct sg_stream *stream, int *s
 		rc = sg_remote_prepare(&l, plan, tier, err);
 		if (!rc)
 			rc = run(&r, &l, err);
-		finish_stream(stream);
+		sg_finish_stream(stream);
 		sg_launch_release(&l);
 	}
 	if (!rc && r.alone)
@@ -354,7 +341,7 @@ int sg_remote_resume(const struct sg_options *o, struct sg_stream *stream, int *
 	rc = r.buf ? take_front(&r, err) : sg_err_set(err, ENOMEM, "out of memory");
 	if (!rc)
 		rc = loop(&r, err);
-	finish_stream(stream);
+	sg_finish_stream(stream);
 	*status = r.status;
 	free(r.buf);
 	return rc;
