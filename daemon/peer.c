@@ -172,7 +172,10 @@ static int look_at_namespace(const struct sgd_peer *p, const char *name, unsigne
 	return fstatat(p->proc, path, st, 0);
 }
 
-/* Held open as long as we run: else the kernel would make its inode anew for each look at a client in the same. */
+/*
+ * 0: this kernel has no such kind. It is held open as long as we run, where a descriptor is to be had: else the kernel
+ * would make its inode anew for each look at a client in the same.
+ */
 static ino_t own_namespace(const char *name)
 {
 	char path[32];
@@ -180,9 +183,11 @@ static ino_t own_namespace(const char *name)
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
+	if (stat(path, &st) < 0)
+		return 0;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	sgd_high(&fd);
-	return fd >= 0 && fstat(fd, &st) == 0 ? st.st_ino : 0;
+	return st.st_ino;
 }
 
 static int same_namespaces(const struct sgd_peer *p, struct sg_err *err)
@@ -240,11 +245,14 @@ static bool all_four(const char *status, const char *name, unsigned long id)
 	return true;
 }
 
-static uint64_t value_of(const char *status, const char *name, int base)
+/* The number in a line of it. False: there is no such line. */
+static bool number_in(const char *status, const char *name, int base, uint64_t *out)
 {
 	const char *at = strstr(status, name);
 
-	return at ? strtoull(at + strlen(name), NULL, base) : 0;
+	if (at)
+		*out = strtoull(at + strlen(name), NULL, base);
+	return at;
 }
 
 /*
@@ -253,7 +261,8 @@ static uint64_t value_of(const char *status, const char *name, int base)
  */
 static int as_it_connected(const struct sgd_peer *p, struct sgd_heritage *h, struct sg_err *err)
 {
-	char buf[4096], *line;
+	uint64_t mask, filters;
+	char buf[4096];
 
 	if (sg_read_piece(p->proc, "status", buf, sizeof(buf)) < 0)
 		return sg_err_set(err, ESRCH, "the client process is gone");
@@ -261,13 +270,13 @@ static int as_it_connected(const struct sgd_peer *p, struct sgd_heritage *h, str
 		return sg_err_set(err, EXDEV,
 				  "the client's user and group ids are not all those it connected with, as in a "
 				  "set-user-id program");
-	/* Who ends has none. */
-	if (!strstr(buf, "\nUmask:"))
+	/* Who ends has no umask. */
+	if (!number_in(buf, "\nUmask:", 8, &mask))
 		return sg_err_set(err, ESRCH, "the client process is gone");
-	h->umask = (mode_t)value_of(buf, "\nUmask:", 8);
-	h->ignored = value_of(buf, "\nSigIgn:", 16);
-	line = strstr(buf, "\nSeccomp:");
-	if (line && strtoul(line + 9, NULL, 10) == 0)
+	h->umask = (mode_t)mask;
+	/* Where that is missing so is what comes behind it, and nothing is started. */
+	(void)number_in(buf, "\nSigIgn:", 16, &h->ignored);
+	if (number_in(buf, "\nSeccomp:", 10, &filters) && !filters)
 		return 0;
 	return sg_err_set(err, EXDEV, "the client is under a seccomp filter, and what sgd starts would not be");
 }
