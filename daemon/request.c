@@ -262,6 +262,16 @@ static uint32_t same_as_ours(const struct rlimit theirs[RLIM_NLIMITS])
 	return same;
 }
 
+/* Of what a client ignores, what sgrun says of it. */
+static uint64_t ignored_for_program(uint64_t ignored)
+{
+	uint64_t set = SG_IGNORED_SIGNALS;
+
+	for (size_t i = 0; i < SG_KEPT_SIGNALS; i++)
+		set |= SG_BIT_OF(sg_kept_signals[i]);
+	return ignored & set;
+}
+
 static int take_heir(struct request *r, struct sgd_box *b, struct sg_err *err)
 {
 	const struct sg_wire_launch *w = r->w;
@@ -284,7 +294,7 @@ static int take_heir(struct request *r, struct sgd_box *b, struct sg_err *err)
 		if (h->to[i] > 2)
 			b->plan.fds[b->plan.n_fds++] = h->to[i];
 	}
-	h->ignored = r->again ? have.ignored & (SG_IGNORED_SIGNALS | SG_KEPT_SIGNAL_BITS) : w->ignored;
+	h->ignored = r->again ? ignored_for_program(have.ignored) : w->ignored;
 	h->umask = r->again ? have.umask : w->umask;
 	h->nice = have.nice;
 	j->oom_score_adj = have.oom_score_adj;

@@ -178,13 +178,16 @@ static bool is_own_entry(const char *path)
 static void write_down_directory(struct note *n, const char *entry, uint32_t covers)
 {
 	struct sg_note_name *to = (struct sg_note_name *)(void *)(n->buf + n->size);
+	size_t len = parent(entry);
 	char path[PATH_MAX];
 	SG_CLOSE int fd = -1;
 	struct statx st;
 
-	memcpy(path, entry, parent(entry));
-	path[parent(entry)] = '\0';
-	fd = covers < 3 || !*path ? -1 : open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (covers < 3 || !len)
+		return;
+	memcpy(path, entry, len);
+	path[len] = '\0';
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	/* Those of the kernel have no times to go by. */
 	if (fd < 0 || !sg_places_keep_inodes(fd) || !look(fd, "", AT_EMPTY_PATH, &st) ||
 	    st.stx_ctime.tv_sec + SETTLED_S > time(NULL))

@@ -90,7 +90,6 @@ struct sg_heir {
 	 SG_BIT_OF(SIGALRM) | SG_BIT_OF(SIGTERM) | SG_BIT_OF(SIGTSTP) | SG_BIT_OF(SIGTTIN) | SG_BIT_OF(SIGXFSZ))
 #define SG_KEPT_SIGNALS 4
 static const int sg_kept_signals[SG_KEPT_SIGNALS] = {SIGPIPE, SIGCHLD, SIGTTOU, SIGXFSZ};
-#define SG_KEPT_SIGNAL_BITS (SG_BIT_OF(SIGPIPE) | SG_BIT_OF(SIGCHLD) | SG_BIT_OF(SIGTTOU) | SG_BIT_OF(SIGXFSZ))
 
 struct sg_child {
 	const struct sg_plan *plan;

@@ -75,19 +75,12 @@ def test_descriptors_that_wait_to_be_closed(daemon):
             s.recv(PACKET_MAX, socket.MSG_DONTWAIT)
 
     def flood():
-        listener, waits = socket.socket(), socket.socket()
+        listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # or it may grow until nothing is unsent
-        listener.bind((b"127.0.0.1", 0))
+        listener.bind(("127.0.0.1", 0))
         listener.listen(1)
-        waits.connect((b"127.0.0.1", listener.getsockname()[1]))
+        waits = lingering(listener)
         far = listener.accept()[0]
-        waits.setblocking(False)
-        try:
-            while True:
-                waits.send(b"x" * 65536)
-        except BlockingIOError:
-            pass
-        waits.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 60))
         sent, file = 0, os.open("/etc/passwd", os.O_RDONLY)
         with daemon.connect() as s:
             socket.send_fds(s, [b'{"v":1,"op":"status"}'], [waits.fileno()])
