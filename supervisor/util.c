@@ -10,42 +10,34 @@
 
 #define AGAIN 16 /* attempts while somebody renames around on the way */
 
-ssize_t sg_read_file(int dirfd, const char *path, char *buf, size_t size)
+static ssize_t read_text(int dirfd, const char *path, char *buf, size_t size, bool whole)
 {
 	SG_CLOSE int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
 	size_t len = 0;
-
-	if (fd < 0)
-		return -errno;
-	while (len + 1 < size) {
-		ssize_t n = read(fd, buf + len, size - 1 - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	buf[len] = '\0';
-	return (ssize_t)len;
-}
-
-ssize_t sg_read_piece(int dirfd, const char *path, char *buf, size_t size)
-{
-	SG_CLOSE int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
 	ssize_t n;
 
 	if (fd < 0)
 		return -errno;
-	do
-		n = read(fd, buf, size - 1);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
-	buf[n] = '\0';
-	return n;
+	do {
+		do
+			n = read(fd, buf + len, size - 1 - len);
+		while (n < 0 && errno == EINTR);
+		if (n < 0)
+			return -errno;
+		len += (size_t)n;
+	} while (whole && n > 0 && len + 1 < size);
+	buf[len] = '\0';
+	return (ssize_t)len;
+}
+
+ssize_t sg_read_file(int dirfd, const char *path, char *buf, size_t size)
+{
+	return read_text(dirfd, path, buf, size, true);
+}
+
+ssize_t sg_read_piece(int dirfd, const char *path, char *buf, size_t size)
+{
+	return read_text(dirfd, path, buf, size, false);
 }
 
 int sg_write_file(int dirfd, const char *path, const char *text)

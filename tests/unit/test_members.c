@@ -104,8 +104,14 @@ static int *depth;
 
 static void chain(void)
 {
-	if (++*depth < DEEP && child(chain) < 0)
-		_exit(1);
+	while (++*depth < DEEP) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			_exit(1);
+		if (pid > 0)
+			break;
+	}
 	wait_forever();
 }
 
