@@ -5,6 +5,7 @@
 #include "policy/seccomp.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -346,9 +347,16 @@ static int parse_limits(struct sg_parser *p, struct sg_lang *lang, const struct 
 		const char *name;
 		uint64_t *to;
 		char kind;
-	} keys[] = {{"pids", &l->pids, 'n'},     {"open_files", &l->open_files, 'n'}, {"file_size", &l->file_size, 's'},
-		    {"stack", &l->stack, 's'},   {"cpu_time", &l->cpu_time, 't'},     {"wall_time", &l->wall_time, 't'},
-		    {"memory", &l->memory, 's'}, {"output", &l->output, 's'},         {"cpus", &l->cpus, 'c'}};
+		uint64_t most; /* of a number */
+	} keys[] = {{"pids", &l->pids, 'n', SG_LIMIT_PIDS_MAX},
+		    {"open_files", &l->open_files, 'n', SG_LIMIT_FILES_MAX},
+		    {"file_size", &l->file_size, 's', 0},
+		    {"stack", &l->stack, 's', 0},
+		    {"cpu_time", &l->cpu_time, 't', 0},
+		    {"wall_time", &l->wall_time, 't', 0},
+		    {"memory", &l->memory, 's', 0},
+		    {"output", &l->output, 's', 0},
+		    {"cpus", &l->cpus, 'c', 0}};
 	const size_t n_keys = sizeof(keys) / sizeof(keys[0]);
 	const struct sg_node *key, *val;
 	struct sg_suggest s;
@@ -377,6 +385,10 @@ static int parse_limits(struct sg_parser *p, struct sg_lang *lang, const struct 
 					   : sg_parse_size(val->value, keys[i].to);
 		if (!rc && keys[i].kind == 'n' && strspn(val->value, "0123456789") != val->len)
 			rc = -EINVAL;
+		if (keys[i].kind == 'n' && (rc == -ERANGE || (!rc && *keys[i].to > keys[i].most)))
+			return sg_perr(p, val->pos,
+				       "the limit \"%s\" must be a number from 1 to %" PRIu64 ", not \"%.64s\"",
+				       key->value, keys[i].most, val->value);
 		if (rc == -ERANGE)
 			return sg_perr(p, val->pos, "the limit \"%s\" is out of range: \"%.64s\"", key->value,
 				       val->value);

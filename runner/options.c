@@ -8,6 +8,9 @@
 #include <limits.h>
 #include <string.h>
 
+#define DIGITS_OF(n) #n
+#define DIGITS(n) DIGITS_OF(n) /* of a macro's value */
+
 const char sg_options_help[] =
 	"usage: sgrun [options] -- PROGRAM [ARG...]\n"
 	"       sgrun policy check|explain|diff ...      what a policy means\n"
@@ -181,10 +184,10 @@ static int quantity(int opt, const char *value, struct sg_limits *l, struct sg_e
 		rc = sg_parse_time(value, &l->cpu_time);
 		break;
 	case OPT_PIDS:
-		rc = sg_parse_u64(value, 1U << 22, &l->pids);
+		rc = sg_parse_u64(value, SG_LIMIT_PIDS_MAX, &l->pids);
 		break;
 	case OPT_FILES:
-		rc = sg_parse_u64(value, 1U << 20, &l->open_files);
+		rc = sg_parse_u64(value, SG_LIMIT_FILES_MAX, &l->open_files);
 		break;
 	case OPT_FSIZE:
 		rc = sg_parse_size(value, &l->file_size);
@@ -209,8 +212,8 @@ static int quantity(int opt, const char *value, struct sg_limits *l, struct sg_e
 		return sg_err_set(err, EINVAL, "%s %s; expected %s", value,
 				  rc == -ERANGE ? "is out of range" : "is no usable limit",
 				  opt == OPT_WALL || opt == OPT_CPU ? "a time such as 10, 500ms, 2s, 1m"
-				  : opt == OPT_PIDS                 ? "a number from 1 to 4194304"
-				  : opt == OPT_FILES                ? "a number from 1 to 1048576"
+				  : opt == OPT_PIDS                 ? "a number from 1 to " DIGITS(SG_LIMIT_PIDS_MAX)
+				  : opt == OPT_FILES                ? "a number from 1 to " DIGITS(SG_LIMIT_FILES_MAX)
 				  : opt == OPT_CPUS                 ? "a number of processors such as 2 or 0.5"
 								    : "a size such as 65536, 64K, 10M, 1G");
 	return 0;
