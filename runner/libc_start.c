@@ -13,6 +13,7 @@
 #include "runner/front.h"
 
 #include <elf.h>
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -73,6 +74,29 @@ const char *_dl_get_origin(void);
 const char *_dl_get_origin(void)
 {
 	return (const char *)-1;
+}
+
+/*
+ * Where malloc() begins: beside the data. The kernel puts the heap of a static program far away from it, where one that
+ * is written to needs three tables of pages of its own; made, looked through and taken down again that is a tenth of a
+ * launch where a hypervisor keeps the tables. Past it malloc() maps what it needs.
+ */
+#define HEAP (1UL << 20)
+static char heap[HEAP] __attribute__((aligned(16)));
+static size_t heap_used;
+void *__curbrk = heap; /* not NULL: what glibc allocates before malloc() is ready comes from here, too */
+void *__sbrk(intptr_t more);
+void *__sbrk(intptr_t more)
+{
+	void *at = heap + heap_used;
+
+	/* Nothing is given back: what is handed out has to be zeros. */
+	if (more < 0 || (size_t)more > HEAP - heap_used) {
+		errno = ENOMEM;
+		return (void *)-1;
+	}
+	heap_used += (size_t)more;
+	return at;
 }
 
 static void run_fini(void *unused)
