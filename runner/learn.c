@@ -149,18 +149,45 @@ static int open_locked(const char *file, struct sg_err *err)
 	return sg_err_set(err, EBUSY, "--learn %s: others write to it without end", file);
 }
 
+/* What takes its place is open to whom the old file is open. Somebody else's stays theirs where we may say so. */
+static int open_like(int old, const char *name)
+{
+	struct stat st;
+	int fd;
+
+	if (fstat(old, &st) < 0)
+		return -1;
+	fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -1;
+	if (fchown(fd, st.st_uid, st.st_gid) < 0)
+		(void)!fchown(fd, (uid_t)-1, st.st_gid);
+	if (fchmod(fd, st.st_mode & 0777) == 0)
+		return fd;
+	close(fd);
+	(void)unlink(name);
+	return -1;
+}
+
 /* Whole or not at all: a policy that was half written would be a different one. */
-static int replace(struct sg_learn *learn, const char *file, struct sg_err *err)
+static int replace(struct sg_learn *learn, int old, const char *file, struct sg_err *err)
 {
 	SG_FREE char *temporary = temporary_name(file, err);
 	FILE *f;
-	int rc;
+	int rc, fd;
 
 	if (!temporary)
 		return -err->code;
-	f = fopen(temporary, "wxe");
-	if (!f)
-		return sg_err_set(err, errno, "cannot write %s: %s", temporary, strerror(errno));
+	fd = open_like(old, temporary);
+	f = fd < 0 ? NULL : fdopen(fd, "w");
+	if (!f) {
+		rc = sg_err_set(err, errno, "cannot write %s: %s", temporary, strerror(errno));
+		if (fd >= 0) {
+			close(fd);
+			(void)unlink(temporary);
+		}
+		return rc;
+	}
 	rc = sg_learn_write(learn, f, err);
 	if (fclose(f) != 0 && !rc)
 		rc = sg_err_set(err, errno, "cannot write %s: %s", temporary, strerror(errno));
@@ -183,7 +210,7 @@ int sg_learn_finish(struct sg_learn *learn, const char *file, char *const *argv,
 	if (!rc && len)
 		rc = sg_learn_merge(learn, file, text, len, err);
 	if (!rc)
-		rc = replace(learn, file, err);
+		rc = replace(learn, fd, file, err);
 	if (rc)
 		return rc;
 	fprintf(stderr, "sgrun: %zu rules learnt, %zu in %s\n", mine, sg_learn_count(learn), file);

@@ -153,6 +153,12 @@ class Case:
         return bad
 
 
+def current_umask():
+    old = os.umask(0o22)
+    os.umask(old)
+    return old
+
+
 class More:
     """Merging, --from, and what is refused."""
 
@@ -314,6 +320,22 @@ class More:
         got = self.learn("mine", "pass")
         assert got.returncode == 125 and "was not written by sgrun --learn" in got.stderr, got
         assert self.text("mine") == "python: {allow: [read]}\n"
+
+    def test_mode_and_owner_stay(self):
+        """Of a file that is learnt into again; a new one is made as the umask has it."""
+        assert self.learn("modes", "pass").returncode == 0
+        file = self.path("modes")
+        assert os.stat(file).st_mode & 0o7777 == 0o644 & ~current_umask(), oct(os.stat(file).st_mode)
+        for mode, owner in ((0o600, 1234), (0o664, os.getuid())):
+            os.chmod(file, mode)
+            if os.getuid() == 0:
+                os.chown(file, owner, owner)
+            before = os.stat(file)
+            assert self.learn("modes", "print(1)").returncode == 0
+            now = os.stat(file)
+            assert now.st_ino != before.st_ino, "control: it was replaced"
+            assert (now.st_mode, now.st_uid, now.st_gid) == (before.st_mode, before.st_uid, before.st_gid), now
+        assert not [n for n in os.listdir(os.path.dirname(file)) if n.startswith("modes.")]
 
     def test_another_language(self):
         assert self.learn("lang", "pass").returncode == 0
