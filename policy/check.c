@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/model.h"
 #include "policy/names.h"
+#include "policy/parse.h"
 #include "policy/seccomp.h"
 
 #include <errno.h>
@@ -115,13 +116,18 @@ static int check_cycle(struct sg_parser *p, const struct sg_doc *doc, const stru
 			if (!strcmp(other->text, w->text))
 				return sg_perr(p, w->pos, "\"%s\" is inherited twice", w->text);
 		if (!strncmp(w->text, "builtin:", 8)) {
-			if (!sg_builtin_find(w->text + 8))
-				return missing_parent(p, doc, lang, w);
+			rc = sg_builtin_find(w->text + 8) ? 0 : sg_go_on(p, missing_parent(p, doc, lang, w));
+			if (rc)
+				return rc;
 			continue;
 		}
 		parent = sg_doc_find(doc, w->text);
-		if (!parent)
-			return missing_parent(p, doc, lang, w);
+		if (!parent) {
+			rc = sg_go_on(p, missing_parent(p, doc, lang, w));
+			if (rc)
+				return rc;
+			continue;
+		}
 		if (parent == lang)
 			return sg_perr(p, w->pos, "\"%s\" inherits itself%s%s%s", lang->name,
 				       sg_builtin_find(w->text) ? "; did you mean \"builtin:" : "",
@@ -143,12 +149,13 @@ static int check_denied(struct sg_parser *p, const struct sg_doc *doc)
 {
 	const struct sg_item *denied[SG_NR_MAX] = {NULL}, *d, *i;
 	const struct sg_lang *l;
+	int rc = 0;
 
 	for (d = doc->denied.items; d; d = d->next)
 		if (!d->alts && d->nr >= 0)
 			denied[d->nr] = d;
 	for (l = doc->langs; l; l = l->next) {
-		for (i = l->items; i; i = i->next) {
+		for (i = l->items; i && !rc; i = i->next) {
 			if (i->list == SG_LIST_KILL)
 				continue;
 			d = i->nr >= 0 ? denied[i->nr] : doc->denied.items;
@@ -156,11 +163,12 @@ static int check_denied(struct sg_parser *p, const struct sg_doc *doc)
 			while (i->nr < 0 && d && (d->alts || strcmp(d->name, i->name)))
 				d = d->next;
 			if (d)
-				return sg_perr(p, i->pos, "\"%s\" is denied at line %u: it cannot be under \"%s\"",
-					       i->name, d->pos.line, sg_list_name(i->list));
+				rc = sg_go_on(p, sg_perr(p, i->pos,
+							 "\"%s\" is denied at line %u: it cannot be under \"%s\"",
+							 i->name, d->pos.line, sg_list_name(i->list)));
 		}
 	}
-	return 0;
+	return rc;
 }
 
 int sg_doc_check(struct sg_parser *p, const struct sg_doc *doc)

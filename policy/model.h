@@ -154,7 +154,10 @@ struct sg_parser {
 	const char *text;
 	size_t len;
 	struct sg_err *err;
-	unsigned n_alts; /* so far, over all languages */
+	unsigned n_alts;        /* so far, over all languages */
+	sg_policy_fault *fault; /* NULL: nothing is read past the first error */
+	void *ctx;
+	unsigned n_faults;
 };
 #define SG_POLICY_MAX_ALTS 8192
 

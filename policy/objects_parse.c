@@ -141,9 +141,11 @@ static int parse_trees(struct sg_parser *p, const struct tree_ctx *c, const stru
 		return sg_wrong_type(p, list, c->key, "a list of trees");
 	for (n = list->first; n && !rc; n = n->next) {
 		if (n->type != SG_NODE_SCALAR)
-			return sg_perr(p, n->pos, "\"%s\" must be a list of trees, but one of them is %s", c->key,
-				       sg_node_kind(n));
-		rc = add_tree(p, c, n, n->value);
+			rc = sg_perr(p, n->pos, "\"%s\" must be a list of trees, but one of them is %s", c->key,
+				     sg_node_kind(n));
+		else
+			rc = add_tree(p, c, n, n->value);
+		rc = sg_go_on(p, rc);
 	}
 	return rc;
 }
@@ -176,19 +178,19 @@ static int parse_files(struct sg_parser *p, struct sg_lang_objects *o, const str
 			const struct tree_ctx c = {o, "files", file_keys[i].name, file_keys[i].allow,
 						   file_keys[i].deny};
 
-			rc = parse_trees(p, &c, key->next);
+			rc = sg_go_on(p, parse_trees(p, &c, key->next));
 			continue;
 		}
 		if (!strcmp(key->value, "otherwise")) {
-			rc = parse_mode(p, key, key->next, &o->files_otherwise);
+			rc = sg_go_on(p, parse_mode(p, key, key->next, &o->files_otherwise));
 			continue;
 		}
 		sg_suggest_init(&s, key->value);
 		for (i = 0; i < N_FILE_KEYS; i++)
 			sg_suggest_offer(&s, file_keys[i].name);
 		sg_suggest_offer(&s, "otherwise");
-		rc = sg_perr(p, key->pos, "unknown key \"%.64s\" in \"files\"%s", key->value,
-			     sg_suggest_text(&s, hint, sizeof(hint)));
+		rc = sg_go_on(p, sg_perr(p, key->pos, "unknown key \"%.64s\" in \"files\"%s", key->value,
+					 sg_suggest_text(&s, hint, sizeof(hint))));
 	}
 	return rc;
 }
@@ -239,6 +241,7 @@ static int parse_exec(struct sg_parser *p, struct sg_lang_objects *o, const stru
 			rc = parse_mode(p, key, key->next, &o->exec_otherwise);
 		else
 			rc = unknown_key(p, key, "exec", keys);
+		rc = sg_go_on(p, rc);
 	}
 	return rc;
 }
@@ -288,7 +291,7 @@ static int parse_net(struct sg_parser *p, struct sg_lang_objects *o, const struc
 
 	for (key = map->first; key && !rc; key = key->next->next) {
 		if (!strcmp(key->value, "otherwise")) {
-			rc = parse_mode(p, key, key->next, &o->net_otherwise);
+			rc = sg_go_on(p, parse_mode(p, key, key->next, &o->net_otherwise));
 			continue;
 		}
 		if (strcmp(key->value, "allow"))
@@ -301,7 +304,7 @@ static int parse_net(struct sg_parser *p, struct sg_lang_objects *o, const struc
 					p, n->pos,
 					"\"allow\" must be a list of addresses and families, but one of them is %s",
 					sg_node_kind(n));
-			rc = add_net(p, o, n);
+			rc = sg_go_on(p, add_net(p, o, n));
 		}
 	}
 	return rc;
@@ -362,7 +365,7 @@ static int parse_kernel(struct sg_parser *p, struct sg_lang_objects *o, const st
 		if (!strcmp(key->value, "capabilities")) {
 			o->capabilities = true;
 			o->caps_pos = key->pos;
-			rc = parse_capabilities(p, o, key->next);
+			rc = sg_go_on(p, parse_capabilities(p, o, key->next));
 			continue;
 		}
 		if (!strcmp(key->value, "supervisor"))
@@ -373,7 +376,7 @@ static int parse_kernel(struct sg_parser *p, struct sg_lang_objects *o, const st
 			if (cls != SG_CLASS_NET && !strcmp(sg_class_name(cls), key->value))
 				break;
 		if (cls < SG_CLASS_SUPERVISOR) {
-			rc = parse_mode(p, key, key->next, &o->cls[cls]);
+			rc = sg_go_on(p, parse_mode(p, key, key->next, &o->cls[cls]));
 			continue;
 		}
 		for (cls = 0; cls < SG_CLASS_UNIX || cls == SG_CLASS_NET; cls++)
@@ -389,8 +392,8 @@ static int parse_kernel(struct sg_parser *p, struct sg_lang_objects *o, const st
 		for (cls = SG_CLASS_UNIX; cls < SG_CLASS_SUPERVISOR; cls++)
 			if (cls != SG_CLASS_NET)
 				sg_suggest_offer(&s, sg_class_name(cls));
-		rc = sg_perr(p, key->pos, "unknown class \"%.64s\" in \"kernel\"%s", key->value,
-			     sg_suggest_text(&s, hint, sizeof(hint)));
+		rc = sg_go_on(p, sg_perr(p, key->pos, "unknown class \"%.64s\" in \"kernel\"%s", key->value,
+					 sg_suggest_text(&s, hint, sizeof(hint))));
 	}
 	return rc;
 }

@@ -41,6 +41,16 @@ int sg_perr(struct sg_parser *p, struct sg_pos pos, const char *fmt, ...)
 	return sg_err_at(p->err, EINVAL, p->name, pos.line, pos.column, "%s", text);
 }
 
+int sg_take_fault(struct sg_parser *p)
+{
+	if (p->n_faults + 1 >= SG_POLICY_MAX_FAULTS)
+		return -EINVAL; /* it is the last one, and goes to them at the end */
+	p->n_faults++;
+	p->fault(p->ctx, p->err);
+	sg_err_reset(p->err);
+	return 0;
+}
+
 int sg_pnomem(struct sg_parser *p)
 {
 	return sg_err_set(p->err, ENOMEM, "out of memory while reading %s", p->name);
@@ -196,7 +206,7 @@ static int parse_conditional(struct sg_parser *p, const struct list_ctx *ctx, co
 			return sg_perr(p, val->pos, "the condition of \"%.64s\" must be text or a list of texts",
 				       key->value);
 		if (val->type == SG_NODE_SCALAR) {
-			rc = add_item(p, ctx, key, val);
+			rc = sg_go_on(p, add_item(p, ctx, key, val));
 			continue;
 		}
 		if (!val->n)
@@ -204,7 +214,7 @@ static int parse_conditional(struct sg_parser *p, const struct list_ctx *ctx, co
 		for (c = val->first; c && !rc; c = c->next) {
 			if (c->type != SG_NODE_SCALAR)
 				return sg_perr(p, c->pos, "the condition of \"%.64s\" must be text", key->value);
-			rc = add_item(p, ctx, key, c);
+			rc = sg_go_on(p, add_item(p, ctx, key, c));
 		}
 	}
 	return rc;
@@ -219,14 +229,14 @@ static int parse_items(struct sg_parser *p, const struct list_ctx *ctx, const st
 		return sg_wrong_type(p, list, what, "a list of system calls");
 	for (n = list->first; n && !rc; n = n->next) {
 		if (n->type == SG_NODE_SEQUENCE)
-			return sg_perr(p, n->pos,
-				       "a system call or \"system call: condition\" is expected, not a list");
-		if (n->type == SG_NODE_MAPPING)
+			rc = sg_perr(p, n->pos, "a system call or \"system call: condition\" is expected, not a list");
+		else if (n->type == SG_NODE_MAPPING)
 			rc = parse_conditional(p, ctx, n);
 		else if (!n->len)
-			return sg_perr(p, n->pos, "the name of a system call is missing");
+			rc = sg_perr(p, n->pos, "the name of a system call is missing");
 		else
 			rc = add_item(p, ctx, n, NULL);
+		rc = sg_go_on(p, rc);
 	}
 	return rc;
 }
@@ -257,6 +267,7 @@ static int parse_errno(struct sg_parser *p, struct sg_lang *lang, const struct s
 		rc = parse_errno_name(p, key, key->value, &ctx.err);
 		if (!rc)
 			rc = parse_items(p, &ctx, key->next, key->value);
+		rc = sg_go_on(p, rc);
 	}
 	return rc;
 }
@@ -340,7 +351,7 @@ static int parse_unlisted(struct sg_parser *p, struct sg_lang *lang, const struc
 	return lang->unlisted ? 0 : sg_pnomem(p);
 }
 
-static int parse_limits(struct sg_parser *p, struct sg_lang *lang, const struct sg_node *map)
+static int parse_limit(struct sg_parser *p, struct sg_lang *lang, const struct sg_node *key, const struct sg_node *val)
 {
 	struct sg_limits *l = &lang->limits;
 	const struct {
@@ -358,51 +369,54 @@ static int parse_limits(struct sg_parser *p, struct sg_lang *lang, const struct 
 		    {"output", &l->output, 's', 0},
 		    {"cpus", &l->cpus, 'c', 0}};
 	const size_t n_keys = sizeof(keys) / sizeof(keys[0]);
-	const struct sg_node *key, *val;
 	struct sg_suggest s;
 	char hint[80];
 	size_t i;
 	int rc;
 
+	for (i = 0; i < n_keys && strcmp(keys[i].name, key->value); i++)
+		;
+	if (i == n_keys) {
+		sg_suggest_init(&s, key->value);
+		for (i = 0; i < n_keys; i++)
+			sg_suggest_offer(&s, keys[i].name);
+		return sg_perr(p, key->pos, "unknown limit \"%.64s\"%s", key->value,
+			       sg_suggest_text(&s, hint, sizeof(hint)));
+	}
+	if (val->type != SG_NODE_SCALAR)
+		return sg_wrong_type(p, val, key->value, "a single value");
+	rc = keys[i].kind == 't'   ? sg_parse_time(val->value, keys[i].to)
+	     : keys[i].kind == 'c' ? sg_parse_cpus(val->value, keys[i].to)
+				   : sg_parse_size(val->value, keys[i].to);
+	if (!rc && keys[i].kind == 'n' && strspn(val->value, "0123456789") != val->len)
+		rc = -EINVAL;
+	if (keys[i].kind == 'n' && (rc == -ERANGE || (!rc && *keys[i].to > keys[i].most)))
+		return sg_perr(p, val->pos, "the limit \"%s\" must be a number from 1 to %" PRIu64 ", not \"%.64s\"",
+			       key->value, keys[i].most, val->value);
+	if (rc == -ERANGE)
+		return sg_perr(p, val->pos, "the limit \"%s\" is out of range: \"%.64s\"", key->value, val->value);
+	if (rc)
+		return sg_perr(p, val->pos, "the limit \"%s\" must be %s, not \"%.64s\"", key->value,
+			       keys[i].kind == 'n'   ? "a number"
+			       : keys[i].kind == 's' ? "a size like 4096, 64K, 16M or 1G"
+			       : keys[i].kind == 'c' ? "a number of processors like 2 or 0.5"
+						     : "a time like 500ms, 10s, 2m or 1h",
+			       val->value);
+	if (!*keys[i].to)
+		return sg_perr(p, val->pos, "the limit \"%s\" must not be 0; leave it out to set none", key->value);
+	return 0;
+}
+
+static int parse_limits(struct sg_parser *p, struct sg_lang *lang, const struct sg_node *map)
+{
+	const struct sg_node *key;
+	int rc;
+
 	if (map->type != SG_NODE_MAPPING)
 		return sg_wrong_type(p, map, "limits", "a mapping of limits to values");
-	rc = sg_check_duplicate_keys(p, map);
-	for (key = map->first; key && !rc; key = val->next) {
-		val = key->next;
-		for (i = 0; i < n_keys && strcmp(keys[i].name, key->value); i++)
-			;
-		if (i == n_keys) {
-			sg_suggest_init(&s, key->value);
-			for (i = 0; i < n_keys; i++)
-				sg_suggest_offer(&s, keys[i].name);
-			return sg_perr(p, key->pos, "unknown limit \"%.64s\"%s", key->value,
-				       sg_suggest_text(&s, hint, sizeof(hint)));
-		}
-		if (val->type != SG_NODE_SCALAR)
-			return sg_wrong_type(p, val, key->value, "a single value");
-		rc = keys[i].kind == 't'   ? sg_parse_time(val->value, keys[i].to)
-		     : keys[i].kind == 'c' ? sg_parse_cpus(val->value, keys[i].to)
-					   : sg_parse_size(val->value, keys[i].to);
-		if (!rc && keys[i].kind == 'n' && strspn(val->value, "0123456789") != val->len)
-			rc = -EINVAL;
-		if (keys[i].kind == 'n' && (rc == -ERANGE || (!rc && *keys[i].to > keys[i].most)))
-			return sg_perr(p, val->pos,
-				       "the limit \"%s\" must be a number from 1 to %" PRIu64 ", not \"%.64s\"",
-				       key->value, keys[i].most, val->value);
-		if (rc == -ERANGE)
-			return sg_perr(p, val->pos, "the limit \"%s\" is out of range: \"%.64s\"", key->value,
-				       val->value);
-		if (rc)
-			return sg_perr(p, val->pos, "the limit \"%s\" must be %s, not \"%.64s\"", key->value,
-				       keys[i].kind == 'n'   ? "a number"
-				       : keys[i].kind == 's' ? "a size like 4096, 64K, 16M or 1G"
-				       : keys[i].kind == 'c' ? "a number of processors like 2 or 0.5"
-							     : "a time like 500ms, 10s, 2m or 1h",
-				       val->value);
-		if (!*keys[i].to)
-			return sg_perr(p, val->pos, "the limit \"%s\" must not be 0; leave it out to set none",
-				       key->value);
-	}
+	rc = sg_go_on(p, sg_check_duplicate_keys(p, map));
+	for (key = map->first; key && !rc; key = key->next->next)
+		rc = sg_go_on(p, parse_limit(p, lang, key, key->next));
 	return rc;
 }
 
@@ -482,7 +496,7 @@ static int finish_items(struct sg_parser *p, struct sg_lang *lang)
 	for (start = 0; start < n && !rc; start = end) {
 		for (end = start + 1; end < n && !strcmp(sorted[start]->name, sorted[end]->name); end++)
 			;
-		rc = check_group(p, sorted + start, end - start);
+		rc = sg_go_on(p, check_group(p, sorted + start, end - start));
 	}
 	free(sorted);
 	return rc;
@@ -568,12 +582,12 @@ static int parse_language(struct sg_parser *p, struct sg_doc *doc, const struct 
 		ctx.lang = lang;
 		rc = parse_items(p, &ctx, val, "default");
 	} else {
-		rc = sg_check_duplicate_keys(p, val);
+		rc = sg_go_on(p, sg_check_duplicate_keys(p, val));
 		for (k = val->first; k && !rc; k = k->next->next)
-			rc = parse_language_key(p, lang, k, k->next);
+			rc = sg_go_on(p, parse_language_key(p, lang, k, k->next));
 	}
 	if (!rc)
-		rc = sg_finish_objects(p, lang);
+		rc = sg_go_on(p, sg_finish_objects(p, lang));
 	return rc ? rc : finish_items(p, lang);
 }
 
@@ -589,7 +603,7 @@ static int parse_top(struct sg_parser *p, struct sg_doc *doc, const struct sg_no
 	if (root->n / 2 > SG_POLICY_MAX_LANGUAGES + 2)
 		return sg_err_at(p->err, E2BIG, p->name, root->pos.line, root->pos.column,
 				 "more than %d languages in one file", SG_POLICY_MAX_LANGUAGES);
-	rc = sg_check_duplicate_keys(p, root);
+	rc = sg_go_on(p, sg_check_duplicate_keys(p, root));
 	for (key = root->first; key && !rc; key = val->next) {
 		val = key->next;
 		if (!strcmp(key->value, "denied")) {
@@ -603,40 +617,52 @@ static int parse_top(struct sg_parser *p, struct sg_doc *doc, const struct sg_no
 		} else {
 			rc = parse_language(p, doc, key, val);
 		}
+		rc = sg_go_on(p, rc);
 	}
-	if (!rc && !doc->langs && !doc->denied.items)
+	if (!rc && !p->n_faults && !doc->langs && !doc->denied.items)
 		return sg_perr(p, root->pos, "the file defines no language");
 	return rc;
 }
 
 int sg_doc_parse(const char *name, const char *text, size_t len, struct sg_doc **out, struct sg_err *err)
 {
-	struct sg_parser p = {.text = text, .len = len, .err = err, .name = name};
+	return sg_doc_parse_all(name, text, len, NULL, NULL, out, err);
+}
+
+int sg_doc_parse_all(const char *name, const char *text, size_t len, sg_policy_fault *fault, void *ctx,
+		     struct sg_doc **out, struct sg_err *err)
+{
+	struct sg_parser p = {.text = text, .len = len, .err = err, .name = name, .fault = fault, .ctx = ctx};
 	struct sg_node *root = NULL;
 	struct sg_doc *doc;
-	int rc;
+	int rc = 0;
 
+	doc = len > SG_POLICY_MAX_BYTES ? NULL : calloc(1, sizeof(*doc));
 	if (len > SG_POLICY_MAX_BYTES)
-		return sg_err_at(err, E2BIG, name, 0, 0, "the file is larger than %u bytes", SG_POLICY_MAX_BYTES);
-	doc = calloc(1, sizeof(*doc));
-	if (!doc)
-		return sg_pnomem(&p);
-	p.arena = &doc->arena;
-	doc->denied.name = "denied";
-	doc->name = sg_arena_strndup(&doc->arena, name, strlen(name));
-	rc = doc->name ? sg_yaml_read(&p, &root) : sg_pnomem(&p);
+		rc = sg_err_at(err, E2BIG, name, 0, 0, "the file is larger than %u bytes", SG_POLICY_MAX_BYTES);
+	else if (!doc)
+		rc = sg_pnomem(&p);
+	if (!rc) {
+		p.arena = &doc->arena;
+		doc->denied.name = "denied";
+		doc->name = sg_arena_strndup(&doc->arena, name, strlen(name));
+		rc = doc->name ? sg_yaml_read(&p, &root) : sg_pnomem(&p);
+	}
 	if (!rc && !root)
 		rc = sg_perr(&p, (struct sg_pos){1, 1}, "the file is empty: it defines no language");
 	if (!rc)
 		rc = parse_top(&p, doc, root);
-	if (!rc)
+	/* A language that could not be read is missing for others: what is said of the whole would mislead. */
+	if (!rc && !p.n_faults)
 		rc = sg_doc_check(&p, doc);
-	if (rc) {
-		sg_doc_free(doc);
-		return rc;
+	if (!rc && !p.n_faults) {
+		*out = doc;
+		return 0;
 	}
-	*out = doc;
-	return 0;
+	if (rc && fault)
+		fault(ctx, err);
+	sg_doc_free(doc);
+	return rc ? rc : sg_err_set(err, EINVAL, "%u errors", p.n_faults);
 }
 
 void sg_doc_free(struct sg_doc *doc)

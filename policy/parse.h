@@ -4,7 +4,19 @@
 
 #include "policy/model.h"
 
+#include <errno.h>
+
 /* What the readers of a policy file's parts share. Internal to policy/. Errors carry the position in the file. */
+
+/*
+ * After one part of several: an error in it is handed to who takes them all, and 0 is returned so that the next is
+ * read.
+ */
+int sg_take_fault(struct sg_parser *p);
+static inline int sg_go_on(struct sg_parser *p, int rc)
+{
+	return rc == -EINVAL && p->fault ? sg_take_fault(p) : rc;
+}
 
 const char *sg_node_kind(const struct sg_node *n); /* "a list", "a mapping", "a single value", "empty" */
 /* `"what" must be wanted, but is …` */

@@ -144,6 +144,11 @@ static int read_all(int fd, const char *name, char **text, size_t *len, struct s
 
 int sg_doc_load(const char *path, struct sg_doc **out, struct sg_err *err)
 {
+	return sg_doc_load_all(path, NULL, NULL, out, err);
+}
+
+int sg_doc_load_all(const char *path, sg_policy_fault *fault, void *ctx, struct sg_doc **out, struct sg_err *err)
+{
 	bool use_stdin = !strcmp(path, "-");
 	const char *name = use_stdin ? "standard input" : path;
 	int fd = use_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -154,13 +159,16 @@ int sg_doc_load(const char *path, struct sg_doc **out, struct sg_err *err)
 	if (fd < 0) {
 		int e = errno;
 
-		return sg_err_at(err, e, name, 0, 0, "cannot open the policy: %s", strerror(e));
+		rc = sg_err_at(err, e, name, 0, 0, "cannot open the policy: %s", strerror(e));
+	} else {
+		rc = read_all(fd, name, &text, &len, err);
 	}
-	rc = read_all(fd, name, &text, &len, err);
-	if (!use_stdin)
+	if (fd >= 0 && !use_stdin)
 		close(fd);
 	if (!rc)
-		rc = sg_doc_parse(name, text, len, out, err);
+		rc = sg_doc_parse_all(name, text, len, fault, ctx, out, err);
+	else if (fault)
+		fault(ctx, err);
 	free(text);
 	return rc;
 }

@@ -33,8 +33,19 @@ struct sg_policy; /* one language of it, resolved */
  */
 int sg_doc_parse(const char *name, const char *text, size_t len, struct sg_doc **out, struct sg_err *err);
 
+/*
+ * The same for whoever wants to know more than the first error: fault gets each in turn, where what follows can still
+ * be read, at most SG_POLICY_MAX_FAULTS. What is left in err then only says that there were some. fault: NULL for
+ * sg_doc_parse().
+ */
+#define SG_POLICY_MAX_FAULTS 20
+typedef void sg_policy_fault(void *ctx, const struct sg_err *err);
+int sg_doc_parse_all(const char *name, const char *text, size_t len, sg_policy_fault *fault, void *ctx,
+		     struct sg_doc **out, struct sg_err *err);
+
 /* Reads and parses a file ("-": standard input). Errors: as above, or what open(2)/read(2) said. */
 int sg_doc_load(const char *path, struct sg_doc **out, struct sg_err *err);
+int sg_doc_load_all(const char *path, sg_policy_fault *fault, void *ctx, struct sg_doc **out, struct sg_err *err);
 void sg_doc_free(struct sg_doc *doc); /* NULL is fine */
 
 /* Languages that the document itself defines, in file order; NULL past the end. The string belongs to the document. */

@@ -53,6 +53,25 @@ static int fail(const struct sg_err *err)
 	return 2;
 }
 
+/* Of a file that is being read. */
+static void say_fault(void *ctx, const struct sg_err *err)
+{
+	unsigned *n = ctx;
+
+	(void)fail(err);
+	if (++*n == SG_POLICY_MAX_FAULTS)
+		fprintf(stderr, "%s: these are %u errors; what may come after them was not looked for\n", err->source,
+			*n);
+}
+
+static int load(const char *file, struct sg_doc **doc)
+{
+	struct sg_err err = {0};
+	unsigned n = 0;
+
+	return sg_doc_load_all(file, say_fault, &n, doc, &err) < 0 ? 2 : 0;
+}
+
 enum {
 	DENIAL = 1 << 0,
 	FILTER = 1 << 1,
@@ -148,21 +167,21 @@ static int parse(struct args *a, int argc, char **argv)
 
 typedef int one_policy(const struct args *a, const struct sg_doc *doc, const struct sg_policy *p);
 
-/* Calls fn for the language asked for, or for every one of the file. */
-static int each_policy(const struct args *a, const char *file, one_policy *fn)
+/* Calls fn for the language asked for, or for every one of the file; go_on: also past one that is no good. */
+static int each_policy(const struct args *a, const char *file, one_policy *fn, bool go_on)
 {
-	struct sg_err err = {0};
+	struct sg_err err = {0}, last = {0};
 	struct sg_doc *doc = NULL;
 	struct sg_policy *p;
-	int status = 0;
+	int status = 0, each;
 
 	if (file && !strncmp(file, "builtin:", 8) && a->language) {
 		sg_err_set(&err, EINVAL, "%s is one language; leave out --lang %s, or %s", file, a->language, file);
 		return fail(&err);
 	}
-	if (file && strncmp(file, "builtin:", 8) != 0 && sg_doc_load(file, &doc, &err) < 0)
-		return fail(&err);
-	for (size_t i = 0; status == 0; i++) {
+	if (file && strncmp(file, "builtin:", 8) != 0 && load(file, &doc))
+		return 2;
+	for (size_t i = 0; status == 0 || go_on; i++) {
 		const char *language = a->language ? a->language
 				       : doc       ? sg_doc_language(doc, i)
 				       : file      ? file + 8
@@ -170,12 +189,16 @@ static int each_policy(const struct args *a, const char *file, one_policy *fn)
 
 		if (!language)
 			break;
+		sg_err_reset(&err);
 		if (sg_policy_resolve(doc, language, &p, &err) < 0) {
-			status = fail(&err);
-			break;
+			/* An inherited line is the same error again. */
+			each = memcmp(&err, &last, sizeof(err)) != 0 ? fail(&err) : 2;
+			last = err;
+		} else {
+			each = fn(a, doc, p);
+			sg_policy_free(p);
 		}
-		status = fn(a, doc, p);
-		sg_policy_free(p);
+		status = each ? each : status;
 		if (a->language || (file && !doc))
 			break;
 	}
@@ -229,14 +252,14 @@ struct side {
 	const char *builtin;
 };
 
-static int load_side(const char *what, struct side *s, struct sg_err *err)
+static int load_side(const char *what, struct side *s)
 {
 	*s = (struct side){0};
 	if (!strncmp(what, "builtin:", 8)) {
 		s->builtin = what + 8;
 		return 0;
 	}
-	return sg_doc_load(what, &s->doc, err);
+	return load(what, &s->doc);
 }
 
 static const char *language_at(const struct side *s, size_t i)
@@ -343,8 +366,8 @@ static int diff(const struct args *a)
 			   a->language);
 		return fail(&err);
 	}
-	if (load_side(a->rest[0], &x, &err) < 0 || load_side(a->rest[1], &y, &err) < 0)
-		status = fail(&err);
+	if (load_side(a->rest[0], &x) || load_side(a->rest[1], &y))
+		status = 2;
 	else if (!a->language && x.doc && y.doc && (language_at(&x, 1) || language_at(&y, 1)))
 		status = diff_all(a, &x, &y);
 	else
@@ -398,14 +421,14 @@ static int policy(int argc, char **argv)
 		return 2;
 	if (!strcmp(argv[1], "check") && a.n_rest) {
 		for (int i = 0; i < a.n_rest; i++)
-			if (each_policy(&a, a.rest[i], check_one) != 0)
+			if (each_policy(&a, a.rest[i], check_one, true) != 0)
 				status = 2;
 		return status;
 	}
 	if (!strcmp(argv[1], "explain") && a.denial && a.n_rest <= 1)
 		return sg_verb_denial(a.json, a.policy, a.language, a.n_rest ? a.rest[0] : NULL);
 	if (!strcmp(argv[1], "explain") && a.n_rest <= 1)
-		return each_policy(&a, a.n_rest ? a.rest[0] : NULL, explain_one);
+		return each_policy(&a, a.n_rest ? a.rest[0] : NULL, explain_one, false);
 	if (!strcmp(argv[1], "diff") && a.n_rest == 2)
 		return diff(&a);
 	if (!strcmp(argv[1], "test") && a.n_rest == 1)

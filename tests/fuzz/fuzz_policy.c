@@ -114,6 +114,24 @@ static void check_policy(const struct sg_policy *p, bool thorough)
 	check_hint(p, calls[strlen(sg_policy_name(p)) % (sizeof(calls) / sizeof(calls[0]))], samples[1]);
 }
 
+static void count_fault(void *ctx, const struct sg_err *err)
+{
+	check_error(-err->code, err);
+	++*(unsigned *)ctx;
+}
+
+/* What is read past an error is taken for nothing: the file is refused, with as many errors as were handed out. */
+static void check_all(const char *text, size_t size, bool refused)
+{
+	struct sg_doc *doc = NULL;
+	struct sg_err err = {0};
+	unsigned n = 0;
+	int rc = sg_doc_parse_all("fuzz.yaml", text, size, count_fault, &n, &doc, &err);
+
+	must(!rc == !refused && !rc == !n && n <= SG_POLICY_MAX_FAULTS);
+	sg_doc_free(doc);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	/* Not terminated, and of this very size: reading past it is seen. */
@@ -131,6 +149,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size)
 		memcpy(text, data, size);
 	rc = sg_doc_parse("fuzz.yaml", text, size, &doc, &err);
+	check_all(text, size, rc != 0);
 	free(text);
 	if (rc) {
 		check_error(rc, &err);

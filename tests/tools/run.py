@@ -196,6 +196,21 @@ class Policies(Base):
         self.assertIn("none.yaml", got.stderr)
         self.assertEqual(sgrun("check", good, good).returncode, 0)
 
+    def test_check_says_more_than_the_first_error(self):
+        file = self.path("bad.yaml", "mine:\n  alow: [read]\n  kill: [mout]\n" + "  limits: {pids: x}\n")
+        for words in (["check", file], ["explain", file], ["diff", file, "builtin:python"]):
+            got = sgrun(*words)
+            self.assertEqual((got.returncode, [line.split(": ")[0] for line in got.stderr.splitlines()]),
+                             (2, [f"{file}:{place}" for place in ("2:3", "3:10", "4:18")]), words)
+        got = sgrun("check", self.path("many.yaml", f"mine: {{allow: [{', '.join(['raed'] * 30)}]}}\n"))
+        self.assertEqual(len(got.stderr.splitlines()), 21, got.stderr)
+        self.assertIn("many.yaml: these are 20 errors", got.stderr.splitlines()[20])
+        tree = "files: {deny: [/x], otherwise: allow}"
+        got = sgrun("check", self.path("two.yaml", f"a: {{inherit: b}}\nb: {{{tree}}}\nc: {{{tree}}}\nd: {{allow: [read]}}\n"))
+        self.assertEqual((got.returncode, [line.split(": ")[0] for line in got.stderr.splitlines()]),
+                         (2, [self.path(f"two.yaml:{line}:20") for line in (2, 3)]))
+        self.assertIn("d: ok", got.stdout)
+
     def test_names_that_are_not_utf_8_in_json(self):
         file = self.path("m\udcffne.yaml", 'mine: {unlisted: allow, kill: [mount], files: {read: [/usr]}}\n')
         policy = json.loads(sgrun("explain", "--json", file).stdout)

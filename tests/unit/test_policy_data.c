@@ -85,6 +85,39 @@ static void accepted_files_mean_what_they_say(void **state)
 	assert_int_equal(failed, 0);
 }
 
+/* Every error that was found, a line each. */
+struct faults {
+	char text[16384];
+	unsigned n;
+};
+
+static void add_fault(void *ctx, const struct sg_err *err)
+{
+	struct faults *f = ctx;
+	size_t n = strlen(f->text);
+
+	sg_err_format(err, f->text + n, sizeof(f->text) - n - 1);
+	strcat(f->text, "\n");
+	f->n++;
+}
+
+/* Who takes all errors gets the first one first, and no file that others do not. */
+static int same_first(const char *name, const char *text, size_t len, const char *first)
+{
+	struct faults *f = calloc(1, sizeof(*f));
+	struct sg_err err = {0};
+	struct sg_doc *doc = NULL;
+	int rc = sg_doc_parse_all(name, text, len, add_fault, f, &doc, &err), bad = 0;
+
+	sg_doc_free(doc);
+	if (!first != !rc || f->n > SG_POLICY_MAX_FAULTS || (first && strncmp(f->text, first, strlen(first)) != 0)) {
+		fprintf(stderr, "%s: %d, of %u errors the first is\n%s", name, rc, f->n, f->text);
+		bad = 1;
+	}
+	free(f);
+	return bad;
+}
+
 static int reject_one(const char *name)
 {
 	struct sg_err err = {0};
@@ -96,16 +129,19 @@ static int reject_one(const char *name)
 	int rc, bad;
 
 	rc = sg_doc_parse(name, text, len, &doc, &err);
+	bad = !rc ? same_first(name, text, len, NULL) : 0;
 	for (i = 0; !rc && (lang = sg_doc_language(doc, i)); i++) {
 		rc = sg_policy_resolve(doc, lang, &p, &err);
 		if (!rc)
 			sg_policy_free(p);
 	}
-	sg_doc_free(doc);
 	sg_err_format(&err, got, sizeof(got) - 1);
 	strcat(got, "\n");
+	if (!doc)
+		bad = same_first(name, text, len, got);
+	sg_doc_free(doc);
 	wanted = table_file("reject", with_suffix(name, ".error"), &len);
-	bad = same_text(name, rc ? got : "accepted\n", wanted);
+	bad |= same_text(name, rc ? got : "accepted\n", wanted);
 	if (rc && (rc != -err.code || (rc != -EINVAL && rc != -E2BIG))) {
 		fprintf(stderr, "%s: returned %d with error code %d\n", name, rc, err.code);
 		bad = 1;
@@ -121,6 +157,73 @@ static void rejected_files_say_why(void **state)
 
 	assert_true(table_each("reject", ".yaml", reject_one, &failed) >= 100);
 	assert_int_equal(failed, 0);
+}
+
+static void one_reading_finds_several(void **state)
+{
+	static const struct {
+		const char *text, *wanted;
+	} files[] = {
+		{"version: 1\n"
+		 "base:\n"
+		 "  allow: [raed, {socket: [domain == AF_INTE, domain == AF_UNIX]}, [a], read, wirte]\n"
+		 "  kil: [mount]\n"
+		 "  errno: {EPREM: [mount], EPERM: [mout, read]}\n"
+		 "  limits: {pids: x, memry: 3}\n"
+		 "  files: {read: [usr, /b], deny: [/b, \"/a*\"], otherwise: nope}\n"
+		 "Upper: {allow: [read]}\n"
+		 "denied: [swapno, read]\n",
+		 "f:3:11: unknown system call \"raed\"; did you mean \"read\"?\n"
+		 "f:3:37: unknown constant \"AF_INTE\"; did you mean \"AF_INET\"?\n"
+		 "f:3:67: a system call or \"system call: condition\" is expected, not a list\n"
+		 "f:3:78: unknown system call \"wirte\"; did you mean \"write\"?\n"
+		 "f:4:3: unknown key \"kil\"; did you mean \"kill\"?\n"
+		 "f:5:11: unknown error name \"EPREM\"; did you mean \"EPERM\"?\n"
+		 "f:5:35: unknown system call \"mout\"; did you mean \"mount\"?\n"
+		 "f:6:18: the limit \"pids\" must be a number, not \"x\"\n"
+		 "f:6:21: unknown limit \"memry\"; did you mean \"memory\"?\n"
+		 "f:7:18: \"usr\" is not absolute: a tree begins with /, $CWD, $TMP, $HOME, $PROGRAM or $RUNTIME\n"
+		 "f:7:39: \"/a*\" contains \"*\": patterns are not expanded; a tree is a file, or a directory with "
+		 "everything below it\n"
+		 "f:7:58: \"otherwise\" must be kill, allow, audit or \"errno NAME\", not \"nope\"\n"
+		 "f:7:35: \"/b\" is under \"files: deny\" here and under \"files: read\" at line 7: which one is it?\n"
+		 "f:5:41: \"read\" is under \"errno EPERM\" here and under \"allow\" at line 3: which one is it?\n"
+		 "f:8:1: \"Upper\" cannot be the name of a language: use a-z, 0-9 and + _ . -\n"
+		 "f:9:10: unknown system call \"swapno\"; did you mean \"swapon\"?\n"},
+		/* Of the whole only where every part could be read: the parent of `b` is there. */
+		{"a: {allow: [raed]}\nb: {inherit: c}\nC: {allow: [read]}\n",
+		 "f:1:13: unknown system call \"raed\"; did you mean \"read\"?\n"
+		 "f:3:1: \"C\" cannot be the name of a language: use a-z, 0-9 and + _ . -\n"},
+		{"a: {inherit: [c, \"builtin:pyton\"], allow: [read, write]}\ndenied: [read, write]\n",
+		 "f:1:15: this file has no language \"c\"; did you mean \"builtin:c\"?\n"
+		 "f:1:18: there is no built-in policy \"pyton\"; did you mean \"python\"?\n"
+		 "f:1:44: \"read\" is denied at line 2: it cannot be under \"allow\"\n"
+		 "f:1:50: \"write\" is denied at line 2: it cannot be under \"allow\"\n"},
+		{"a: [\n", "f:2:1: not valid YAML: while parsing a flow node, did not find expected node content\n"},
+	};
+	struct faults *f = calloc(1, sizeof(*f));
+	char many[512] = "a: {allow: [";
+	struct sg_err err = {0};
+	struct sg_doc *doc;
+	int failed = 0;
+
+	assert_non_null(f);
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		*f = (struct faults){.n = 0};
+		sg_err_reset(&err);
+		assert_true(sg_doc_parse_all("f", files[i].text, strlen(files[i].text), add_fault, f, &doc, &err) < 0);
+		assert_true(err.code && err.message[0]);
+		failed += same_text("several errors", f->text, files[i].wanted);
+	}
+	assert_int_equal(failed, 0);
+	for (int i = 0; i < 40; i++)
+		strcat(many, "raed, ");
+	strcat(many, "wirte]}\n");
+	*f = (struct faults){.n = 0};
+	sg_err_reset(&err);
+	assert_int_equal(sg_doc_parse_all("f", many, strlen(many), add_fault, f, &doc, &err), -EINVAL);
+	assert_int_equal(f->n, SG_POLICY_MAX_FAULTS);
+	free(f);
 }
 
 static int verdict_call(struct agree *a, const struct table_call *c)
@@ -177,6 +280,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(accepted_files_mean_what_they_say),
 		cmocka_unit_test(rejected_files_say_why),
+		cmocka_unit_test(one_reading_finds_several),
 		cmocka_unit_test(tables_hold),
 	};
 
