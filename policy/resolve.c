@@ -217,6 +217,9 @@ static int visit(struct sg_flat *f, const struct sg_doc *doc, const struct sg_la
 			return 0;
 		f->widened[i] = false;
 		rc = add_lists(f, doc, lang, false, true);
+		/* What it allows is there; now it also says what becomes of the rest. */
+		if (!rc)
+			rc = sg_flat_objects_add(&f->objects, doc, lang);
 		return rc ? rc : visit_parents(f, doc, lang);
 	}
 	if (f->n_seen == LEVELS_MAX)

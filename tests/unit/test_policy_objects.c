@@ -532,6 +532,36 @@ static void widening_only_adds(void **state)
 	sg_doc_free(doc);
 }
 
+/* What an option adds may be what the language inherits: it is confined as it was. */
+static void widening_by_what_is_inherited(void **state)
+{
+	static const char yaml[] = "mine: {inherit: [\"builtin:unix\", \"builtin:netlink\"], unlisted: allow}\n"
+				   "files: {inherit: mine, files: {read: [/usr]}, kernel: {ipc: kill}}\n";
+	struct sg_policy *p = NULL, *q = NULL;
+	struct sg_doc *doc = NULL;
+	struct sg_err err = {0};
+
+	assert_int_equal(sg_doc_parse("w.yaml", yaml, strlen(yaml), &doc, &err), 0);
+	for (const char *const *l = (const char *const[]){"mine", "files", NULL}; *l; l++) {
+		assert_int_equal(sg_policy_resolve(doc, *l, &q, &err), 0);
+		assert_int_equal(sg_policy_objects(q)->cls[SG_CLASS_NET].mode, SG_MODE_ERRNO);
+		for (unsigned widen = 0; widen < 16; widen++) {
+			const struct sg_objects *a, *b = sg_policy_objects(q);
+
+			assert_int_equal(sg_policy_resolve_widened(doc, *l, widen, &p, &err), 0);
+			a = sg_policy_objects(p);
+			assert_int_equal(a->families, b->families);
+			for (unsigned c = 0; c < SG_CLASS_N; c++) {
+				assert_int_equal(a->cls[c].mode, b->cls[c].mode);
+				assert_int_equal(a->cls[c].err, b->cls[c].err);
+			}
+			sg_policy_free(p);
+		}
+		sg_policy_free(q);
+	}
+	sg_doc_free(doc);
+}
+
 /* The name that a program is known by finds what the file has for it under another of its names. */
 static void synonyms(void **state)
 {
@@ -573,6 +603,7 @@ int main(void)
 		cmocka_unit_test(hints_say_what_to_change),
 		cmocka_unit_test(widening),
 		cmocka_unit_test(widening_only_adds),
+		cmocka_unit_test(widening_by_what_is_inherited),
 		cmocka_unit_test(synonyms),
 	};
 
