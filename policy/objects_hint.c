@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 /* ---- paths ---- */
 
@@ -84,18 +85,81 @@ static bool say_change(struct sg_text *t, const struct sg_policy *p, uint32_t or
 	return true;
 }
 
+static void then(struct sg_text *t)
+{
+	if (t->n)
+		sg_text_add(t, "; then ");
+}
+
+/* Of the language's own text, which can have only one: returns whether it has. */
+static bool say_max(struct sg_text *t, const struct sg_policy *p, unsigned n)
+{
+	char max[32];
+
+	snprintf(max, sizeof(max), "max: %u", n);
+	for (size_t i = 0; i < p->n_rows; i++) {
+		const struct sg_origin *o = sg_policy_origin(p, p->rows[i].origin);
+
+		if (strncmp(o->text, "max: ", 5) != 0 || !sg_hint_own(p, o))
+			continue;
+		then(t);
+		return say_change(t, p, p->rows[i].origin, max);
+	}
+	return false;
+}
+
+/* The language's own rule that denies this very tree, which cannot be allowed beside it. -1: there is none. */
+static ssize_t own_denial(const struct sg_policy *p, const char *path, uint32_t right)
+{
+	for (size_t i = 0; i < p->n_trees; i++)
+		if ((p->trees[i].rights.deny & right) && !strcmp(p->trees[i].path, path) &&
+		    sg_hint_own(p, sg_policy_origin(p, p->trees[i].rights.origin)))
+			return (ssize_t)i;
+	return -1;
+}
+
+/* Whether the file is refused; without: as if one of the trees said nothing of it (-1: none of them). */
+static bool is_refused(const struct sg_policy *p, const char *path, uint32_t right, ssize_t without)
+{
+	struct sg_tree *trees = p->trees, *rest = NULL;
+	struct sg_decision d;
+
+	if (without >= 0) {
+		rest = calloc(p->n_trees, sizeof(*rest));
+		if (!rest)
+			return false; /* what more there is to do is not said */
+		memcpy(rest, p->trees, p->n_trees * sizeof(*rest));
+		rest[without].rights.allow &= ~right;
+		rest[without].rights.deny &= ~right;
+		trees = rest;
+	}
+	d = sg_objects_decide_file(&p->objects, trees, p->n_trees, path, right);
+	free(rest);
+	return d.action != SG_ACTION_ALLOW && d.action != SG_ACTION_AUDIT;
+}
+
+/* Whether a tree says of this very path that it must not be removed: to allow the directory does not help then. */
+static bool kept_itself(const struct sg_policy *p, const char *path)
+{
+	for (size_t i = 0; i < p->n_trees; i++)
+		if ((p->trees[i].rights.deny & SG_RIGHT_DELETE) && !strcmp(p->trees[i].path, path))
+			return true;
+	return false;
+}
+
 static void say_file(struct sg_text *t, const struct sg_policy *p, const struct sg_access *a)
 {
 	static const char *const keys[SG_N_RIGHTS] = {"files: {read: [",   "files: {write: [", "files: {create: [",
 						      "files: {delete: [", "exec: {allow: [",  "files: {map: [",
 						      "net: {allow: ["};
+	const uint32_t right = 1U << a->cls;
 	struct sg_text rules = {.n = 0};
-	struct sg_decision d;
 	char path[4096];
+	ssize_t denial;
 
 	snprintf(path, sizeof(path), "%s", a->path);
 	/* Making and removing are done to the directory. */
-	if (a->cls == SG_CLASS_CREATE || a->cls == SG_CLASS_DELETE)
+	if (a->cls == SG_CLASS_CREATE || (a->cls == SG_CLASS_DELETE && !kept_itself(p, path)))
 		up(path);
 	while (!sg_hint_can_name(path) && strcmp(path, "/") && strchr(path, '/'))
 		up(path);
@@ -103,31 +167,24 @@ static void say_file(struct sg_text *t, const struct sg_policy *p, const struct 
 		sg_text_add(t, "no policy can name this file");
 		return;
 	}
-	for (size_t i = 0; i < p->n_trees; i++) {
-		const struct sg_tree *tree = &p->trees[i];
-		const struct sg_origin *o = sg_policy_origin(p, tree->rights.origin);
-
-		if ((tree->rights.deny & (1U << a->cls)) && !strcmp(tree->path, path) && sg_hint_own(p, o)) {
-			sg_hint_remove(t, o);
-			return;
-		}
+	denial = own_denial(p, path, right);
+	if (denial >= 0)
+		sg_hint_remove(t, sg_policy_origin(p, p->trees[denial].rights.origin));
+	if (denial >= 0 && a->cls == SG_CLASS_DELETE && !strcmp(path, a->path)) {
+		up(path);
+		if (own_denial(p, path, right) >= 0)
+			snprintf(path, sizeof(path), "%s", a->path);
 	}
-	d = sg_objects_decide_file(&p->objects, p->trees, p->n_trees, a->path, 1U << a->cls);
-	if (d.action != SG_ACTION_ALLOW) {
+	if (is_refused(p, a->path, right, denial)) {
 		sg_text_add(&rules, "%s", keys[a->cls]);
 		add_path(&rules, a->cls == SG_CLASS_UNIX ? "unix:" : "", path);
 		sg_text_add(&rules, "]");
 	}
-	if (a->cls == SG_CLASS_EXEC && a->executed >= p->objects.exec_max) {
-		char max[32];
-
-		snprintf(max, sizeof(max), "max: %u", a->executed + 1);
-		for (size_t i = 0; i < p->n_rows && !rules.n; i++)
-			if (!strncmp(sg_policy_origin(p, p->rows[i].origin)->text, "max: ", 5) &&
-			    say_change(t, p, p->rows[i].origin, max))
-				return;
-		sg_text_add(&rules, "%s%s", rules.n ? ", " : "exec: {", max);
-	}
+	if (a->cls == SG_CLASS_EXEC && a->executed >= p->objects.exec_max && !say_max(t, p, a->executed + 1))
+		sg_text_add(&rules, "%smax: %u", rules.n ? ", " : "exec: {", a->executed + 1);
+	if (!rules.n)
+		return;
+	then(t);
 	sg_text_add(&rules, "}");
 	sg_hint_add_rules(t, p, rules.buf);
 }

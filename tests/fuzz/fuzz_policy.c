@@ -83,7 +83,11 @@ static void check_objects(const struct sg_policy *p)
 		must(sg_policy_object_hint(p, &a, &hint, &err) == 0 && hint && !strchr(hint, '\n'));
 		must(!hint[0] == (d.action == SG_ACTION_ALLOW || d.action == SG_ACTION_AUDIT));
 		if (strstr(hint, "}} # add to ")) {
-			must(sg_doc_parse("hint", hint, strlen(hint), &doc, &err) == 0);
+			const char *then, *last = hint;
+
+			while ((then = strstr(last, "; then ")))
+				last = then + strlen("; then ");
+			must(sg_doc_parse("hint", last, strlen(last), &doc, &err) == 0);
 			sg_doc_free(doc);
 		}
 		free(hint);

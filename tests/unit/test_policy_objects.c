@@ -451,6 +451,19 @@ static void hints_say_what_to_change(void **state)
 	       "mine: {exec: {allow: [/sbin/x]}} # add to mine.yaml");
 	expect((struct sg_access){.cls = SG_CLASS_EXEC, .path = "/bin/x", .executed = 2},
 	       "change \"max: 2\" to \"max: 3\" under \"exec\" in \"mine\" (mine.yaml:7)");
+	/* Where one line is not enough, all of them. */
+	expect((struct sg_access){.cls = SG_CLASS_EXEC, .path = "/sbin/x", .executed = 2},
+	       "change \"max: 2\" to \"max: 3\" under \"exec\" in \"mine\" (mine.yaml:7); then mine: {exec: {allow: "
+	       "[/sbin/x]}} # add to mine.yaml");
+	expect((struct sg_access){.cls = SG_CLASS_WRITE, .path = "/r/denied"},
+	       "remove \"deny: /r/denied\" from \"files\" in \"mine\" (mine.yaml:6); then mine: {files: {write: "
+	       "[/r/denied]}} # add to mine.yaml");
+	/* To allow the directory is of no use where a rule is about the file. */
+	expect((struct sg_access){.cls = SG_CLASS_DELETE, .path = "/r/denied"},
+	       "remove \"deny: /r/denied\" from \"files\" in \"mine\" (mine.yaml:6); then mine: {files: {delete: "
+	       "[/r]}} # add to mine.yaml");
+	expect((struct sg_access){.cls = SG_CLASS_DELETE, .path = "/b/denied"},
+	       "mine: {files: {delete: [/b/denied]}} # add to mine.yaml");
 	expect((struct sg_access){.cls = SG_CLASS_EXEC}, "no policy can name a file that has no path");
 	expect((struct sg_access){.cls = SG_CLASS_UNIX, .path = "/run/x"},
 	       "mine: {net: {allow: [\"unix:/run/x\"]}} # add to mine.yaml");
