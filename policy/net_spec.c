@@ -192,6 +192,12 @@ static int family(struct sg_net_spec *spec, const char *text, char *why)
 		}
 		sg_suggest_offer(&s, name);
 	}
+	/* No family has these in its name: an address was meant. */
+	if (strpbrk(text, ".:*[/"))
+		return sg_why_not(why,
+				  "unknown family \"%.64s\"; an address is written as \"tcp 192.0.2.1:443\" or "
+				  "\"tcp *:443\"",
+				  text);
 	return sg_why_not(why, "unknown family \"%.64s\"%s", text, sg_suggest_text(&s, hint, sizeof(hint)));
 }
 

@@ -502,11 +502,21 @@ static int finish_items(struct sg_parser *p, struct sg_lang *lang)
 	return rc;
 }
 
+static const char language_keys[][12] = {"inherit", "aliases", "allow", "audit", "kill",   "errno", "unlisted",
+					 "limits",  "files",   "exec",  "net",   "kernel", "then"};
+
 static int parse_language_key(struct sg_parser *p, struct sg_lang *lang, const struct sg_node *key,
 			      const struct sg_node *val)
 {
-	static const char keys[][12] = {"inherit", "aliases", "allow", "audit", "kill",   "errno", "unlisted",
-					"limits",  "files",   "exec",  "net",   "kernel", "then"};
+	static const struct {
+		char key[16], where[80];
+	} elsewhere[] = {{"denied", "it is for all languages, beside them"},
+			 {"version", "it is for the whole file, beside its languages"},
+			 {"deny", "write \"files: {deny: […]}\" for files, \"kill\" for calls"},
+			 {"read", "write \"files: {read: […]}\""},
+			 {"write", "write \"files: {write: […]}\""},
+			 {"otherwise", "it belongs under files, exec or net; for calls: unlisted"},
+			 {"capabilities", "write \"kernel: {capabilities: […]}\""}};
 	struct list_ctx ctx = {lang, SG_LIST_ALLOW, 0};
 	struct sg_suggest s;
 	char hint[80];
@@ -538,9 +548,12 @@ static int parse_language_key(struct sg_parser *p, struct sg_lang *lang, const s
 	if (!strcmp(key->value, "files") || !strcmp(key->value, "exec") || !strcmp(key->value, "net") ||
 	    !strcmp(key->value, "kernel"))
 		return sg_parse_objects(p, lang, key, val);
+	for (i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++)
+		if (!strcmp(key->value, elsewhere[i].key))
+			return sg_perr(p, key->pos, "\"%s\" does not stand here: %s", key->value, elsewhere[i].where);
 	sg_suggest_init(&s, key->value);
-	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		sg_suggest_offer(&s, keys[i]);
+	for (i = 0; i < sizeof(language_keys) / sizeof(language_keys[0]); i++)
+		sg_suggest_offer(&s, language_keys[i]);
 	return sg_perr(p, key->pos, "unknown key \"%.64s\"%s", key->value, sg_suggest_text(&s, hint, sizeof(hint)));
 }
 
@@ -557,6 +570,12 @@ static int parse_language(struct sg_parser *p, struct sg_doc *doc, const struct 
 	if (rc)
 		return rc;
 	if (val->type != SG_NODE_MAPPING && strcmp(key->value, "default")) {
+		for (size_t i = 0; i < sizeof(language_keys) / sizeof(language_keys[0]); i++)
+			if (!strcmp(key->value, language_keys[i]))
+				return sg_perr(p, key->pos,
+					       "\"%s\" does not stand here: it belongs under a language, as in "
+					       "\"python: {%s: …}\"",
+					       key->value, key->value);
 		sg_suggest_init(&s, key->value);
 		sg_suggest_offer(&s, "default");
 		sg_suggest_offer(&s, "denied");

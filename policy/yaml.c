@@ -236,6 +236,16 @@ static int take_event(struct reader *r, const yaml_event_t *e)
 	}
 }
 
+/* Whether there is a tab at a place with nothing but blanks before it on its line. */
+static bool starts_with_tab(const struct sg_parser *p, size_t at)
+{
+	if (at >= p->len || p->text[at] != '\t')
+		return false;
+	while (at && (p->text[at - 1] == ' ' || p->text[at - 1] == '\t'))
+		at--;
+	return !at || p->text[at - 1] == '\n';
+}
+
 static int yaml_error(struct reader *r)
 {
 	const yaml_parser_t *y = &r->yaml;
@@ -244,6 +254,8 @@ static int yaml_error(struct reader *r)
 	if (y->error == YAML_MEMORY_ERROR)
 		return sg_pnomem(r->p);
 	pos = position(r, y->problem_mark);
+	if (y->error == YAML_SCANNER_ERROR && starts_with_tab(r->p, byte_offset(&r->at, r->p, y->problem_mark.index)))
+		return sg_perr(r->p, pos, "not valid YAML: a line cannot begin with a tab; indent with spaces");
 	return sg_perr(r->p, pos, "not valid YAML: %s%s%s", y->context ? y->context : "", y->context ? ", " : "",
 		       y->problem ? y->problem : "syntax error");
 }
