@@ -21,12 +21,11 @@ static void clean(char *s)
 
 		for (i = 1; i < n && ((unsigned char)s[i] & 0xc0) == 0x80; i++)
 			;
-		if (!n || i < n || c > 0xf4 || c < 0x20 || c == 0x7f) {
+		if (!n || i < n || c > 0xf4) {
 			*s++ = '?';
 			continue;
 		}
-		if (n == 2 && c == 0xc2 && (unsigned char)s[1] < 0xa0)
-			s[0] = s[1] = '?';
+		memset(s, '?', sg_unprintable(s));
 		s += n;
 	}
 }

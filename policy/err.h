@@ -3,6 +3,7 @@
 #define SG_ERR_H
 
 #include <stdarg.h>
+#include <stddef.h>
 
 /*
  * An error for people: what failed, on what, why, what to do next.
@@ -18,6 +19,27 @@ struct sg_err {
 	char source[256];  /* file or "builtin:NAME"; "" when the error has no source text */
 	char message[768]; /* one sentence, no trailing newline, no control characters */
 };
+
+/*
+ * Bytes of the character at s that must not get to a terminal, 0 when it may: one that controls it, is not seen, or
+ * makes what stands beside it appear in another order.
+ */
+static inline size_t sg_unprintable(const char *s)
+{
+	const unsigned char *c = (const unsigned char *)s;
+
+	if (*c < 0x20 || *c == 0x7f)
+		return *c != 0;
+	if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0) /* U+0080 to U+009F */
+		return 2;
+	if (*c == 0xd8 && c[1] == 0x9c) /* U+061C */
+		return 2;
+	if (*c == 0xe2 && c[1] == 0x80) /* U+200B, U+200E, U+200F, U+2028 to U+202E; not the joiners that words need */
+		return c[2] == 0x8b || c[2] == 0x8e || c[2] == 0x8f || (c[2] >= 0xa8 && c[2] <= 0xae) ? 3 : 0;
+	if (*c == 0xe2 && c[1] == 0x81) /* U+2060 to U+2069 */
+		return c[2] >= 0xa0 && c[2] <= 0xa9 ? 3 : 0;
+	return *c == 0xef && c[1] == 0xbb && c[2] == 0xbf ? 3 : 0; /* U+FEFF */
+}
 
 /* Clears an error so that it can be used again. */
 void sg_err_reset(struct sg_err *err);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/json.h"
+#include "policy/err.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,13 +30,8 @@ json_t *sg_json_text(const char *bytes)
 	return text;
 }
 
-/* U+0080 to U+009F are c2 80 to c2 9f. */
 void sg_text_plain(char *text)
 {
-	for (unsigned char *c = (unsigned char *)text; *c; c++) {
-		if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
-			c[0] = c[1] = '?';
-		else if (*c < 0x20 || *c == 0x7f)
-			*c = '?';
-	}
+	for (char *c = text; *c; c++)
+		memset(c, '?', sg_unprintable(c));
 }

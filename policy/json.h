@@ -6,7 +6,7 @@
 
 /* A JSON string of any bytes: what is not UTF-8 becomes U+FFFD. */
 json_t *sg_json_text(const char *bytes);
-/* Nothing in the text drives a terminal or ends a line any more: control characters become question marks. */
+/* Nothing in the text drives a terminal, ends a line or is out of sight any more: it becomes question marks. */
 void sg_text_plain(char *text);
 
 #endif

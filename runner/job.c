@@ -52,7 +52,8 @@ static int take_label(struct sg_job *job, struct sg_err *err)
 	if (!v)
 		return 0;
 	if (!text || !sg_label_usable(text))
-		return sg_err_set(err, EINVAL, "label: expected 1 to %d bytes of UTF-8 without control characters",
+		return sg_err_set(err, EINVAL,
+				  "label: expected 1 to %d bytes of UTF-8 without control and invisible characters",
 				  SG_LABEL_MAX);
 	memcpy(job->label, text, strlen(text) + 1);
 	return 0;

@@ -293,9 +293,10 @@ static int one(struct sg_options *o, int opt, const char *value, struct sg_err *
 	case OPT_LABEL:
 		o->label = value;
 		if (!sg_label_usable(value))
-			return sg_err_set(err, EINVAL,
-					  "--label: expected 1 to %d bytes of UTF-8 without control characters",
-					  SG_LABEL_MAX);
+			return sg_err_set(
+				err, EINVAL,
+				"--label: expected 1 to %d bytes of UTF-8 without control and invisible characters",
+				SG_LABEL_MAX);
 		return 0;
 	case OPT_BATCH:
 		o->batch = value;

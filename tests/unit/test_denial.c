@@ -3,7 +3,9 @@
  * suite. */
 #include "policy/access.h"
 #include "policy/denial.h"
+#include "policy/json.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -131,11 +133,43 @@ static void nothing_drives_the_terminal(void **state)
 	free(sentence("{\"class\": 7, \"right\": [], \"object\": \"x\", \"hook\": null, \"syscall\": {}}"));
 }
 
+/* Nor does a text look like another one: errors, sentences and tables are cleaned alike. */
+static void nothing_is_out_of_sight(void **state)
+{
+	static const struct {
+		const char *text, *plain;
+	} rows[] = {
+		{"a\xe2\x80\xaetxt.exe", "a???txt.exe"},  /* U+202E */
+		{"\xe2\x81\xa6x\xe2\x81\xa9", "???x???"}, /* U+2066, U+2069 */
+		{"\xe2\x80\x8b\xe2\x80\x8e\xe2\x80\x8f\xd8\x9c", "???????????"},
+		{"\xef\xbb\xbf\xe2\x81\xa0.\xc2\x9b\x7f", "??????.???"},
+		{"\xe2\x80\x93 \xe2\x80\xa6 \xe2\x80\x8d \xd8\xa7 \xe2\x81\xaa", NULL}, /* as they are */
+		{"\xe2\x80", NULL},
+		{"\xe2", NULL},
+		{"\xef\xbb", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char text[64];
+		struct sg_err err = {0};
+
+		snprintf(text, sizeof(text), "%s", rows[i].text);
+		sg_text_plain(text);
+		assert_string_equal(text, rows[i].plain ? rows[i].plain : rows[i].text);
+		if (!rows[i].plain)
+			continue;
+		sg_err_at(&err, EINVAL, rows[i].text, 1, 1, "%s", rows[i].text);
+		assert_string_equal(err.source, rows[i].plain);
+		assert_string_equal(err.message, rows[i].plain);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(what_was_tried), cmocka_unit_test(every_class),
-					   cmocka_unit_test(what_the_rule_says),
-					   cmocka_unit_test(nothing_drives_the_terminal)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_was_tried), cmocka_unit_test(every_class), cmocka_unit_test(what_the_rule_says),
+		cmocka_unit_test(nothing_drives_the_terminal), cmocka_unit_test(nothing_is_out_of_sight)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

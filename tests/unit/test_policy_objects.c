@@ -445,6 +445,10 @@ static void hints_say_what_to_change(void **state)
 	       "mine: {files: {read: [/srv]}} # add to mine.yaml");
 	expect((struct sg_access){.cls = SG_CLASS_READ, .path = "/srv/not\xff/utf8"},
 	       "mine: {files: {read: [/srv]}} # add to mine.yaml");
+	expect((struct sg_access){.cls = SG_CLASS_READ,
+				  .path = "/srv/turned\xe2\x80\xae"
+					  "round"},
+	       "mine: {files: {read: [/srv]}} # add to mine.yaml");
 	expect((struct sg_access){.cls = SG_CLASS_READ, .path = "/srv/a b"},
 	       "mine: {files: {read: [\"/srv/a b\"]}} # add to mine.yaml");
 	expect((struct sg_access){.cls = SG_CLASS_EXEC, .path = "/sbin/x"},
