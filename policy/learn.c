@@ -103,6 +103,7 @@ void sg_learn_free(struct sg_learn *l)
 	free(l->shapes);
 	sg_learn_free_objects(l);
 	sg_words_free(&l->runs);
+	free(l->comments);
 	sg_policy_free(l->base);
 	free(l);
 }

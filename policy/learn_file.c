@@ -54,6 +54,11 @@ static void put_base_answer(const struct sg_learn *l, const struct sg_shape *s, 
 		fprintf(out, "    # builtin:%s answers %s\n", l->from, sg_errno_name(rs->entry[s->nr].err));
 }
 
+/* How lines begin that every file has at its top. */
+#define LEARN_AGAIN "# Learn again"
+#define KEPT_THEN "# Kept then: "
+#define KEPT_MORE "# behind calls. Else"
+
 static const char *const timing[] = {SG_LEARN_TIMING};
 static const char *const refused[] = {SG_LEARN_REFUSED};
 
@@ -129,16 +134,18 @@ static int put_file(struct sg_learn *l, FILE *out, struct sg_err *err)
 		return -err->code;
 	fprintf(out, MAGIC "%llu run%s. What they did is allowed, and nothing else.\n", (unsigned long long)l->n_runs,
 		l->n_runs == 1 ? "" : "s");
-	fprintf(out,
-		"# Learn again into the same file to widen it. After each rule: who made the call first, and where.\n"
-		"# Kept then: what you add under allow, files and kernel to allow more, and net as it is. Else it is "
-		"refused.\n");
+	fprintf(out, LEARN_AGAIN
+		" into the same file to widen it. After each rule: who made the call first, and where.\n" KEPT_THEN
+		"what you add under allow, files and kernel to allow more, net as it is, and comments here "
+		"and\n" KEPT_MORE " it is refused.\n");
 	if (l->lost)
 		fprintf(out, "# incomplete: %llu records were lost\n", (unsigned long long)l->lost);
 	for (size_t i = 0; i < l->runs.n; i++)
 		fprintf(out, "# run: %s\n", l->runs.word[i]);
 	if (l->runs.more)
 		fprintf(out, "# run: ...\n");
+	if (l->comments)
+		fputs(l->comments, out);
 	fprintf(out, "version: 1\n%s:\n", l->language);
 	if (l->base)
 		fprintf(out, "  inherit: builtin:%s\n", l->from);
@@ -347,13 +354,31 @@ static int merge_items(struct sg_learn *l, const struct sg_lang *lang, const cha
 	return rc;
 }
 
+/* Each line once: files that are merged may have the same ones. */
+static int keep_comment(struct sg_learn *l, const char *line, size_t n, struct sg_err *err)
+{
+	const size_t used = l->comments ? strlen(l->comments) : 0;
+	char *bigger;
+
+	for (const char *c = l->comments; c && *c; c = strchr(c, '\n') + 1)
+		if (!strncmp(c, line, n) && c[n] == '\n')
+			return 0;
+	bigger = realloc(l->comments, used + n + 2);
+	if (!bigger)
+		return sg_learn_no_memory(err);
+	memcpy(bigger + used, line, n);
+	memcpy(bigger + used + n, "\n", 2);
+	l->comments = bigger;
+	return 0;
+}
+
 static int merge_header(struct sg_learn *l, const char *text, size_t len, struct sg_err *err)
 {
 	const char *end = text + len, *nl;
 	char line[320];
 	int rc = 0;
 
-	for (; text < end && *text == '#' && !rc; text = nl + 1) {
+	for (; text < end && strchr("#\r\n", *text) && !rc; text = nl + 1) {
 		nl = memchr(text, '\n', (size_t)(end - text));
 		if (!nl)
 			break;
@@ -366,6 +391,10 @@ static int merge_header(struct sg_learn *l, const char *text, size_t len, struct
 			l->runs.more = true;
 		else if (!strncmp(line, "# run: ", 7))
 			rc = sg_words_add(&l->runs, line + 7, err);
+		else if (*text == '#' && strncmp(line, LEARN_AGAIN, sizeof(LEARN_AGAIN) - 1) != 0 &&
+			 strncmp(line, KEPT_THEN, sizeof(KEPT_THEN) - 1) != 0 &&
+			 strncmp(line, KEPT_MORE, sizeof(KEPT_MORE) - 1) != 0)
+			rc = keep_comment(l, text, (size_t)(nl - text), err);
 	}
 	return rc;
 }
@@ -384,6 +413,8 @@ int sg_learn_merge(struct sg_learn *l, const char *name, const char *text, size_
 		rc = refuse(name, err, "what was learnt there starts from another policy (--from)");
 	if (!rc)
 		rc = sg_learn_lost(l, doc, lang, err);
+	if (!rc)
+		rc = sg_learn_lost_comments(doc, lang, text, len, err);
 	if (!rc)
 		rc = merge_header(l, text, len, err);
 	if (!rc)

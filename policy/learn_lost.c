@@ -69,6 +69,70 @@ static int lost_objects(const struct sg_doc *doc, const struct sg_lang *lang, st
 	return o->capabilities ? lost(doc, o->caps_pos, "kernel", "capabilities", err) : 0;
 }
 
+/* Comments that are written into a policy again where they still hold. */
+static const char *const ours[] = {"# builtin:",
+				   "# whatever its arguments are",
+				   "# files and sockets: ",
+				   "# as they were answered while learning",
+				   "# sockets were used; ",
+				   "# more than a policy has room for"};
+
+/* Where the comment of a line begins; n: there is none. A quoted text over several lines is nothing that we write. */
+static size_t comment_at(const char *line, size_t n)
+{
+	char quote = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const char before = i ? line[i - 1] : ' ';
+
+		if (quote == '"' && line[i] == '\\')
+			i++;
+		else if (quote)
+			quote = line[i] == quote ? 0 : quote;
+		else if ((line[i] == '"' || line[i] == '\'') && strchr(" \t[{,", before))
+			quote = line[i];
+		else if (line[i] == '#' && (before == ' ' || before == '\t'))
+			return i;
+	}
+	return n;
+}
+
+/* What stands behind a rule of a call is kept as its note. */
+static bool has_call(const struct sg_lang *lang, unsigned line)
+{
+	for (const struct sg_item *i = lang->items; i; i = i->next)
+		if (i->list == SG_LIST_ALLOW && i->pos.line == line)
+			return true;
+	return false;
+}
+
+int sg_learn_lost_comments(const struct sg_doc *doc, const struct sg_lang *lang, const char *text, size_t len,
+			   struct sg_err *err)
+{
+	const char *end = text + len, *nl;
+	bool head = true;
+	size_t n, at;
+
+	for (unsigned line = 1; text < end; text = nl + 1, line++) {
+		nl = memchr(text, '\n', (size_t)(end - text));
+		nl = nl ? nl : end;
+		n = (size_t)(nl - text);
+		head &= !n || *text == '#' || *text == '\r';
+		at = comment_at(text, n);
+		if (head || at == n || has_call(lang, line))
+			continue;
+		for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]) && at < n; i++)
+			if (n - at > strlen(ours[i]) && !strncmp(text + at, ours[i], strlen(ours[i])))
+				at = n;
+		if (at < n)
+			return sg_err_at(err, EINVAL, doc->name, line, (unsigned)at + 1,
+					 "this comment was added by hand, and would be lost when this file is written "
+					 "anew: comments are kept at the top of the file and behind calls under "
+					 "\"allow\"; move it there, or learn into another file");
+	}
+	return 0;
+}
+
 int sg_learn_lost(const struct sg_learn *l, const struct sg_doc *doc, const struct sg_lang *lang, struct sg_err *err)
 {
 	int rc;

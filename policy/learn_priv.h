@@ -33,6 +33,7 @@ struct sg_learn {
 	struct sg_shape *shapes; /* sorted by name, then condition */
 	size_t n, room;
 	struct sg_words runs;
+	char *comments; /* lines above the policy that are not ours; NULL: none */
 	uint64_t n_runs, lost;
 	char *vars[SG_LEARN_VARS];
 	struct sg_policy *confine; /* the common part, which it inherits; NULL: files are not confined */
@@ -71,5 +72,8 @@ void sg_learn_free_objects(struct sg_learn *l);
 
 /* policy/learn_lost.c: an error where the file says something that would not be in it any more. */
 int sg_learn_lost(const struct sg_learn *l, const struct sg_doc *doc, const struct sg_lang *lang, struct sg_err *err);
+/* The same of its comments below those at its beginning. */
+int sg_learn_lost_comments(const struct sg_doc *doc, const struct sg_lang *lang, const char *text, size_t len,
+			   struct sg_err *err);
 
 #endif

@@ -309,6 +309,45 @@ static void refuses(void **state)
 	"# Learnt by sgrun --learn from 1 run.\nversion: 1\npython:\n  inherit: builtin:confine\n"                     \
 	"  allow:\n    - read\n    - socket\n" rest
 
+/* Comments, too, are kept where they can be, in their order; and what was written anew has nothing to refuse. */
+static void comments_are_kept(void **state)
+{
+	static const char head[] = "# Reviewed by hand\n#\n#   a: b\n";
+	static const char rest[] = "version: 1\npython:\n  inherit: builtin:confine\n  allow:\n    - read  # why\n"
+				   "    - kill:\n        - sig == 0  # too\n  files:\n    read:\n      - \"/a # b\"\n";
+	const char *const nothing[SG_LEARN_VARS] = {NULL};
+	char *text, *again, file[1024];
+	struct sg_learn *l = fresh(NULL);
+	struct sg_err err = {0};
+
+	(void)state;
+	snprintf(file, sizeof(file), "# Learnt by sgrun --learn from 1 run.\n# run: x\n\n%s%s", head, rest);
+	assert_int_equal(sg_learn_places(l, nothing, &err), 0);
+	into(l, file);
+	text = written(l);
+	sg_learn_free(l);
+	assert_non_null(strstr(text, head));
+	for (const char *const *part =
+		     (const char *const[]){"- read  # why\n", "sig == 0  # too\n", "- \"/a # b\"\n", NULL};
+	     *part; part++)
+		if (!strstr(text, *part))
+			fail_msg("%s is missing: %s", *part, text);
+	l = fresh(NULL);
+	assert_int_equal(sg_learn_places(l, nothing, &err), 0);
+	into(l, text);
+	again = written(l);
+	assert_string_equal(again, text);
+	free(again);
+	/* The same lines of two files are there once. */
+	into(l, text);
+	again = written(l);
+	assert_non_null(strstr(again, head));
+	assert_null(strstr(strstr(again, head) + 1, "# Reviewed"));
+	free(again);
+	free(text);
+	sg_learn_free(l);
+}
+
 /* What somebody added by hand is kept, or the file is refused with the place. */
 static void what_is_added_by_hand(void **state)
 {
@@ -331,6 +370,10 @@ static void what_is_added_by_hand(void **state)
 		{FILE_OF("  exec: {max: 3}\n"), "\"exec\"", 8, 3},
 		{FILE_OF("  kernel: {trace: kill}\n"), "\"kernel: trace: kill\"", 8, 12},
 		{FILE_OF("  kernel: {capabilities: [CHOWN]}\n"), "\"kernel: capabilities\"", 8, 12},
+		{FILE_OF("    # why\n    - reboot\n"), "this comment was added by hand", 8, 5},
+		{FILE_OF("  files:\n    read:\n      - \"/a # b\" # why\n"), "this comment", 10, 18},
+		{FILE_OF("  net: {allow: [unix]}  # why\n"), "this comment", 8, 25},
+		{FILE_OF("    - kill:  # why\n      - sig == 0\n"), "this comment", 8, 14},
 		{"# Learnt by sgrun --learn from 1 run.\npython:\n  inherit: [\"builtin:confine\", \"builtin:inet\"]\n",
 		 "\"inherit: builtin:inet\"", 3, 32},
 	};
@@ -486,6 +529,7 @@ int main(void)
 		cmocka_unit_test(many_of_one_call),
 		cmocka_unit_test(refuses),
 		cmocka_unit_test(what_is_added_by_hand),
+		cmocka_unit_test(comments_are_kept),
 		cmocka_unit_test(names_that_no_file_can_have),
 		cmocka_unit_test(what_a_policy_has_no_room_for),
 		cmocka_unit_test(files_that_no_policy_can_name),
