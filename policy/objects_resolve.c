@@ -2,6 +2,7 @@
 #include "policy/resolve.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -325,6 +326,11 @@ static int by_path(const void *a, const void *b)
 	return strcmp(((const struct sg_tree *)a)->path, ((const struct sg_tree *)b)->path);
 }
 
+static int by_address(const void *a, const void *b)
+{
+	return memcmp(a, b, offsetof(struct sg_net_rule, origin));
+}
+
 static int by_path_and_origin(const void *a, const void *b)
 {
 	const struct sg_object_row *x = a, *y = b;
@@ -343,6 +349,9 @@ int sg_flat_objects_finish(struct sg_flat_objects *b)
 	if (!b->max_set)
 		p->objects.exec_max = SG_EXEC_UNBOUNDED;
 	fill_modes(b);
+	/* In whatever order they are written and inherited, they mean the same. */
+	if (p->objects.n_net)
+		qsort(p->objects.net, p->objects.n_net, sizeof(p->objects.net[0]), by_address);
 	if (p->n_trees)
 		qsort(p->trees, p->n_trees, sizeof(*p->trees), by_path);
 	if (p->n_rows)

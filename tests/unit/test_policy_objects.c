@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Object rules: what names an object, what the rules decide of it, and that a hint helps. */
 #include "policy/access.h"
+#include "policy/phases.h"
 #include "policy/policy.h"
 #include "policy/seccomp.h"
 
@@ -579,6 +580,25 @@ static void widening_by_what_is_inherited(void **state)
 	sg_doc_free(doc);
 }
 
+/* A line that stands elsewhere changes neither what the policy means nor its digest, and a second phase may have it. */
+static void order_means_nothing(void **state)
+{
+	static const char yaml[] =
+		"a: {files: {read: [/a, /b]}, net: {allow: [\"tcp *:1\", \"udp 192.0.2.1\", \"tcp [::1]:5\"]}, then: "
+		"b}\n"
+		"b: {inherit: a, files: {read: [/b]}, net: {allow: [\"tcp [::1]:5\", \"tcp *:1\"]}}\n"
+		"c: {net: {allow: [\"tcp [::1]:5\", \"tcp *:1\", \"udp 192.0.2.1\"]}, files: {read: [/b, /a]}}\n";
+	struct sg_policy *a = resolve(yaml, "a"), *b = resolve(yaml, "b"), *c = resolve(yaml, "c");
+	struct sg_err err = {0};
+
+	assert_string_equal(sg_policy_digest(b), sg_policy_digest(c));
+	if (sg_phases_check(a, b, &err))
+		fail_msg("%s", err.message);
+	sg_policy_free(a);
+	sg_policy_free(b);
+	sg_policy_free(c);
+}
+
 /* The name that a program is known by finds what the file has for it under another of its names. */
 static void synonyms(void **state)
 {
@@ -621,6 +641,7 @@ int main(void)
 		cmocka_unit_test(widening),
 		cmocka_unit_test(widening_only_adds),
 		cmocka_unit_test(widening_by_what_is_inherited),
+		cmocka_unit_test(order_means_nothing),
 		cmocka_unit_test(synonyms),
 	};
 
