@@ -87,7 +87,8 @@ struct sg_heir {
 /* Those that the program ignores where the caller does, besides those kept. */
 #define SG_IGNORED_SIGNALS                                                                                             \
 	(SG_BIT_OF(SIGHUP) | SG_BIT_OF(SIGINT) | SG_BIT_OF(SIGQUIT) | SG_BIT_OF(SIGUSR1) | SG_BIT_OF(SIGUSR2) |        \
-	 SG_BIT_OF(SIGALRM) | SG_BIT_OF(SIGTERM) | SG_BIT_OF(SIGTSTP) | SG_BIT_OF(SIGTTIN) | SG_BIT_OF(SIGXFSZ))
+	 SG_BIT_OF(SIGALRM) | SG_BIT_OF(SIGTERM) | SG_BIT_OF(SIGTSTP) | SG_BIT_OF(SIGTTIN))
+/* Those that sgrun sets for itself: what its caller did with them is in sg_signals.kept alone. */
 #define SG_KEPT_SIGNALS 4
 static const int sg_kept_signals[SG_KEPT_SIGNALS] = {SIGPIPE, SIGCHLD, SIGTTOU, SIGXFSZ};
 

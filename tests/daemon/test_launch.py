@@ -83,6 +83,28 @@ def test_nothing_of_the_daemons_own(daemon):
         daemon.start()
 
 
+def test_a_limit_on_files_ends_who_does_not_ignore_it(daemon):
+    """sgrun ignores SIGXFSZ for itself; the program does where its caller did."""
+    for handler, want in ((signal.SIG_DFL, (153, "output_limit")), (signal.SIG_IGN, (1, "ok"))):
+        def prepare(handler=handler):
+            signal.signal(signal.SIGXFSZ, handler)
+
+        def run(*words, stdout=subprocess.PIPE, prepare=prepare):
+            with daemon.popen("--lang", "c", *words, stdout=stdout, preexec_fn=prepare, restore_signals=False) as p:
+                return p.communicate(timeout=60)[0], p.returncode
+
+        # From the third on sgd makes the launch again.
+        for _ in range(4):
+            ignored = int(run("--", "/bin/grep", "SigIgn", "/proc/self/status")[0].split()[1], 16)
+            assert bool(ignored >> (signal.SIGXFSZ - 1) & 1) == (handler == signal.SIG_IGN), (handler, hex(ignored))
+        daemon.mark()
+        with open(os.path.join(daemon.work, "big"), "wb") as f:
+            _, status = run("--file-size", "64K", "--", "/usr/bin/head", "-c", "128K", "/dev/zero", stdout=f)
+            assert os.fstat(f.fileno()).st_size == 64 << 10
+        end = until(lambda: daemon.records(type="exit"))[-1]
+        assert (status, end["verdict"]) == want, end
+
+
 def test_standard_input(daemon):
     r, w = os.pipe()
     os.write(w, b"through\n")
