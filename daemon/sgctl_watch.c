@@ -3,6 +3,7 @@
 #include "daemon/sgctl.h"
 
 #include "policy/names.h"
+#include "policy/policy.h"
 #include "supervisor/client.h"
 #include "supervisor/human.h"
 #include "supervisor/util.h"
@@ -23,10 +24,21 @@
 
 /* ---- tail ---- */
 
+/*
+ * Records have a language by its name, never by an alias. The word itself counts, too: a policy file may define a
+ * language of that name, and others' languages are not known here.
+ */
+static bool of_language(const char *word, const char *language)
+{
+	const char *name = sg_builtin_canonical(word);
+
+	return !strcmp(language, word) || (name && !strcmp(language, name));
+}
+
 static bool wanted(const struct sgctl *s, const json_t *record)
 {
 	return (!s->type || !strcmp(sgctl_text(record, "type"), s->type)) &&
-	       (!s->language || !strcmp(sgctl_text(record, "language"), s->language)) &&
+	       (!s->language || of_language(s->language, sgctl_text(record, "language"))) &&
 	       (!s->id || !strcmp(sgctl_text(record, "sandbox"), s->id));
 }
 

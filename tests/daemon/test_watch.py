@@ -64,6 +64,18 @@ def test_tail_of_records_that_there_are_not(daemon):
         assert (r.returncode, r.stdout) == (1, "") and r.stderr == f"sgctl: --type {word}: {what}\n", r
 
 
+def test_tail_of_a_language_by_its_alias(daemon):
+    alias, name, other = Tail(daemon, "--lang", "py"), Tail(daemon, "--lang", "python"), Tail(daemon, "--lang", "js")
+    try:
+        violation(daemon)
+        for tail in (name, alias):
+            assert until(lambda t=tail: len(t.lines()) == 3), (tail is alias, tail.lines())
+        assert other.lines() == []
+    finally:
+        for t in (alias, name, other):
+            t.end()
+
+
 def test_an_answer_that_gets_lost_is_none(daemon):
     for args in (["status"], ["list"]):
         with open("/dev/full", "wb") as full:
