@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runner/options.h"
 
+#include "policy/names.h"
 #include "supervisor/util.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #define DIGITS_OF(n) #n
@@ -172,6 +174,15 @@ static int choice(const char *option, const char *value, const char *yes, const 
 	return 0;
 }
 
+static const char *name_of(int opt)
+{
+	const struct option *l = long_options;
+
+	while (l->name && l->val != opt)
+		l++;
+	return l->name;
+}
+
 static int quantity(int opt, const char *value, struct sg_limits *l, struct sg_err *err)
 {
 	int rc;
@@ -209,7 +220,7 @@ static int quantity(int opt, const char *value, struct sg_limits *l, struct sg_e
 	if (!rc && strspn(value, "0.KMGTiBshm") == strlen(value))
 		rc = -EINVAL;
 	if (rc)
-		return sg_err_set(err, EINVAL, "%s %s; expected %s", value,
+		return sg_err_set(err, EINVAL, "--%s %s %s; expected %s", name_of(opt), value,
 				  rc == -ERANGE ? "is out of range" : "is no usable limit",
 				  opt == OPT_WALL || opt == OPT_CPU ? "a time such as 10, 500ms, 2s, 1m"
 				  : opt == OPT_PIDS                 ? "a number from 1 to " DIGITS(SG_LIMIT_PIDS_MAX)
@@ -332,6 +343,31 @@ static int one(struct sg_options *o, int opt, const char *value, struct sg_err *
 	}
 }
 
+/* Where getopt knows no option: whether the word is the beginning of two, or near to one. */
+static int unknown(const char *word, struct sg_err *err)
+{
+	size_t n = strcspn(word, "=");
+	const char *one_of = NULL;
+	struct sg_suggest near;
+	char name[32];
+
+	if (n <= 2 || n - 2 >= sizeof(name) || strncmp(word, "--", 2) != 0)
+		return sg_err_set(err, EINVAL, "unknown option %s; see sgrun --help", word);
+	snprintf(name, sizeof(name), "%.*s", (int)n - 2, word + 2);
+	sg_suggest_init(&near, name);
+	for (const struct option *l = long_options; l->name; l++) {
+		bool begins = !strncmp(l->name, name, n - 2);
+
+		if (begins && one_of)
+			return sg_err_set(err, EINVAL, "option --%s could be --%s or --%s; see sgrun --help", name,
+					  one_of, l->name);
+		one_of = begins ? l->name : one_of;
+		sg_suggest_offer(&near, l->name);
+	}
+	return near.best ? sg_err_set(err, EINVAL, "unknown option --%s; did you mean --%s?", name, near.best)
+			 : sg_err_set(err, EINVAL, "unknown option --%s; see sgrun --help", name);
+}
+
 /* What a batch saves is saved through the daemon. */
 static int check_batch(const struct sg_options *o, struct sg_err *err)
 {
@@ -357,7 +393,7 @@ static int check_batch(const struct sg_options *o, struct sg_err *err)
 
 int sg_options_parse(struct sg_options *o, int argc, char **argv, struct sg_err *err)
 {
-	int opt, rc = 0;
+	int opt, at = 1, rc = 0;
 
 	memset(o, 0, sizeof(*o));
 	o->seccomp = true;
@@ -365,13 +401,20 @@ int sg_options_parse(struct sg_options *o, int argc, char **argv, struct sg_err 
 	opterr = 0;
 	/* "+": options end at the first word that is none, so the program's own options are never taken for ours. */
 	while ((opt = getopt_long(argc, argv, "+:", long_options, NULL)) != -1) {
+		const char *word = argv[at];
+
 		/* The first error is the one that is told; what comes after may still say where to. */
 		if (opt == ':')
-			rc = sg_err_set(err, EINVAL, "%s needs a value; see sgrun --help", argv[optind - 1]);
+			rc = sg_err_set(err, EINVAL, "%s needs a value; see sgrun --help", word);
+		else if (opt == '?' && optopt >= OPT_LANG)
+			rc = sg_err_set(err, EINVAL, "%s: --%s takes no value", word, name_of(optopt));
 		else if (opt == '?')
-			rc = sg_err_set(err, EINVAL, "unknown option %s; see sgrun --help", argv[optind - 1]);
+			rc = unknown(word, err);
 		else if (one(o, opt, optarg, err) < 0)
 			rc = -EINVAL;
+		else if (optarg && !*optarg)
+			rc = sg_err_set(err, EINVAL, "--%s: the value is empty", name_of(opt));
+		at = optind;
 	}
 	if (rc)
 		return rc;

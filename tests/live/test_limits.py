@@ -74,7 +74,7 @@ class Rlimits(LiveTest):
             self.assertTrue(named or limit in r.start["limit_mechanisms"], r.start)
 
     def test_what_is_out_of_range_is_told_the_range(self):
-        self.assertEqual(self.refused("--pids", "4194305"), "sgrun: 4194305 is out of range; expected a number from 1 to 4194304")
+        self.assertEqual(self.refused("--pids", "4194305"), "sgrun: --pids 4194305 is out of range; expected a number from 1 to 4194304")
         self.assertIn("expected a number from 1 to 1048576", self.refused("--open-files", "1048577"))
         self.assertRan(self.run_in(["/bin/true"], options=["--pids", "4194304"]))
 

@@ -113,6 +113,28 @@ class NotRun(LiveTest):
         self.assertIn(self.run_in([path]).status, (126, 127))
 
 
+class CommandLine(LiveTest):
+    """A slip is told as what it is."""
+
+    def test_options_that_there_are_not(self):
+        for options, said in ((["--wall-tiem=3"], "unknown option --wall-tiem; did you mean --wall-time?"),
+                              (["--reqire=lsm"], "unknown option --reqire; did you mean --require?"),
+                              (["--timeout=3"], "unknown option --timeout; see sgrun --help"),
+                              (["--req=lsm"], "option --req could be --require or --require-limits; see sgrun --help"),
+                              (["-xy"], "unknown option -xy; see sgrun --help"),
+                              (["--stats=yes"], "--stats=yes: --stats takes no value")):
+            with self.subTest(options=options):
+                self.assertEqual(self.refused(*options), "sgrun: " + said)
+
+    def test_values_that_are_empty(self):
+        for option in ("--lang", "--policy", "--read", "--net", "--user", "--chdir", "--daemon"):
+            with self.subTest(option=option):
+                self.assertEqual(self.refused(option, ""), f"sgrun: {option}: the value is empty")
+
+    def test_limits_by_name(self):
+        self.assertEqual(self.refused("--cpu-time", "x"), "sgrun: --cpu-time x is no usable limit; expected a time such as 10, 500ms, 2s, 1m")
+
+
 class Scripts(LiveTest):
     def test_shebang(self):
         script = self.write("script", f"#!{self.act} say\nnothing\n", 0o755)
