@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runner/verbs.h"
 
+#include "policy/names.h"
 #include "policy/phases.h"
 #include "policy/seccomp.h"
 #include "runner/canary.h"
@@ -407,6 +408,26 @@ static unsigned options_of(const char *verb, bool denial)
 	return denial ? DENIAL | POLICY | LANG : FILTER | LANG;
 }
 
+/* A verb that there is not, or one with too few words or too many. */
+static int misused(const char *verb)
+{
+	static const char *const verbs[] = {"check", "explain", "diff", "test", "drift", "merge", "list"};
+	struct sg_suggest near;
+	char text[64];
+
+	sg_suggest_init(&near, verb);
+	for (size_t i = 0; i < SG_ARRAY_SIZE(verbs); i++) {
+		if (!strcmp(verb, verbs[i])) {
+			fprintf(stderr, "sgrun policy %s: too few words, or too many\n%s", verb, usage);
+			return 2;
+		}
+		sg_suggest_offer(&near, verbs[i]);
+	}
+	fprintf(stderr, "sgrun policy: there is no verb \"%s\"%s\n%s", verb, sg_suggest_text(&near, text, sizeof(text)),
+		usage);
+	return 2;
+}
+
 static int policy(int argc, char **argv)
 {
 	struct args a;
@@ -443,8 +464,7 @@ static int policy(int argc, char **argv)
 		return sg_verb_merge(a.n_rest, a.rest);
 	if (!strcmp(argv[1], "list") && !a.n_rest)
 		return list();
-	fputs(usage, stderr);
-	return 2;
+	return misused(argv[1]);
 }
 
 bool sg_verb_known(const char *word)
@@ -456,13 +476,19 @@ int sg_verb_run(int argc, char **argv)
 {
 	bool json = false;
 
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--help")) {
+			fputs(usage, stdout);
+			return 0;
+		}
+	}
 	if (!strcmp(argv[0], "policy"))
 		return policy(argc, argv);
 	if (argc == 2 && !strcmp(argv[1], "--canary"))
 		return sg_canary_main();
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--json")) {
-			fputs(usage, stderr);
+			fprintf(stderr, "sgrun doctor: it takes no word but --json, and there is \"%s\"\n", argv[i]);
 			return 2;
 		}
 		json = true;

@@ -187,6 +187,22 @@ class Policies(Base):
                       ["explain", "builtin:python"], ["list", "--json"], ["diff", "--lang", "mine", file, "builtin:python"]):
             self.assertIn(sgrun(*words).returncode, (0, 1), words)
 
+    def test_words_that_make_no_sense(self):
+        for words, text in ((["chek", "x"], 'sgrun policy: there is no verb "chek"; did you mean "check"?\nusage: '),
+                            (["frobnicate"], 'sgrun policy: there is no verb "frobnicate"\nusage: '),
+                            (["check"], "sgrun policy check: too few words, or too many\nusage: "),
+                            (["diff", "a"], "sgrun policy diff: too few words, or too many\nusage: "),
+                            (["list", "x"], "sgrun policy list: too few words, or too many\nusage: ")):
+            got = sgrun(*words)
+            self.assertEqual((got.returncode, got.stdout), (2, ""), words)
+            self.assertTrue(got.stderr.startswith(text), got.stderr)
+        got = subprocess.run([SGRUN, "doctor", "x"], capture_output=True, text=True, check=False)
+        self.assertEqual((got.returncode, got.stderr), (2, 'sgrun doctor: it takes no word but --json, and there is "x"\n'))
+        for words in (["policy", "--help"], ["policy", "check", "--help"], ["doctor", "--help"]):
+            got = subprocess.run([SGRUN, *words], capture_output=True, text=True, check=False)
+            self.assertEqual((got.returncode, got.stderr), (0, ""), words)
+            self.assertTrue(got.stdout.startswith("usage: sgrun policy check"), got.stdout)
+
     def test_check_looks_at_every_file(self):
         good, bad = self.path("good.yaml", "mine: {allow: [read]}\n"), self.path("bad.yaml", "mine: {alow: [read]}\n")
         got = sgrun("check", bad, good, self.path("none.yaml"), good)
