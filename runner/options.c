@@ -51,7 +51,8 @@ const char sg_options_help[] =
 	"who supervises\n"
 	"  --daemon auto|PATH|off  use sgd: where it listens, if it does (default); at this socket; not at all\n"
 	"  --detach              print the sandbox's id and end; sgctl list, show, kill (through sgd only)\n"
-	"  --on-supervisor-death kill|keep   what becomes of the sandbox when sgd dies (default: kill)\n"
+	"  --on-supervisor-death kill|keep   what becomes of the sandbox when sgd dies (default: kill; with --detach: "
+	"keep)\n"
 	"what is reported\n"
 	"  --verdicts fd:N|FILE|-  where the JSON lines go (default: standard error)\n"
 	"  --label TEXT          in every record, to tell whose they are\n"
@@ -331,6 +332,7 @@ static int one(struct sg_options *o, int opt, const char *value, struct sg_err *
 		o->detach = true;
 		return 0;
 	case OPT_DEATH:
+		o->death_said = true;
 		return choice("--on-supervisor-death", value, "keep", "kill", &o->keep, err);
 	case OPT_HELP:
 		o->help = true;
@@ -426,6 +428,8 @@ int sg_options_parse(struct sg_options *o, int argc, char **argv, struct sg_err 
 				  "--mode audit or --seccomp off");
 	if (check_batch(o, err) < 0)
 		return -err->code;
+	/* Nobody waits for what is detached: who says nothing else has it outlive the daemon. */
+	o->keep |= o->detach && !o->death_said;
 	/* The daemon keeps no notes. */
 	o->solo |= o->learn_file != NULL;
 	o->argv = argv + optind;

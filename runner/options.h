@@ -43,7 +43,8 @@ struct sg_options {
 	bool env_all;
 	bool solo; /* an option only this program itself can serve */
 	bool detach;
-	bool keep;           /* --on-supervisor-death keep */
+	bool keep;           /* --on-supervisor-death keep, or --detach and nothing else said */
+	bool death_said;     /* --on-supervisor-death was given */
 	bool require_limits; /* the controllers, or nothing */
 	bool help, version;
 	const char *env[SG_MAX_ENV_OPTIONS];

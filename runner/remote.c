@@ -222,7 +222,7 @@ static int ask_tier(int fd, char *buf, enum sg_tier *tier, struct sg_err *err)
 uint32_t sg_remote_flags(const struct sg_options *o, const struct sg_stream *stream)
 {
 	return (o->audit ? SG_WIRE_AUDIT : 0) | (o->stats ? SG_WIRE_STATS : 0) | (o->seccomp ? 0 : SG_WIRE_NO_SECCOMP) |
-	       (o->detach ? SG_WIRE_DETACH | SG_WIRE_KEEP : 0) | (o->keep ? SG_WIRE_KEEP : 0) |
+	       (o->detach ? SG_WIRE_DETACH : 0) | (o->keep ? SG_WIRE_KEEP : 0) |
 	       (o->require_limits ? SG_WIRE_REQUIRE_LIMITS : 0) | (stream->terminal ? SG_WIRE_HUMAN : 0) |
 	       (stream->fd < 0 ? SG_WIRE_QUIET : 0);
 }

@@ -205,6 +205,21 @@ def test_detached(daemon):
     assert daemon.ctl("show", name).returncode == 1
 
 
+def test_detached_and_the_daemon_dies(daemon):
+    """Kept, because nobody waits for it, unless the caller says otherwise."""
+    sleep = ("--lang", "c", "--", "/bin/sleep", "300")
+    kept, tied = daemon.detach(*sleep), daemon.detach("--on-supervisor-death", "kill", *sleep)
+    how = [json.loads(daemon.ctl("--json", "show", name).stdout)["sandbox"]["on_supervisor_death"] for name in (kept, tied)]
+    assert how == ["keep", "kill"], how
+    assert daemon.stop() == 0
+    try:
+        assert daemon.sandboxes() == [kept]
+    finally:
+        daemon.start()
+    assert daemon.ctl("kill", kept).returncode == 0
+    assert until(lambda: not daemon.sandboxes())
+
+
 def test_nothing_stays(daemon):
     before = len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
     for _ in range(20):
