@@ -33,10 +33,12 @@ _sgrun() {
 	--tier) mapfile -t COMPREPLY < <(compgen -W "auto lsm bpf unprivileged" -- "$word") ;;
 	--require) mapfile -t COMPREPLY < <(compgen -W "lsm bpf unprivileged" -- "$word") ;;
 	--mode) mapfile -t COMPREPLY < <(compgen -W "enforce audit" -- "$word") ;;
+	--daemon) mapfile -t COMPREPLY < <(compgen -f -W "auto off" -- "$word") ;;
+	--on-supervisor-death) mapfile -t COMPREPLY < <(compgen -W "kill keep" -- "$word") ;;
 	--seccomp) mapfile -t COMPREPLY < <(compgen -W "on off" -- "$word") ;;
 	--user) mapfile -t COMPREPLY < <(compgen -u -- "$word") ;;
 	--net) mapfile -t COMPREPLY < <(compgen -W "loopback unix netlink" -- "$word") ;;
-	--chdir) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
+	--chdir | test) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
 	--policy | --verdicts | --learn | --batch | --read | --write | --exec) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	policy) mapfile -t COMPREPLY < <(compgen -W "$(_sandgate_verbs "$program")" -- "$word") ;;
 	check | explain | diff | merge) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;

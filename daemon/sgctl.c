@@ -143,9 +143,13 @@ static int finish(const struct sgctl *s, json_t *answer, bool quiet)
 
 static int simple(const struct sgctl *s, const char *op, bool quiet, struct sg_err *err)
 {
-	json_t *request = json_pack("{s:s}", "op", op), *answer;
+	json_t *request, *answer;
 	uint64_t n;
 
+	if (strcmp(op, "status") != 0 && !s->id == !s->container)
+		return sg_err_set(err, EINVAL,
+				  "%s needs the ID of a sandbox (sgctl list has them), or --container-id ID", op);
+	request = json_pack("{s:s}", "op", op);
 	name_it(request, s);
 	if (s->signal && sg_parse_u64(s->signal, 31, &n) == 0)
 		json_object_set_new(request, "signal", json_integer((json_int_t)n));

@@ -182,6 +182,9 @@ def test_two_containers_of_one_id(daemon):
         assert r.returncode == 1 and all(n in r.stderr for n in names), r
         r = daemon.ctl(command, "--container-id", "")
         assert r.returncode == 1 and "no sandbox" in r.stderr, r
+        for words in ((), (names[0], "--container-id", "web")):
+            r = daemon.ctl(command, *words)
+            assert (r.returncode, r.stderr) == (1, f"sgctl: {command} needs the ID of a sandbox (sgctl list has them), or --container-id ID\n"), r
     assert hook(daemon, "stopped").returncode == 0
     assert sorted(b["id"] for b in daemon.listed()) == names
     os.rmdir(other.path)

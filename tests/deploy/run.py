@@ -264,13 +264,14 @@ complete_words sgrun --tier unp
 complete_words sgrun policy ""
 complete_words sgctl s
 complete_words sgctl policy m
+complete_words sgrun --on-supervisor-death ""
 """
     r = run("bash", "-c", script, "bash", file, programs)
     words = [part.split() for part in r.stdout.split(".\n")]
     check("python" in words[0] and words[1] == ["--wall-time"] and words[2] == ["doctor"] and words[3] == ["unprivileged"], words,
           r.stderr)
     check(words[4] == ["check", "diff", "drift", "explain", "list", "merge", "test"] and words[5] == ["show", "status"] and
-          words[6] == ["merge"], words, r.stderr)
+          words[6] == ["merge"] and sorted(words[7]) == ["keep", "kill"], words, r.stderr)
 
 
 # ---- end to end ----
