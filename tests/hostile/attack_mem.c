@@ -125,8 +125,19 @@ static int vmsplice_pages(const struct target *t)
 	return outcome(syscall(SYS_vmsplice, p[1], &iov, 1UL, 0U));
 }
 
+/* Of the host's huge pages, which no limit on memory counts. Not reserved: mapped also where the host has none. */
+static int mmap_huge(const struct target *t)
+{
+	void *p = mmap(NULL, 2UL << 20, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE, -1, 0);
+
+	(void)t;
+	return p == MAP_FAILED ? -errno : 0;
+}
+
 const struct attack sg_attacks_mem[] = {
 	{"mmap-wx", mmap_wx},
+	{"mmap-huge", mmap_huge},
 	{"mprotect-to-x", mprotect_to_x},
 	{"pkey-mprotect-to-x", pkey_mprotect_to_x},
 	{"mprotect-text", mprotect_text},

@@ -235,6 +235,7 @@ PROGRAMS = [
     c("uselib", "kill:uselib", "ENOENT|!ENOSYS"),
     # --- memory ------------------------------------------------------------------------------------------------------
     c("mmap-wx", "errno:EPERM"),
+    c("mmap-huge", "errno:EPERM"),
     c("mprotect-to-x", "errno:EPERM"),
     c("pkey-mprotect-to-x", "errno:EPERM"),
     c("mprotect-text", "errno:EPERM"),
