@@ -109,6 +109,13 @@ static int sigio_victim(const struct target *t)
 	return write(p[1], "x", 1) == 1 ? 0 : SG_SETUP;
 }
 
+/* With it a terminal signals its foreground group, whoever that is. Nobody types here. */
+static int sigio_terminal(const struct target *t)
+{
+	(void)t;
+	return isatty(0) ? outcome(fcntl(0, F_SETFL, O_RDWR | O_ASYNC)) : SG_SETUP;
+}
+
 static int ptrace_victim(const struct target *t)
 {
 	return outcome(ptrace(PTRACE_SEIZE, t->victim, NULL, NULL));
@@ -346,6 +353,7 @@ const struct attack sg_attacks_proc[] = {
 	{"pidfd-signal-victim", pidfd_signal_victim},
 	{"pidfd-getfd-victim", pidfd_getfd_victim},
 	{"sigio-victim", sigio_victim},
+	{"sigio-terminal", sigio_terminal},
 	{"ptrace-victim", ptrace_victim},
 	{"ptrace-traceme", ptrace_traceme},
 	{"vm-read-victim", vm_read_victim},

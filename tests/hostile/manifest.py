@@ -84,6 +84,7 @@ PROGRAMS = [
     c("pidfd-signal-victim", "errno:ENOSYS", fd="pidfd"),
     c("pidfd-getfd-victim", "kill:pidfd_getfd", fd="pidfd"),
     c("sigio-victim", "errno:EINVAL"),
+    c("sigio-terminal", "errno:EINVAL", tty=True),
     c("ptrace-victim", "kill:ptrace"),
     c("ptrace-traceme", "kill:ptrace"),
     c("vm-read-victim", "kill:process_vm_readv"),
