@@ -17,6 +17,12 @@ struct sgd_source {
 	void *owner;
 };
 
+/*
+ * Takes all numbers below SG_FDS_COMMON, so that no descriptor that is opened or arrives later is copied by a child.
+ * Returns our own pidfd there, by which children fetch what is theirs; -1: they may not, and all is copied.
+ */
+int sgd_common_fds(void);
+
 /* Moves a descriptor out of the numbers that children look at. Where that cannot be it stays as it is. */
 void sgd_high(int *fd);
 /* The same for what is of one launch, which is many times in a second: while there are few they may stay, as a child

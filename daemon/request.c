@@ -286,6 +286,7 @@ static int take_heir(struct request *r, struct sgd_box *b, struct sg_err *err)
 		r->alone = rc == -EXDEV;
 		return rc;
 	}
+	h->daemon = r->d->self;
 	h->cwd = r->cwd;
 	h->n_fds = (int)w->n_fds;
 	for (int i = 0; i < h->n_fds; i++) {

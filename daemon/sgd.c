@@ -143,6 +143,11 @@ static int start(struct sgd *d, struct sg_err *err)
 
 	d->parent.dirfd = -1;
 	d->started = sg_clock_ns(CLOCK_BOOTTIME);
+	d->self = rc ? -1 : sgd_common_fds();
+	if (!rc && d->self < 0)
+		fprintf(stderr,
+			"sgd: children may not fetch descriptors (pidfd_getfd: CAP_SYS_PTRACE, Yama's ptrace_scope "
+			"3, a container's filter): one client's file system that hangs may hold up others' launches\n");
 	if (!rc)
 		rc = sgd_alone(d, err);
 	if (!rc)

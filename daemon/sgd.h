@@ -70,6 +70,7 @@ struct sgd {
 	bool stopping;
 	int oom_score_adj;
 	bool bounded; /* no capability is in our bounding set */
+	int self;     /* our own pidfd; see sgd_common_fds() */
 	bool keyless; /* our session keyring is our own, and empty */
 	pid_t keeper; /* 0: none */
 	bool failed;  /* to start or to go on: leave everything as it is */

@@ -189,6 +189,30 @@ static void try(const struct sg_child *c, uint32_t step, long rc)
 
 /* ---- what a client gives to a child that is not its own ---- */
 
+/*
+ * A table of descriptors of its own. From a daemon's that keeps its clients' apart it has nothing but the daemon's
+ * pidfd and what has no meaning.
+ */
+static long leave_table(const struct sg_child *c)
+{
+	int self = c->heir ? c->heir->daemon : -1;
+	long rc = sys(SYS_close_range, self < 0 ? SG_FDS_LOW : self + 1, ~0U, CLOSE_RANGE_UNSHARE, 0);
+
+	return rc < 0 ? sys(SYS_unshare, CLONE_FILES, 0, 0, 0) : rc;
+}
+
+/* What has the number fd in the daemon. */
+static int fetch(const struct sg_child *c, int fd)
+{
+	long rc;
+
+	if (fd < 0 || c->heir->daemon < 0)
+		return fd;
+	rc = sys(SYS_pidfd_getfd, c->heir->daemon, fd, 0, 0);
+	try(c, SG_STEP_FDS, rc);
+	return (int)rc;
+}
+
 /* Out of the way of the numbers that the program gets. */
 static int move_up(const struct sg_child *c, int fd, int above)
 {
@@ -244,13 +268,13 @@ static void take_fds(struct sg_child *c)
 	for (int i = 0; i < h->n_fds; i++)
 		highest = h->to[i] > highest ? h->to[i] : highest;
 	c->report = move_up(c, c->report, highest);
-	c->wait = move_up(c, c->wait, highest);
-	c->landlock_fd = move_up(c, c->landlock_fd, highest);
-	c->cwd = move_up(c, h->cwd, highest);
+	c->wait = move_up(c, fetch(c, c->wait), highest);
+	c->landlock_fd = move_up(c, fetch(c, c->landlock_fd), highest);
+	c->cwd = move_up(c, fetch(c, h->cwd), highest);
 	for (int i = 0; i < 3; i++)
-		c->std[i] = move_up(c, c->std[i], highest);
+		c->std[i] = move_up(c, fetch(c, c->std[i]), highest);
 	for (int i = 0; i < h->n_fds; i++)
-		from[i] = move_up(c, h->from[i], highest);
+		from[i] = move_up(c, fetch(c, h->from[i]), highest);
 	for (int i = 0; i < h->n_fds; i++) {
 		try(c, SG_STEP_FDS, sys(SYS_dup3, from[i], h->to[i], 0, 0));
 		if (h->to[i] <= 2)
@@ -451,9 +475,14 @@ _Noreturn void sg_child_run(const struct sg_child *given)
 	long n;
 
 	/* First of all: from here on what we open and close is ours. */
-	if (c->shares_fds && !c->gate && sys(SYS_close_range, SG_FDS_LOW, ~0U, CLOSE_RANGE_UNSHARE, 0) < 0 &&
-	    sys(SYS_unshare, CLONE_FILES, 0, 0, 0) < 0)
+	if (c->shares_fds && !c->gate && leave_table(c) < 0)
 		leave();
+	if (c->heir && c->heir->daemon >= 0) {
+		n = sys(SYS_pidfd_getfd, c->heir->daemon, c->report, 0, 0);
+		if (n < 0)
+			leave(); /* nowhere to say it */
+		c->report = (int)n;
+	}
 	c->cwd = -1;
 	c->landlock_fd = c->landlock ? c->landlock->fd : -1;
 	if (c->heir) {

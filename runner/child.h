@@ -62,7 +62,14 @@ void sg_secret_unmap(struct sg_secret *s);
 #define SG_HEIR_FDS (SG_MAX_PASSED_FDS + 3)
 /* A daemon keeps what it has for long at this number and above: children leave that behind without looking at it. */
 #define SG_FDS_LOW 512
+/*
+ * Better: below this number a daemon has nothing but what any child may copy and close (the kernel copies as many at
+ * least), and each child fetches by itself what it is to get. A copy of what another client sent would be closed by a
+ * child that has nothing to do with it, and each close asks the file system, which may never answer.
+ */
+#define SG_FDS_COMMON 64
 struct sg_heir {
+	int daemon;            /* its pidfd, to fetch by, below SG_FDS_COMMON; -1: all below SG_FDS_LOW is copied */
 	int cwd;               /* directory */
 	int n_fds;             /* descriptor from[i] gets the number to[i]; those of 0 to 2 not named are closed */
 	int from[SG_HEIR_FDS]; /* valid until the child has executed */

@@ -60,12 +60,14 @@ static int bind_filter(struct sg_launch *l, const struct sg_secret *secret, stru
 #define SHARE_MEMORY true
 #endif
 
-/* Whether all that the child needs lies below what it leaves behind. */
+/* Whether all that the child needs is fetched, or lies below what it leaves behind. */
 static bool fits_low(const struct sg_child *c)
 {
 	const struct sg_heir *h = c->heir;
 	int landlock = c->landlock ? c->landlock->fd : -1;
 
+	if (h && h->daemon >= 0)
+		return true;
 	if (!h || c->report >= SG_FDS_LOW || c->wait >= SG_FDS_LOW || landlock >= SG_FDS_LOW || h->cwd >= SG_FDS_LOW)
 		return false;
 	for (int i = 0; i < h->n_fds; i++)
@@ -99,13 +101,12 @@ static pid_t clone_into(struct sg_launch *l, struct sg_spawn *s, struct sg_err *
 		args.cgroup = (uint64_t)l->cg.dirfd;
 	}
 	child->shares_memory = share;
+	/* Copying a daemon's thousands of descriptors, to close them again, would cost more than all the rest. */
+	child->shares_fds = (share && child->gate) || (l->shared && fits_low(child));
+	args.flags |= child->shares_fds ? CLONE_FILES : 0;
 	if (share) {
 		/* A daemon does not wait: what an unprivileged client names may lie on a file system that hangs. */
 		args.flags |= CLONE_VM | (l->shared || child->gate ? 0 : CLONE_VFORK);
-		/* Copying a daemon's thousands of descriptors, to close them again, would cost more than all the rest.
-		 */
-		child->shares_fds = child->gate || (l->shared && fits_low(child));
-		args.flags |= child->shares_fds ? CLONE_FILES : 0;
 		args.stack = (uint64_t)(uintptr_t)s->secret.page;
 		args.stack_size = STACK_SIZE;
 		pid = sg_clone_call(&args, sizeof(args), run_child, child);

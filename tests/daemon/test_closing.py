@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Descriptors that are sent to the control socket and whose closing waits: that is not the daemon's wait."""
+import contextlib
 import json
 import os
 import signal
@@ -8,7 +9,8 @@ import struct
 import threading
 import time
 
-from harness import NOBODY, PACKET_MAX
+from harness import NOBODY, PACKET_MAX, until
+from silent import Silent
 from test_abuse import as_nobody, healthy, reply
 
 OPTIONS = ("--group", str(NOBODY))
@@ -117,4 +119,25 @@ def test_descriptors_that_wait_to_be_closed(daemon):
         os.close(r)
         os.close(w)
     assert 1000 < sent < 2000 and answered, (sent, answered)
+    healthy(daemon)
+
+
+def test_a_file_whose_closing_is_never_answered(daemon):
+    """It holds up the launch that it was given to, and nobody else's: no other child has a copy of it to close."""
+    with Silent(daemon.process.pid) as fs:
+        file = os.open(fs.path, os.O_RDWR)
+        try:
+            with daemon.popen("--lang", "c", "--fd", file, "--", "/bin/true", pass_fds=[file]) as p:
+                assert until(lambda: fs.waiting)
+                own = list(fs.waiting)
+                try:
+                    for _ in range(3):
+                        assert daemon.run("--lang", "c", "--", "/bin/true", user=NOBODY).returncode == 0
+                    assert daemon.request({"op": "status"})["ok"]
+                    assert fs.waiting == own, (fs.waiting, own)
+                finally:
+                    fs.end()
+        finally:
+            with contextlib.suppress(OSError):  # what it closes is gone by then
+                os.close(file)
     healthy(daemon)
