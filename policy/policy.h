@@ -78,7 +78,8 @@ const char *sg_builtin_name(size_t index);
 /* The language a program's file name suggests ("python3.11" -> "python"), NULL when none. Static storage. */
 const char *sg_language_of_program(const char *path);
 
-/* The most that limits on tasks (PID_MAX_LIMIT of the kernel) and on descriptors (default of fs.nr_open, proc(5)) may be. */
+/* The most that limits on tasks (PID_MAX_LIMIT of the kernel) and on descriptors (default of fs.nr_open, proc(5)) may
+ * be. */
 #define SG_LIMIT_PIDS_MAX 4194304
 #define SG_LIMIT_FILES_MAX 1048576
 
