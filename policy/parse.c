@@ -648,32 +648,36 @@ int sg_doc_parse(const char *name, const char *text, size_t len, struct sg_doc *
 	return sg_doc_parse_all(name, text, len, NULL, NULL, out, err);
 }
 
+static int read_doc(struct sg_parser *p, struct sg_doc *doc)
+{
+	struct sg_node *root = NULL;
+	int rc;
+
+	p->arena = &doc->arena;
+	doc->denied.name = "denied";
+	doc->name = sg_arena_strndup(&doc->arena, p->name, strlen(p->name));
+	rc = doc->name ? sg_yaml_read(p, &root) : sg_pnomem(p);
+	if (!rc && !root)
+		rc = sg_perr(p, (struct sg_pos){1, 1}, "the file is empty: it defines no language");
+	if (!rc)
+		rc = parse_top(p, doc, root);
+	/* A language that could not be read is missing for others: what is said of the whole would mislead. */
+	return rc || p->n_faults ? rc : sg_doc_check(p, doc);
+}
+
 int sg_doc_parse_all(const char *name, const char *text, size_t len, sg_policy_fault *fault, void *ctx,
 		     struct sg_doc **out, struct sg_err *err)
 {
 	struct sg_parser p = {.text = text, .len = len, .err = err, .name = name, .fault = fault, .ctx = ctx};
-	struct sg_node *root = NULL;
-	struct sg_doc *doc;
-	int rc = 0;
+	struct sg_doc *doc = NULL;
+	int rc;
 
-	doc = len > SG_POLICY_MAX_BYTES ? NULL : calloc(1, sizeof(*doc));
 	if (len > SG_POLICY_MAX_BYTES)
 		rc = sg_err_at(err, E2BIG, name, 0, 0, "the file is larger than %u bytes", SG_POLICY_MAX_BYTES);
-	else if (!doc)
+	else if (!(doc = calloc(1, sizeof(*doc))))
 		rc = sg_pnomem(&p);
-	if (!rc) {
-		p.arena = &doc->arena;
-		doc->denied.name = "denied";
-		doc->name = sg_arena_strndup(&doc->arena, name, strlen(name));
-		rc = doc->name ? sg_yaml_read(&p, &root) : sg_pnomem(&p);
-	}
-	if (!rc && !root)
-		rc = sg_perr(&p, (struct sg_pos){1, 1}, "the file is empty: it defines no language");
-	if (!rc)
-		rc = parse_top(&p, doc, root);
-	/* A language that could not be read is missing for others: what is said of the whole would mislead. */
-	if (!rc && !p.n_faults)
-		rc = sg_doc_check(&p, doc);
+	else
+		rc = read_doc(&p, doc);
 	if (!rc && !p.n_faults) {
 		*out = doc;
 		return 0;
