@@ -3,6 +3,7 @@
 #define SG_ERR_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -20,6 +21,15 @@ struct sg_err {
 	char message[768]; /* one sentence, no trailing newline, no control characters */
 };
 
+/* Whether the character at s makes text after it appear in another order: U+202A to U+202E, U+2066 to U+2069. */
+static inline bool sg_reorders(const char *s)
+{
+	const unsigned char *c = (const unsigned char *)s;
+
+	return c[0] == 0xe2 &&
+	       ((c[1] == 0x80 && c[2] >= 0xaa && c[2] <= 0xae) || (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9));
+}
+
 /*
  * Bytes of the character at s that must not get to a terminal, 0 when it may: one that controls it, is not seen, or
  * makes what stands beside it appear in another order.
@@ -34,10 +44,12 @@ static inline size_t sg_unprintable(const char *s)
 		return 2;
 	if (*c == 0xd8 && c[1] == 0x9c) /* U+061C */
 		return 2;
-	if (*c == 0xe2 && c[1] == 0x80) /* U+200B, U+200E, U+200F, U+2028 to U+202E; not the joiners that words need */
-		return c[2] == 0x8b || c[2] == 0x8e || c[2] == 0x8f || (c[2] >= 0xa8 && c[2] <= 0xae) ? 3 : 0;
-	if (*c == 0xe2 && c[1] == 0x81) /* U+2060 to U+2069 */
-		return c[2] >= 0xa0 && c[2] <= 0xa9 ? 3 : 0;
+	if (sg_reorders(s))
+		return 3;
+	if (*c == 0xe2 && c[1] == 0x80) /* U+200B, U+200E, U+200F, U+2028, U+2029; not the joiners that words need */
+		return c[2] == 0x8b || c[2] == 0x8e || c[2] == 0x8f || c[2] == 0xa8 || c[2] == 0xa9 ? 3 : 0;
+	if (*c == 0xe2 && c[1] == 0x81) /* U+2060 to U+2065 */
+		return c[2] >= 0xa0 && c[2] <= 0xa5 ? 3 : 0;
 	return *c == 0xef && c[1] == 0xbb && c[2] == 0xbf ? 3 : 0; /* U+FEFF */
 }
 

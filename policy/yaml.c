@@ -62,13 +62,6 @@ static size_t utf8_length(const unsigned char *s, size_t left)
 	return c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ? 0 : n;
 }
 
-/* U+202A to U+202E, U+2066 to U+2069 */
-static bool reorders(const unsigned char *c)
-{
-	return c[0] == 0xe2 &&
-	       ((c[1] == 0x80 && c[2] >= 0xaa && c[2] <= 0xae) || (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9));
-}
-
 /* libyaml takes NUL for the end of the file and says little about the rest, so the bytes are looked at first. */
 static int check_bytes(struct sg_parser *p)
 {
@@ -88,7 +81,7 @@ static int check_bytes(struct sg_parser *p)
 			return sg_perr(p, pos, "the file contains a control character (0x%02x)",
 				       n == 2 ? (unsigned char)p->text[i + 1] : c);
 		/* What a reviewer sees would not be what is read. */
-		if (n == 3 && reorders((const unsigned char *)p->text + i))
+		if (n == 3 && sg_reorders(p->text + i))
 			return sg_perr(p, pos, "the file contains a character that changes the order of text (U+%04X)",
 				       0x2000u | ((unsigned char)p->text[i + 1] & 0x3fu) << 6 |
 					       ((unsigned char)p->text[i + 2] & 0x3fu));
