@@ -108,12 +108,12 @@ static bool say_max(struct sg_text *t, const struct sg_policy *p, unsigned n)
 	return false;
 }
 
-/* The language's own rule that denies this very tree, which cannot be allowed beside it. -1: there is none. */
-static ssize_t own_denial(const struct sg_policy *p, const char *path, uint32_t right)
+/* The rule that denies this very tree; own: of the language's own text. -1: there is none. */
+static ssize_t denial_of(const struct sg_policy *p, const char *path, uint32_t right, bool own)
 {
 	for (size_t i = 0; i < p->n_trees; i++)
 		if ((p->trees[i].rights.deny & right) && !strcmp(p->trees[i].path, path) &&
-		    sg_hint_own(p, sg_policy_origin(p, p->trees[i].rights.origin)))
+		    (!own || sg_hint_own(p, sg_policy_origin(p, p->trees[i].rights.origin))))
 			return (ssize_t)i;
 	return -1;
 }
@@ -138,15 +138,6 @@ static bool is_refused(const struct sg_policy *p, const char *path, uint32_t rig
 	return d.action != SG_ACTION_ALLOW && d.action != SG_ACTION_AUDIT;
 }
 
-/* Whether a tree says of this very path that it must not be removed: to allow the directory does not help then. */
-static bool kept_itself(const struct sg_policy *p, const char *path)
-{
-	for (size_t i = 0; i < p->n_trees; i++)
-		if ((p->trees[i].rights.deny & SG_RIGHT_DELETE) && !strcmp(p->trees[i].path, path))
-			return true;
-	return false;
-}
-
 static void say_file(struct sg_text *t, const struct sg_policy *p, const struct sg_access *a)
 {
 	static const char *const keys[SG_N_RIGHTS] = {"files: {read: [",   "files: {write: [", "files: {create: [",
@@ -158,8 +149,9 @@ static void say_file(struct sg_text *t, const struct sg_policy *p, const struct 
 	ssize_t denial;
 
 	snprintf(path, sizeof(path), "%s", a->path);
-	/* Making and removing are done to the directory. */
-	if (a->cls == SG_CLASS_CREATE || (a->cls == SG_CLASS_DELETE && !kept_itself(p, path)))
+	/* Making and removing are done to the directory; where this very path must stay, to allow that does not help.
+	 */
+	if (a->cls == SG_CLASS_CREATE || (a->cls == SG_CLASS_DELETE && denial_of(p, path, right, false) < 0))
 		up(path);
 	while (!sg_hint_can_name(path) && strcmp(path, "/") && strchr(path, '/'))
 		up(path);
@@ -167,12 +159,13 @@ static void say_file(struct sg_text *t, const struct sg_policy *p, const struct 
 		sg_text_add(t, "no policy can name this file");
 		return;
 	}
-	denial = own_denial(p, path, right);
+	/* It cannot be allowed beside a rule of the language's own that denies it. */
+	denial = denial_of(p, path, right, true);
 	if (denial >= 0)
 		sg_hint_remove(t, sg_policy_origin(p, p->trees[denial].rights.origin));
 	if (denial >= 0 && a->cls == SG_CLASS_DELETE && !strcmp(path, a->path)) {
 		up(path);
-		if (own_denial(p, path, right) >= 0)
+		if (denial_of(p, path, right, true) >= 0)
 			snprintf(path, sizeof(path), "%s", a->path);
 	}
 	if (is_refused(p, a->path, right, denial)) {

@@ -150,23 +150,28 @@ static int open_locked(const char *file, struct sg_err *err)
 }
 
 /* What takes its place is open to whom the old file is open. Somebody else's stays theirs where we may say so. */
-static int open_like(int old, const char *name)
+static FILE *open_like(int old, const char *name)
 {
 	struct stat st;
+	FILE *f;
 	int fd;
 
 	if (fstat(old, &st) < 0)
-		return -1;
+		return NULL;
 	fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return -1;
+		return NULL;
 	if (fchown(fd, st.st_uid, st.st_gid) < 0)
 		(void)!fchown(fd, (uid_t)-1, st.st_gid);
-	if (fchmod(fd, st.st_mode & 0777) == 0)
-		return fd;
-	close(fd);
-	(void)unlink(name);
-	return -1;
+	f = fchmod(fd, st.st_mode & 0777) == 0 ? fdopen(fd, "w") : NULL;
+	if (!f) {
+		int e = errno;
+
+		close(fd);
+		(void)unlink(name);
+		errno = e;
+	}
+	return f;
 }
 
 /* Whole or not at all: a policy that was half written would be a different one. */
@@ -174,20 +179,13 @@ static int replace(struct sg_learn *learn, int old, const char *file, struct sg_
 {
 	SG_FREE char *temporary = temporary_name(file, err);
 	FILE *f;
-	int rc, fd;
+	int rc;
 
 	if (!temporary)
 		return -err->code;
-	fd = open_like(old, temporary);
-	f = fd < 0 ? NULL : fdopen(fd, "w");
-	if (!f) {
-		rc = sg_err_set(err, errno, "cannot write %s: %s", temporary, strerror(errno));
-		if (fd >= 0) {
-			close(fd);
-			(void)unlink(temporary);
-		}
-		return rc;
-	}
+	f = open_like(old, temporary);
+	if (!f)
+		return sg_err_set(err, errno, "cannot write %s: %s", temporary, strerror(errno));
 	rc = sg_learn_write(learn, f, err);
 	if (fclose(f) != 0 && !rc)
 		rc = sg_err_set(err, errno, "cannot write %s: %s", temporary, strerror(errno));
