@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs of every day that ask for more than their work needs: what they do bare they do under a built-in policy."""
 import os
+import subprocess
 
 from harness import LiveTest
 
@@ -22,6 +23,20 @@ for name, attempt in (("pidfd", lambda: os.pidfd_open(os.getpid())), ("rr", lamb
 async def answer():
     return 42
 print(asyncio.run(answer()))
+"""
+# Every way to another program: argv[1] is where the one that is started leaves its mark.
+HELPERS = """
+import os, subprocess, sys
+def descriptor():
+    os.execve(os.open("/usr/bin/touch", os.O_RDONLY), ["touch", sys.argv[1]], {})
+for name, attempt in (("run", lambda: subprocess.run(["/usr/bin/touch", sys.argv[1]])),
+                      ("system", lambda: os.system("touch " + sys.argv[1])),
+                      ("exec", lambda: os.execv("/usr/bin/touch", ["touch", sys.argv[1]])),
+                      ("descriptor", descriptor)):
+    try:
+        print(name, attempt())
+    except OSError as e:
+        print(name, type(e).__name__)
 """
 ORPHAN = """
 defined(my $pid = fork) or print "no fork\n";
@@ -74,6 +89,18 @@ class Everyday(LiveTest):
     def test_probes(self):
         r = self.program("/usr/bin/python3", "-c", PROBES)
         self.assertSays(r, "pidfd OSError\nrr OSError\nxattr OSError\n42\n")
+
+    def test_helper_programs(self):
+        """python-data refuses them, and python kills for the first; without a sandbox they do leave their mark."""
+        mark = os.path.join(self.cwd, "mark")
+        r = self.program("/usr/bin/python3", "-c", HELPERS, mark, lang="python-data")
+        self.assertSays(r, "run PermissionError\nsystem 32512\nexec PermissionError\ndescriptor PermissionError\n")
+        self.assertFalse(os.path.exists(mark))
+        r = self.program("/usr/bin/python3", "-c", HELPERS, mark, lang="python")
+        self.assertEqual((r.status, [v["syscall"] for v in r.kills]), (159, ["execve"]), r.describe())
+        self.assertFalse(os.path.exists(mark))
+        bare = subprocess.run(["/usr/bin/python3", "-c", HELPERS, mark], timeout=self.limit, check=False, capture_output=True)
+        self.assertEqual((bare.returncode, os.path.exists(mark)), (0, True))
 
     def test_sanitizer(self):
         """With what docs/policy.md says it needs: its run-time library sets limits and traces itself for leaks."""

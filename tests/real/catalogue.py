@@ -35,6 +35,7 @@ LANGUAGES = {
     lang.name: lang
     for lang in (
         Language("python", ["/usr/bin/python3"], "python", "/usr/bin/python3 {file} {args}"),
+        Language("python-data", ["/usr/bin/python3"], "python-data", "/usr/bin/python3 {file} {args}"),
         Language("javascript", ["/usr/bin/node"], "javascript", "/usr/bin/node {file} {args}"),
         Language("java", ["/usr/bin/java", "/usr/bin/javac"], "java", "/usr/bin/java {jvm} {file} {args}",
                  modes={"javac": ("/usr/bin/java {jvm} -cp {out} {stem} {args}", "/usr/bin/javac -d {out} {file}",
