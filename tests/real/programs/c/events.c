@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -26,7 +27,9 @@ int main(void)
 	int ep = epoll_create1(EPOLL_CLOEXEC), seen = 0, p[2], fds[4];
 	struct signalfd_siginfo si;
 	struct epoll_event e;
+	struct sched_param param;
 	sigset_t set;
+	int policy;
 	uint64_t n;
 
 	sigemptyset(&set);
@@ -55,5 +58,6 @@ int main(void)
 	printf("%zd ", read(fds[COUNTER], &n, sizeof(n)));
 	printf("%d\n", (int)n);
 	printf("%d %d %d\n", sched_get_priority_max(SCHED_FIFO), sched_getscheduler(0), sched_yield());
+	printf("%d %d\n", pthread_getschedparam(pthread_self(), &policy, &param), policy);
 	return 0;
 }
