@@ -168,7 +168,7 @@ PROGRAMS = [
     c("setresuid", "kill:setresuid"),
     c("setresgid", "kill:setresgid"),
     c("setgroups", "kill:setgroups", root=True),
-    c("setfsuid", "kill:setfsuid"),
+    c("setfsuid", "errno:EPERM", root=True),
     c("capset", "kill:capset"),
     c("sethostname", "kill:sethostname", root=True),
     c("setdomainname", "kill:setdomainname", root=True),

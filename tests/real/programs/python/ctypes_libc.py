@@ -27,3 +27,5 @@ print(libc.open(b"/nonexistent", 0), os.strerror(ctypes.get_errno()))
 libm = ctypes.CDLL("libm.so.6")
 libm.cos.restype, libm.cos.argtypes = ctypes.c_double, [ctypes.c_double]
 print(libm.cos(0.0), ctypes.sizeof(ctypes.c_void_p))
+# as ncurses does around opening a file
+print(libc.setfsuid(os.getuid()) == os.getuid(), libc.setfsgid(os.getgid()) == os.getgid())

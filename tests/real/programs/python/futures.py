@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed, wait
+from multiprocessing import get_context
 
 
 def collatz(n):
@@ -21,7 +22,7 @@ if __name__ == "__main__":
         print(sorted((futures[f], f.result()) for f in as_completed(futures)))
         failed = ex.submit(boom)
         print(type(failed.exception()).__name__)
-    with ProcessPoolExecutor(2) as ex:
+    with ProcessPoolExecutor(2, get_context("fork")) as ex:
         print(sum(ex.map(collatz, range(1, 300), chunksize=50)))
         done, pending = wait([ex.submit(collatz, 27), ex.submit(collatz, 97)])
         print(sorted(f.result() for f in done), len(pending))

@@ -22,6 +22,8 @@ def bump(n):
 
 
 if __name__ == "__main__":
+    # the default until Python 3.14, whose forkserver starts another Python
+    mp.set_start_method("fork")
     with mp.Pool(3) as pool:
         print(pool.map(square, range(20), chunksize=3))
         print(sorted(pool.imap_unordered(square, range(10))))

@@ -23,6 +23,8 @@ def fails():
 
 
 if __name__ == "__main__":
+    # the default until Python 3.14, whose forkserver starts another Python
+    mp.set_start_method("fork")
     a, b = mp.Pipe()
     queue, value, lock = mp.Queue(), mp.Value("i", 0), mp.Lock()
     p = mp.Process(target=child, args=(b, queue, value, lock))
