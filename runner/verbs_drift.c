@@ -54,7 +54,8 @@ static const struct probe {
 	 "assert os.listdir(d)==['b']\nshutil.rmtree(d)\nprint('ok')"},
 	{"python", "", "imports", "-c", "",
 	 "import hashlib,zlib,decimal,random,datetime,subprocess,selectors,ctypes,sqlite3\n"
-	 "sqlite3.connect(':memory:').execute('select 1')\nprint('ok')"},
+	 "sqlite3.connect(':memory:').execute('select 1')\ntry:\n import readline\nexcept ImportError: "
+	 "pass\nprint('ok')"},
 	{"javascript", "", "start", "-e", "", "console.log('ok')"},
 	{"javascript", "", "timers", "-e", "", "setTimeout(()=>setImmediate(()=>console.log('ok')),5)"},
 	{"javascript", "", "worker_threads", "-e", "",
