@@ -2,6 +2,7 @@
 #include "policy/consts.h"
 
 #include <asm/prctl.h>
+#include <asm/termbits.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/keyctl.h>
@@ -24,7 +25,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <termios.h>
 
 #include "policy/in_place.h"
 
@@ -124,6 +124,10 @@ static const struct sg_const c_ioctl[] = {
 	E(TCSETS),
 	E(TCSETSW),
 	E(TCSETSF),
+	E(TCGETS2),
+	E(TCSETS2),
+	E(TCSETSW2),
+	E(TCSETSF2),
 	E(TCSBRK),
 	E(TCXONC),
 	E(TCFLSH),
