@@ -102,6 +102,12 @@ class Everyday(LiveTest):
         bare = subprocess.run(["/usr/bin/python3", "-c", HELPERS, mark], timeout=self.limit, check=False, capture_output=True)
         self.assertEqual((bare.returncode, os.path.exists(mark)), (0, True))
 
+    def test_io_uring_of_a_build_tool(self):
+        """libuv, which cmake is built with, asks for it; the number is the same everywhere."""
+        r = self.program("/usr/bin/python3", "-c", "import ctypes, errno\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+                         "print(libc.syscall(425, 8, None), errno.errorcode[ctypes.get_errno()])", lang="compile")
+        self.assertSays(r, "-1 ENOSYS\n")
+
     def test_sanitizer(self):
         """With what docs/policy.md says it needs: its run-time library sets limits and traces itself for leaks."""
         self.assertSays(self.program("/usr/bin/gcc", "-fsanitize=address", "-o", "out", "out.c"), "")
