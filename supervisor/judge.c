@@ -16,6 +16,9 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+/* For so long calls that wait are answered before limits and the end of the sandbox are looked at again. */
+#define ANSWERING_NS 1000000ULL
+
 static bool member(void *ctx, int32_t pid)
 {
 	return sg_members_contains(ctx, pid);
@@ -180,13 +183,24 @@ static void answer(struct sg_judge *j, int listener, const struct seccomp_notif 
 	let_go(j, listener, n);
 }
 
+/* Whether it is time for the supervisor's other work. until: 0 to begin with. */
+static bool long_enough(uint64_t *until)
+{
+	uint64_t now = sg_clock_ns(CLOCK_MONOTONIC);
+
+	if (!*until)
+		*until = now + ANSWERING_NS;
+	return now >= *until;
+}
+
 void sg_judge_held(struct sg_judge *j, int listener)
 {
 	unsigned n = j->forks.n_held;
-	uint64_t id;
+	uint64_t id, until = 0;
 	pid_t tid;
 
-	while (n-- && sg_forks_next(&j->forks, &id, &tid))
+	/* The timer stays as it is, and calls for those that are left. */
+	while (n-- && !long_enough(&until) && sg_forks_next(&j->forks, &id, &tid))
 		answer_fork(j, listener, id, tid);
 }
 
@@ -196,9 +210,13 @@ int sg_judge_notifications(struct sg_judge *j, int listener)
 		struct seccomp_notif n;
 		char room[512]; /* a newer kernel's structure may be longer */
 	} u;
+	uint64_t until = 0;
 
-	/* Bounded, so that a program that asks without end cannot keep the supervisor from its other work. */
-	for (int i = 0; i < 64 && !j->kill; i++) {
+	/*
+	 * Bounded, so that a program that asks without end cannot keep the supervisor from its other work. By time,
+	 * too: some answers take looks at every process of the sandbox.
+	 */
+	for (int i = 0; i < 64 && !j->kill && (!i || !long_enough(&until)); i++) {
 		int rc = sg_notify_receive(listener, &u.n);
 
 		if (rc == -EAGAIN)

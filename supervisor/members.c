@@ -54,22 +54,48 @@ static bool contains_task(const struct sg_members *m, pid_t pid)
 	return by_cgroup(m) ? sg_cgroup_contains(m->cg, pid) : descends(m, pid);
 }
 
+struct group {
+	pid_t pgrp;
+	bool found;
+};
+
+static int look_at_child(void *ctx, pid_t pid)
+{
+	struct group *g = ctx;
+
+	g->found = sg_proc_pgrp(pid) == g->pgrp;
+	return g->found;
+}
+
+static void look_at(void *ctx, pid_t pid)
+{
+	struct group *g = ctx;
+
+	if (!g->found)
+		(void)look_at_child(ctx, pid);
+}
+
+static void look_at_children(void *ctx, pid_t pid)
+{
+	struct group *g = ctx;
+
+	if (!g->found)
+		(void)sg_proc_children(pid, look_at_child, g);
+}
+
+/*
+ * By what is in the sandbox, and not by all that is on the host: a program can ask as often as it likes, and has the
+ * supervisor do nothing else meanwhile.
+ */
 static bool contains_group(const struct sg_members *m, pid_t pgrp)
 {
-	DIR *d = opendir("/proc");
-	bool found = false;
-	struct dirent *e;
+	struct group g = {.pgrp = pgrp};
 
-	if (!d)
-		return false;
-	while (!found && (e = readdir(d))) {
-		uint64_t pid;
-
-		if (sg_parse_u64(e->d_name, INT_MAX, &pid) == 0 && sg_proc_pgrp((pid_t)pid) == pgrp)
-			found = contains_task(m, (pid_t)pid);
-	}
-	closedir(d);
-	return found;
+	(void)sg_members_each(m, look_at, &g);
+	/* A cgroup does not list those that wait for their parent, whose group is there as long as they are. */
+	if (!g.found && by_cgroup(m))
+		(void)sg_members_each(m, look_at_children, &g);
+	return g.found;
 }
 
 bool sg_members_contains(const struct sg_members *m, pid_t pid)

@@ -366,6 +366,20 @@ static void starved(char **argv)
 	_exit(0);
 }
 
+static void *asking_thread(void *arg)
+{
+	while (kill(-(1 << 22) - 1, 0) < 0)
+		;
+	return NULL;
+}
+
+/* Threads that ask all the time about a process group that there is not. */
+static void asking(char **argv)
+{
+	threads(asking_thread, 100);
+	sleep_on();
+}
+
 static void spin_for(char **argv)
 {
 	spin_ms(number(argv, 0, 0));
@@ -407,6 +421,7 @@ const struct bomb task_bombs[] = {
 	{"forks", forks},
 	{"deep-forks", deep_forks},
 	{"starved", starved},
+	{"asking", asking},
 	{"spin", spin_for},
 	{"raise", raise_signal},
 	{"exit", exit_with},

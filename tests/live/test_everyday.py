@@ -38,6 +38,30 @@ for name, attempt in (("run", lambda: subprocess.run(["/usr/bin/touch", sys.argv
     except OSError as e:
         print(name, type(e).__name__)
 """
+GROUP = """
+import os, signal, time
+def child(*then):
+    pid = os.fork()
+    if not pid:
+        os.setsid()
+        for f in then:
+            f()
+        os._exit(0)
+    return pid
+ended = child()
+os.waitid(os.P_PID, ended, os.WEXITED | os.WNOWAIT)
+os.killpg(ended, signal.SIGKILL)
+print(os.waitpid(ended, 0)[1])
+r, w = os.pipe()
+runs = child(lambda: os.write(w, b"x"), lambda: time.sleep(20))
+os.read(r, 1)
+os.killpg(runs, signal.SIGKILL)
+print(os.waitpid(runs, 0)[1])
+try:
+    os.killpg(1, 0)
+except PermissionError:
+    print("refused")
+"""
 ORPHAN = """
 defined(my $pid = fork) or print "no fork\n";
 wait;
@@ -76,6 +100,10 @@ class Everyday(LiveTest):
 
     def test_timeout(self):
         self.assertSays(self.program("/usr/bin/timeout", "20", "/bin/echo", "in time", lang="compile"), "in time\n")
+
+    def test_ending_a_group(self):
+        """Also one whose processes have ended and were not waited for."""
+        self.assertSays(self.program("/usr/bin/python3", "-c", GROUP), "0\n9\nrefused\n")
 
     def test_compilers_by_name(self):
         for compiler in ("/usr/bin/c++", "/usr/bin/g++", "/usr/bin/gcc"):
