@@ -18,6 +18,7 @@
 #include <time.h>
 
 #define SANDBOX_PREFIX "sandgate-"
+#define TRIES 64 /* names, where somebody else holds what was just made */
 
 /*
  * The usual places first: the mount table is long, and the kernel prints all of it. Only where the mount's directory is
@@ -161,49 +162,74 @@ static unsigned long long ticks(void)
 	return sg_clock_ns(CLOCK_BOOTTIME) / (1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
+/*
+ * Makes and opens the directory. locked: it is held as long as we live, and by our guard: a sweep in another PID
+ * namespace, where our pid means nothing, tells by it. -EAGAIN: a sweep took it in the moment before, and removes it,
+ * or a program that may open it did. Nothing was started in it.
+ */
+static int make_dir(struct sg_cgroup *cg, bool may_exist, bool locked, struct sg_err *err)
+{
+	int e = 0;
+
+	/* A runtime of another user reads the files with its limits, and cannot open the directory, and so not lock it.
+	 */
+	if (mkdir(cg->path, locked ? 0711 : 0755) < 0 && !(may_exist && errno == EEXIST))
+		return refused(cg->path, errno, err);
+	cg->dirfd = open(cg->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (cg->dirfd < 0)
+		e = errno;
+	else if (locked && flock(cg->dirfd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+		e = EAGAIN;
+	if (!e)
+		return 0;
+	if (cg->dirfd >= 0)
+		close(SG_TAKE_FD(cg->dirfd));
+	(void)rmdir(cg->path);
+	if (locked && (e == EAGAIN || e == ENOENT))
+		return sg_err_set(err, EAGAIN, "%s was taken for one that a crash left, by another sgrun; try again",
+				  cg->path);
+	return sg_err_set(err, e, "cannot open the cgroup %s: %s", cg->path, strerror(e));
+}
+
 /* name: already in cg, or empty, for one that tells who the owner is. */
 static int make_below(struct sg_cgroup *cg, const char *mount, const char *root, const char *rel_base, bool may_exist,
 		      struct sg_err *err)
 {
 	const char *m = strcmp(mount, "/") ? mount : "";
 	const char *r = strcmp(rel_base, "/") ? rel_base : "";
+	bool any, named = cg->name[0];
 	char controllers[256];
 	struct stat st;
-	bool any;
+	int rc;
 
 	if (snprintf(cg->base, sizeof(cg->base), "%s%s", m, r) >= (int)sizeof(cg->base))
 		return sg_err_set(err, ENAMETOOLONG, "the path of the cgroup2 mount is too long: %s", mount);
 	/* Asked first, because where it was not delegated all else is for nothing. */
 	if (faccessat(AT_FDCWD, cg->base, W_OK, AT_EACCESS) < 0)
 		return refused(cg->base, errno, err);
-	/* pid and time say whether the owner still lives: who has that pid by then and started later is another one. */
-	if (!cg->name[0])
-		snprintf(cg->name, sizeof(cg->name), SANDBOX_PREFIX "%d-%llu", (int)getpid(), ticks());
-	if (snprintf(cg->path, sizeof(cg->path), "%s/%s", cg->base, cg->name) >= (int)sizeof(cg->path) ||
-	    snprintf(cg->rel, sizeof(cg->rel), "%s/%s", r, cg->name) >= (int)sizeof(cg->rel))
-		return sg_err_set(err, ENAMETOOLONG, "the path of the cgroup2 mount is too long: %s", mount);
 	any = enable_controllers(cg->base);
-	if (mkdir(cg->path, 0755) < 0 && !(may_exist && errno == EEXIST))
-		return refused(cg->path, errno, err);
-	cg->dirfd = open(cg->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (cg->dirfd < 0 || fstat(cg->dirfd, &st) < 0) {
-		int e = errno;
-
-		if (cg->dirfd >= 0)
-			close(cg->dirfd);
-		cg->dirfd = -1;
-		rmdir(cg->path);
-		return sg_err_set(err, e, "cannot open the cgroup %s: %s", cg->path, strerror(e));
+	for (unsigned tries = 0;; tries++) {
+		/*
+		 * pid and time say whether the owner still lives: who has that pid by then and started later is
+		 * another one. A time that is a moment ahead says so as well.
+		 */
+		if (!named)
+			snprintf(cg->name, sizeof(cg->name), SANDBOX_PREFIX "%d-%llu", (int)getpid(), ticks() + tries);
+		if (snprintf(cg->path, sizeof(cg->path), "%s/%s", cg->base, cg->name) >= (int)sizeof(cg->path) ||
+		    snprintf(cg->rel, sizeof(cg->rel), "%s/%s", r, cg->name) >= (int)sizeof(cg->rel))
+			return sg_err_set(err, ENAMETOOLONG, "the path of the cgroup2 mount is too long: %s", mount);
+		rc = make_dir(cg, may_exist, !named, err);
+		if (rc != -EAGAIN || tries == TRIES)
+			break;
+		*err = (struct sg_err){0};
 	}
-	/*
-	 * Held as long as we live, and by our guard: a sweep in another PID namespace, where our pid means nothing,
-	 * tells by it. Taken by a sweep in the moment before: that one removes the directory, and nothing was started
-	 * in it.
-	 */
-	if (!may_exist && flock(cg->dirfd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
+	if (rc)
+		return rc;
+	if (fstat(cg->dirfd, &st) < 0) {
+		rc = sg_err_set(err, errno, "cannot open the cgroup %s: %s", cg->path, strerror(errno));
 		close(SG_TAKE_FD(cg->dirfd));
-		return sg_err_set(err, EAGAIN, "%s was taken for one that a crash left, by another sgrun; try again",
-				  cg->path);
+		rmdir(cg->path);
+		return rc;
 	}
 	cg->id = st.st_ino; /* kernfs: the inode number is the cgroup id */
 	cg->level = count_components(cg->rel) + (strcmp(root, "/") ? count_components(root) : 0);

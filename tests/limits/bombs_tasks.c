@@ -2,12 +2,15 @@
 /* Tasks and processor time. */
 #include "bombs.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -380,6 +383,24 @@ static void asking(char **argv)
 	sleep_on();
 }
 
+/* Opens and locks each sandbox's directory that it finds in the one named, as soon as it is there. */
+static void locker(char **argv)
+{
+	int base = open(argv[0], O_RDONLY | O_DIRECTORY);
+	DIR *d = fdopendir(base);
+	struct dirent *e;
+
+	if (!d)
+		_exit(9);
+	for (say("ready\n");; rewinddir(d))
+		while ((e = readdir(d))) {
+			int fd = strncmp(e->d_name, "sandgate-", 9) ? -1 : openat(base, e->d_name, O_RDONLY);
+
+			if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
+				close(fd);
+		}
+}
+
 static void spin_for(char **argv)
 {
 	spin_ms(number(argv, 0, 0));
@@ -422,6 +443,7 @@ const struct bomb task_bombs[] = {
 	{"deep-forks", deep_forks},
 	{"starved", starved},
 	{"asking", asking},
+	{"locker", locker},
 	{"spin", spin_for},
 	{"raise", raise_signal},
 	{"exit", exit_with},

@@ -98,6 +98,22 @@ class Bombs(LimitsTest):
         self.assertNoSurvivor()
 
 
+class Locks(LimitsTest):
+    tiers = ("bpf",)  # a cgroup of its own
+
+    def test_locked_cgroups(self):
+        """Programs may look into /sys/fs/cgroup, and what they lock there keeps nobody from starting, in no less a tier."""
+        for user in ([], ["--user", "65534"]):
+            with self.subTest(user=user):
+                p = self.launch([self.own(self.bombs), "locker", harness.cgroup2_mount()], "compiled",
+                                options=["--open-files", 1000, "--wall-time", "60s", *user])
+                self.assertEqual(p.line(), b"ready")
+                for _ in range(10 if IN_LAB else 120):
+                    r = self.run_in([self.own(self.bombs), "exit"], options=user)
+                    self.assertEqual((r.status, r.start["tier"]), (0, self.tier.name))
+                p.kill()
+
+
 def add(name):
     def test(self):
         self.explode(name)
