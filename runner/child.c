@@ -301,14 +301,16 @@ static void take_signals(const struct sg_child *c)
 }
 
 /*
- * A daemon's session keyring is not its clients', nor any of theirs another's. As root, so that it is not of the user's
- * quota; a program possesses its session's keyring whoever made it.
+ * A daemon's session keyring is not its clients', nor any of theirs another's; nor is root's that of the user whom
+ * --user names. As root, so that it is not of the user's quota; a program possesses its session's keyring whoever made
+ * it.
  */
 static void new_keyring(const struct sg_child *c)
 {
 	long rc = sys(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0);
 
-	try(c, SG_STEP_IDS, rc == -ENOSYS ? 0 : rc);
+	/* Not there, or refused by a container's filter, it is so for the program, too. */
+	try(c, SG_STEP_IDS, rc == -ENOSYS || rc == -EPERM ? 0 : rc);
 }
 
 static void take_rest(const struct sg_child *c)
@@ -506,7 +508,7 @@ _Noreturn void sg_child_run(const struct sg_child *given)
 		try(c, SG_STEP_RLIMIT, sys(SYS_prlimit64, 0, RLIMIT_MSGQUEUE, (long)&mark, 0));
 	}
 	drop_caps(c);
-	if (c->heir && !c->keyless)
+	if ((c->heir || plan->set_ids) && !c->keyless)
 		new_keyring(c);
 	if (plan->set_ids)
 		set_ids(c);

@@ -116,7 +116,7 @@ struct sg_child {
 	const uint32_t *gate;       /* NULL: none. Else our descriptors are the parent's, and landlock and insns are not
 				     * there, until this is not 0, which FUTEX_WAKE tells */
 	bool bounded;               /* the bounding set of capabilities is empty already */
-	bool keyless;               /* the session's keyring is an empty one, which the program cannot get at */
+	bool keyless;               /* the program cannot get at the session's keyring */
 	bool outlives;              /* not tied to the supervisor's life */
 	const struct sg_heir *heir; /* NULL: everything is inherited from the parent */
 	int cwd;                    /* the child's own: where heir->cwd went */

@@ -191,6 +191,17 @@ void sg_spawn_init(struct sg_spawn *s)
 	s->ends[0] = s->ends[1] = -1;
 }
 
+/*
+ * Whether the session's keyring may stay what it is, because no call reaches it: a daemon's if it is empty, too, which
+ * costs nothing to be sure of.
+ */
+static bool leaves_keyring(const struct sg_launch *l)
+{
+	bool lets_go = l->plan->options->audit || l->plan->learn;
+
+	return l->filter && l->plan->filter.keyless && (l->shared ? l->keyless : !lets_go);
+}
+
 /* All that the child gets but its filter and its Landlock domain. */
 static int prepare(struct sg_launch *l, struct sg_spawn *s, const struct sg_heir *heir, const sigset_t *mask,
 		   struct sg_err *err)
@@ -220,7 +231,7 @@ static int prepare(struct sg_launch *l, struct sg_spawn *s, const struct sg_heir
 		.std = {l->output.child[0], l->output.child[1], l->output.child[2]},
 		.heir = heir,
 		.bounded = l->bounded,
-		.keyless = l->keyless && l->filter && l->plan->filter.keyless,
+		.keyless = leaves_keyring(l),
 		.outlives = l->outlives,
 	};
 	memcpy(s->child.kept, l->signals.kept, sizeof(s->child.kept));

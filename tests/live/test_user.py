@@ -2,7 +2,7 @@
 """Whom the program runs as: --user, sudo's caller, and what an ordinary user may not ask for."""
 import os
 
-from harness import ENV, GID, UID, LiveTest
+from harness import ENV, GID, UID, LiveTest, start
 
 
 class Chosen(LiveTest):
@@ -38,6 +38,17 @@ class Chosen(LiveTest):
             self.assertEqual(int(p[key], 16), 0, key)
         self.assertEqual(p["no_new_privs"], 1)
         self.assertEqual(p["env"][-1], "HOME=/")
+
+    def test_keyring_of_the_session(self):
+        """Who is in a session possesses its keyring: root's is not given to the user. (keyctl: 1 joins, 10 searches, -3 is the session's.)"""
+        outside = ("import ctypes, os, sys; c = ctypes.CDLL(None).syscall; c(250, 1, None); "
+                   "k = c(248, b'user', b'sandgate-test', b'secret', 6, -3); print(k > 0, flush=True); os.execv(sys.argv[1], sys.argv[1:])")
+        inside = ["/usr/bin/python3", "-c", "import ctypes; print(ctypes.CDLL(None).syscall(250, 10, -3, b'user', b'sandgate-test', 0) > 0)"]
+        for options in (["--user", UID], ["--user", UID, "--mode", "audit", "--lang", "python"]):
+            with self.subTest(options=options):
+                sgrun = [self.tier.sgrun, *self.tier.options, "--policy", self.policy, "--lang", "open", *map(str, options)]
+                r = start(["/usr/bin/python3", "-c", outside, *sgrun, "--", *inside]).wait()
+                self.assertEqual((r.status, r.text), (0, "True\nFalse\n"), r.describe())
 
     def test_cannot_go_back(self):
         r = self.do("call", 105, 0, "then", "call", 117, 0, 0, 0, options=["--user", UID])  # setuid, setresuid
