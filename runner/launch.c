@@ -450,6 +450,7 @@ void sg_launch_release(struct sg_launch *l)
 	close_fd(&l->pidfd);
 	close_fd(&l->signals.fd);
 	sg_output_close(&l->output);
+	sg_look_end(&l->limiter.look);
 	if (!l->shared)
 		sg_bpf_close(l->bpf);
 	else if (l->registered)

@@ -207,6 +207,16 @@ static void reap(struct sg_watch *w)
 						 : "somebody else waited for it, or SIGCHLD is ignored");
 }
 
+/* Who shares memory with more and more while it is summed up would seem to have more of it. */
+static void hold_forks(struct sg_watch *w, bool hold)
+{
+	bool go = w->l->judge.hold_forks && !hold;
+
+	w->l->judge.hold_forks = hold;
+	if (go && w->l->listener >= 0)
+		sg_judge_held(&w->l->judge, w->l->listener);
+}
+
 void sg_watch_deadline(struct sg_watch *w)
 {
 	struct sg_session *s = w->l->session;
@@ -216,6 +226,7 @@ void sg_watch_deadline(struct sg_watch *w)
 	/* What ended by itself in time ended in time, even if we are late to look. */
 	if (!w->ended_ns && !w->l->judge.stopping)
 		limit = sg_limiter_check(&w->l->limiter, sg_clock_ns(CLOCK_MONOTONIC), &value);
+	hold_forks(w, w->l->limiter.look.pids);
 	if (!limit && w->l->output.exceeded && !s->limit) {
 		limit = "output";
 		value = w->l->plan->limits.output;

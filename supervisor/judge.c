@@ -84,7 +84,7 @@ static void answer_fork(struct sg_judge *j, int listener, uint64_t id, pid_t tid
 	int tasks = -1;
 
 	if (!j->stopping)
-		v = sg_forks_ask(&j->forks, j->members, j->max_tasks, &tasks);
+		v = j->hold_forks ? SG_FORK_WAIT : sg_forks_ask(&j->forks, j->members, j->max_tasks, &tasks);
 	if (v == SG_FORK_WAIT && !sg_forks_hold(&j->forks, id, tid))
 		v = SG_FORK_REFUSE;
 	switch (v) {

@@ -25,6 +25,7 @@ struct sg_judge {
 	bool second;                    /* the second phase has begun: session->then holds, too */
 	bool audit;                     /* --mode audit: record, let go on */
 	bool kill;                      /* set: a violation asks for the end of the sandbox */
+	bool hold_forks;                /* forks wait: what the sandbox uses is being summed up */
 	bool stopping;                  /* nothing new may start any more: forks are refused */
 	/* Called before the first fork is let through; NULL: nothing is to be done. While it fails, none is. */
 	int (*before_fork)(void *ctx, struct sg_err *err);

@@ -291,8 +291,10 @@ const char *sg_limiter_check(struct sg_limiter *x, uint64_t now, uint64_t *value
 			x->cpu_at = now + next_cpu_look(x, used);
 		}
 	}
-	if (x->memory_at && now >= x->memory_at) {
-		used = sg_usage_memory(x->members, x->want.memory, &x->unseen);
+	if (x->memory_at && now >= x->memory_at &&
+	    !sg_usage_memory(x->members, x->want.memory, &x->look, &used, &x->unseen)) {
+		x->memory_at = now; /* it goes on as soon as all else has been seen to */
+	} else if (x->memory_at && now >= x->memory_at) {
 		if (used > x->peak_memory)
 			x->peak_memory = used;
 		*value = x->want.memory;

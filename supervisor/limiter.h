@@ -5,6 +5,7 @@
 #include "policy/policy.h"
 #include "supervisor/cgroup.h"
 #include "supervisor/members.h"
+#include "supervisor/usage.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -26,6 +27,7 @@ struct sg_limiter {
 	/* CLOCK_MONOTONIC, ns: when to look next; 0: nothing to look at */
 	uint64_t wall_at, cpu_at, memory_at, cpus_at;
 	unsigned online;      /* processors */
+	struct sg_look look;  /* at memory; its owner ends it */
 	uint64_t peak_memory; /* bytes, as far as it was looked at */
 	int unseen;           /* error number: why once something could not be looked at */
 

@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define PIECE_NS 2000000ULL /* of a look at memory, before its caller gets its turn again */
+
 uint64_t sg_key_value(const char *text, const char *key)
 {
 	size_t n = strlen(key);
@@ -30,9 +32,7 @@ struct sum {
 	uint64_t memory;
 	uint64_t cpu;
 	int processes;
-	bool proportional; /* count shared pages once */
-	int failed;        /* error number: something could not be looked at */
-	const struct sg_members *m;
+	int failed; /* error number: something could not be looked at */
 };
 
 /* What of a process's memory counts: lines of a file in /proc, the last of them last there. */
@@ -122,7 +122,7 @@ static int proportional(pid_t pid, uint64_t *kib)
  * A child of vfork has all its parent's memory until it executes, and the pages do not tell. Two first threads that
  * have ended compare as equal, too, so its own must still have memory afterwards.
  */
-static bool borrows(const struct sum *s, pid_t pid)
+static bool borrows(const struct sg_members *m, pid_t pid)
 {
 	struct sg_proc_info info;
 	char file[64];
@@ -131,46 +131,88 @@ static bool borrows(const struct sum *s, pid_t pid)
 	if (sg_proc_info(pid, &info) < 0 || syscall(SYS_kcmp, pid, info.ppid, KCMP_VM, 0, 0) != 0)
 		return false;
 	snprintf(file, sizeof(file), "/proc/%d/status", (int)pid);
-	return sum_fields(file, &of_status, &kib) > 0 && sg_members_contains(s->m, info.ppid);
+	return sum_fields(file, &of_status, &kib) > 0 && sg_members_contains(m, info.ppid);
 }
 
 static void add_memory(void *ctx, pid_t pid)
 {
 	struct sum *s = ctx;
 	uint64_t kib = 0;
-	int rc;
+	int rc = taken(pid, &kib);
 
 	s->processes++;
-	if (s->proportional && borrows(s, pid))
-		return;
-	rc = s->proportional ? proportional(pid, &kib) : taken(pid, &kib);
 	if (rc > 0)
 		s->memory += kib << 10;
 	else if (rc != 0 && rc != -ENOENT && rc != -ESRCH)
 		s->failed = -rc;
 }
 
-static void look(struct sum *s)
+static void list(void *ctx, pid_t pid)
 {
-	int rc = sg_members_each(s->m, add_memory, s);
+	struct sg_look *l = ctx;
+	size_t room = l->room ? 2 * l->room : 64;
+	pid_t *more;
 
-	if (rc < 0)
-		s->failed = -rc;
+	if (l->n == l->room) {
+		more = realloc(l->pids, room * sizeof(*more));
+		if (!more) {
+			l->failed = ENOMEM;
+			return;
+		}
+		l->pids = more;
+		l->room = room;
+	}
+	l->pids[l->n++] = pid;
 }
 
-uint64_t sg_usage_memory(const struct sg_members *m, uint64_t limit, int *unseen)
+static void look_at(const struct sg_members *m, struct sg_look *l, pid_t pid)
 {
-	struct sum s = {.m = m};
+	uint64_t kib = 0;
+	int rc;
 
-	look(&s);
-	if (!s.failed && s.memory > limit && s.processes > 1) {
-		s = (struct sum){.m = m, .proportional = true};
-		look(&s);
+	if (borrows(m, pid))
+		return;
+	rc = proportional(pid, &kib);
+	/* What began later is another process, which has its number now. */
+	if (rc > 0)
+		l->memory += sg_proc_start_time(pid) <= l->began ? kib << 10 : 0;
+	else if (rc != 0 && rc != -ENOENT && rc != -ESRCH)
+		l->failed = -rc;
+}
+
+bool sg_usage_memory(const struct sg_members *m, uint64_t limit, struct sg_look *look, uint64_t *used, int *unseen)
+{
+	struct sum s = {0};
+	uint64_t until;
+	int rc;
+
+	if (!look->pids) {
+		rc = sg_members_each(m, add_memory, &s);
+		s.failed = rc < 0 ? -rc : s.failed;
+		if (!s.failed && s.memory > limit && s.processes > 1) {
+			look->began = sg_clock_ns(CLOCK_BOOTTIME) / (1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK));
+			rc = sg_members_each(m, list, look);
+			look->failed = rc < 0 ? -rc : look->failed;
+			s = (struct sum){.failed = look->failed};
+			if (!look->pids)
+				sg_look_end(look);
+		}
+	}
+	if (look->pids) {
+		until = sg_clock_ns(CLOCK_MONOTONIC) + PIECE_NS;
+		do
+			look_at(m, look, look->pids[look->at++]);
+		while (look->at < look->n && sg_clock_ns(CLOCK_MONOTONIC) < until);
+		if (look->at < look->n)
+			return false;
+		s = (struct sum){.memory = look->memory, .failed = look->failed};
+		sg_look_end(look);
 	}
 	if (s.failed)
 		*unseen = s.failed;
 	/* What cannot be seen might be any size. */
-	return s.failed && s.memory <= limit && limit < UINT64_MAX ? limit + 1 : s.memory;
+	*used = s.failed && s.memory <= limit && limit < UINT64_MAX ? limit + 1 : s.memory;
+	return true;
 }
 
 static uint64_t rusage_ns(const struct timeval *t)

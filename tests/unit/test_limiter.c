@@ -7,12 +7,16 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -149,11 +153,73 @@ static void test_memory_that_cannot_be_seen(void **state)
 	close(cg.dirfd);
 }
 
+#define CHILDREN 40
+#define SHARED (64UL << 20)
+
+/* From one look to the end of it; how many calls that took, and what the last said. */
+static const char *look_through(struct sg_limiter *x, uint64_t now, int *calls)
+{
+	const char *limit = NULL;
+	uint64_t value;
+
+	*calls = 0;
+	do {
+		limit = sg_limiter_check(x, now, &value);
+		++*calls;
+	} while (!limit && sg_limiter_next(x) <= now && *calls < 10000);
+	return limit;
+}
+
+/* Memory that many share counts once, and to find that out is not done at one go. */
+static void test_memory_in_pieces(void **state)
+{
+	struct sg_members m = {.supervisor = getpid()};
+	struct sg_cgroup none = {.dirfd = -1};
+	struct sg_limiter x = {.want = {.memory = 2 * SHARED}, .cg = &none, .members = &m, .memory_at = 1};
+	char *p = mmap(NULL, SHARED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pid_t pids[CHILDREN];
+	const char *limit;
+	int calls, ready[2];
+
+	(void)state;
+	assert_ptr_not_equal(p, MAP_FAILED);
+	(void)madvise(p, SHARED, MADV_NOHUGEPAGE); /* a page at a time, of which there are many */
+	memset(p, 1, SHARED);
+	assert_int_equal(pipe(ready), 0);
+	for (int i = 0; i < CHILDREN; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			assert_int_equal(write(ready[1], "", 1), 1);
+			for (;;)
+				pause();
+		}
+	}
+	for (int i = 0; i < CHILDREN; i++)
+		assert_int_equal(read(ready[0], &(char){0}, 1), 1);
+	sg_limiter_start(&x, S);
+	limit = look_through(&x, 2 * S, &calls);
+	/* One that is not over when the sandbox is. */
+	x.want.memory = 1 << 20;
+	if (!limit)
+		(void)sg_limiter_check(&x, 3 * S, &(uint64_t){0});
+	sg_look_end(&x.look);
+	for (int i = 0; i < CHILDREN; i++) {
+		kill(pids[i], SIGKILL);
+		waitpid(pids[i], NULL, 0);
+	}
+	munmap(p, SHARED);
+	assert_null(limit);
+	assert_true(calls > 1);
+	assert_true(x.peak_memory > SHARED / 2 && x.peak_memory < 2 * SHARED);
+	assert_int_equal(x.unseen, 0);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_controller_is_a_word),
-					   cmocka_unit_test(test_cpu_that_cannot_be_seen),
-					   cmocka_unit_test(test_memory_that_cannot_be_seen)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_controller_is_a_word), cmocka_unit_test(test_cpu_that_cannot_be_seen),
+		cmocka_unit_test(test_memory_that_cannot_be_seen), cmocka_unit_test(test_memory_in_pieces)};
 
 	return cmocka_run_group_tests_name("limiter", tests, NULL, NULL);
 }
