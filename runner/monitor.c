@@ -554,6 +554,8 @@ int sg_monitor(struct sg_launch *l)
 		if (!l->empty)
 			sg_session_degrade(l->session, "processes of the sandbox could not be ended within 5 s");
 	}
+	if (l->guard.state && l->empty)
+		sg_members_reap_last(&l->members);
 	/* An empty cgroup is all that can be left from here on, and the next start removes that. */
 	if (l->leaving && l->empty)
 		sg_guard_leave(&l->guard);

@@ -402,3 +402,20 @@ int sg_members_wait_empty(const struct sg_members *m, int timeout_ms)
 			pause.tv_nsec *= 2;
 	}
 }
+
+void sg_members_reap_last(const struct sg_members *m)
+{
+	const struct timespec pause = {.tv_nsec = 100000};
+	siginfo_t info = {0};
+
+	if (m->n_others) {
+		(void)sg_proc_children(m->supervisor, reap_member, &(struct reaper){.m = m, .first_too = true});
+		return;
+	}
+	/* Whom the program that executed us had started may be there for longer: it is not waited for long. */
+	for (int waits = 0; waits < 100 && waitid(P_ALL, 0, &info, WEXITED | WNOHANG) == 0; info.si_pid = 0)
+		if (!info.si_pid) {
+			nanosleep(&pause, NULL);
+			waits++;
+		}
+}

@@ -65,5 +65,10 @@ void sg_members_drop_first(struct sg_members *m);
 int sg_members_kill(const struct sg_members *m);
 /* Reaps children of the supervisor and waits until no member is left. 0, or -ETIMEDOUT after timeout_ms. */
 int sg_members_wait_empty(const struct sg_members *m, int timeout_ms);
+/*
+ * Waits for what is left of them as the supervisor's children once none lives: a cgroup is empty before they can be
+ * waited for. Whom we leave them to, the first process of a container, may wait for nobody.
+ */
+void sg_members_reap_last(const struct sg_members *m);
 
 #endif

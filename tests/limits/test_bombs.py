@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bombs: each ends on time by the right name, leaves nothing, and the host's other processes go on."""
+import ctypes
 import os
 import time
 
@@ -96,6 +97,31 @@ class Bombs(LimitsTest):
             self.check_stream(r)
             self.assertOver(r, BOMBS[name][2])
         self.assertNoSurvivor()
+
+
+class Dead(LimitsTest):
+    def test_nobody_is_left_to_be_waited_for(self):
+        """Who gets sgrun's orphans, the first process of a container, may wait for none of them: here it is this one."""
+        prctl = ctypes.CDLL(None).prctl
+        self.assertEqual(prctl(36, 1, 0, 0, 0), 0)  # PR_SET_CHILD_SUBREAPER
+        self.addCleanup(prctl, 36, 0, 0, 0, 0)
+        for _ in range(5):
+            self.run_in([self.own(self.bombs), "fork-bomb"], options=["--pids", 32, "--wall-time", "300ms"])
+        left = [pid for pid, name, parent in processes() if parent == os.getpid() and name == "bombs"]
+        for pid in left:
+            os.waitpid(pid, 0)
+        self.assertEqual(left, [])
+
+
+def processes():
+    """(pid, name, parent) of all."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat") as f:
+                name, rest = f.read().split("(", 1)[1].rsplit(")", 1)
+        except OSError:
+            continue
+        yield int(pid), name, int(rest.split()[1])
 
 
 class Locks(LimitsTest):
