@@ -14,14 +14,66 @@
 #include <unistd.h>
 
 #define MAX_CONNECTIONS 64U
+#define CROWDED 48U /* from here on the oldest connection gives way to one that comes */
 #define MEMORY_PER_CONNECTION (16U << 10)
 #define IDLE_SECONDS 10U
+
+struct peer {
+	struct peer *next, *prev;
+	struct sg_http *h; /* NULL: it has been told to go */
+	int fd;
+};
 
 struct sg_http {
 	struct MHD_Daemon *daemon;
 	struct sg_http_handlers handlers;
+	struct peer *oldest, *newest;
+	unsigned n_peers;
 	uint16_t port;
 };
+
+static void unlist(struct peer *p)
+{
+	struct sg_http *h = p->h;
+
+	if (!h)
+		return;
+	*(p->prev ? &p->prev->next : &h->oldest) = p->next;
+	*(p->next ? &p->next->prev : &h->newest) = p->prev;
+	h->n_peers--;
+	p->h = NULL;
+}
+
+/*
+ * Each byte begins the idle time anew, so whoever sends one every few seconds would keep a place for good, and a few
+ * such all of them. An honest request is over in milliseconds: it is not among the oldest.
+ */
+static void on_connection(void *cls, struct MHD_Connection *c, void **of_socket,
+			  enum MHD_ConnectionNotificationCode code)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct sg_http *h = cls;
+	struct peer *p = *of_socket;
+
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		if (p)
+			unlist(p);
+		free(p);
+		*of_socket = NULL;
+		return;
+	}
+	p = info ? calloc(1, sizeof(*p)) : NULL;
+	if (!p)
+		return; /* it has a place like others, and keeps it */
+	*p = (struct peer){.h = h, .fd = info->connect_fd, .prev = h->newest};
+	*(h->newest ? &h->newest->next : &h->oldest) = p;
+	h->newest = *of_socket = p;
+	if (++h->n_peers <= CROWDED)
+		return;
+	/* The library sees that it ended, and closes it. */
+	(void)shutdown(h->oldest->fd, SHUT_RDWR);
+	unlist(h->oldest);
+}
 
 static enum MHD_Result answer(struct MHD_Connection *c, unsigned status, const char *type, char *text, size_t len,
 			      enum MHD_ResponseMemoryMode mode)
@@ -147,7 +199,8 @@ int sg_http_start(struct sg_http **out, const char *address, uint16_t port, cons
 	h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_PEDANTIC_CHECKS, 0, NULL, NULL, on_request, h,
 				     MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, MAX_CONNECTIONS,
 				     MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CONNECTION,
-				     MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_END);
+				     MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_NOTIFY_CONNECTION,
+				     on_connection, h, MHD_OPTION_END);
 	if (!h->daemon) {
 		close(fd);
 		free(h);

@@ -11,7 +11,8 @@
 /*
  * The supervisor's HTTP endpoint: GET /metrics, /healthz, /readyz, and nothing else. libmicrohttpd does the protocol;
  * it runs inside the caller's event loop, so the handlers need no locks. Connections, memory for each and the time a
- * peer may take are bounded: a peer that is slow or hostile costs a connection and no more.
+ * peer may say nothing are bounded, and where there are many the oldest gives way to who comes: a peer that is slow or
+ * hostile costs a connection and no more.
  */
 struct sg_http;
 

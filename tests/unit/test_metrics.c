@@ -248,13 +248,24 @@ static void run_when_due(struct sg_http *h)
 	}
 }
 
-static void it_listens_again_after_its_limit(void **state)
+static void answers_soon(struct sg_http *h)
 {
 	static const char request[] = "GET /healthz HTTP/1.0\r\n\r\n";
+	int fd = connected(h);
+	char out[64] = "";
+
+	assert_int_equal(send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL), (ssize_t)sizeof(request) - 1);
+	run_when_due(h);
+	assert_true(recv(fd, out, sizeof(out) - 1, MSG_DONTWAIT) > 0);
+	assert_memory_equal(out, "HTTP/1.1 200", 12);
+	close(fd);
+}
+
+static void it_listens_again_after_its_limit(void **state)
+{
 	struct sg_metrics *m = fresh();
 	struct sg_http *h = serve(m);
-	char out[64] = "";
-	int fds[64], fd;
+	int fds[64];
 
 	for (size_t i = 0; i < 64; i++) {
 		fds[i] = connected(h);
@@ -263,12 +274,30 @@ static void it_listens_again_after_its_limit(void **state)
 	for (size_t i = 0; i < 64; i++)
 		close(fds[i]);
 	run_when_due(h);
-	fd = connected(h);
-	assert_int_equal(send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL), (ssize_t)sizeof(request) - 1);
-	run_when_due(h);
-	assert_true(recv(fd, out, sizeof(out) - 1, MSG_DONTWAIT) > 0);
-	assert_memory_equal(out, "HTTP/1.1 200", 12);
-	close(fd);
+	answers_soon(h);
+	sg_http_stop(h);
+	sg_metrics_free(m);
+}
+
+/* Each byte renews the time that they may be idle; those that do not read what they asked for hold a place, too. */
+static void the_slow_hold_nobody_up(void **state)
+{
+	static const char *const said[] = {"G", "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\nGET", ""};
+	struct sg_metrics *m = fresh();
+	struct sg_http *h = serve(m);
+	int fds[210];
+
+	for (size_t i = 0; i < 210; i++) {
+		fds[i] = connected(h);
+		(void)send(fds[i], said[i % 3], strlen(said[i % 3]), MSG_NOSIGNAL);
+		sg_http_run(h);
+		if (i == 70)
+			answers_soon(h);
+	}
+	answers_soon(h);
+	for (size_t i = 0; i < 210; i++)
+		close(fds[i]);
+	answers_soon(h);
 	sg_http_stop(h);
 	sg_metrics_free(m);
 }
@@ -307,6 +336,7 @@ int main(void)
 		cmocka_unit_test(endpoints),
 		cmocka_unit_test(garbage_costs_a_connection_and_no_more),
 		cmocka_unit_test(it_listens_again_after_its_limit),
+		cmocka_unit_test(the_slow_hold_nobody_up),
 		cmocka_unit_test(errors_say_what_to_do),
 	};
 
