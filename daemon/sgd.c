@@ -297,6 +297,8 @@ static void stop(struct sgd *d)
 	sgd_policies_free(&d->policies);
 	if (!stay)
 		sgd_keeper_stop(d);
+	if (!stay)
+		sgd_state_remove(d);
 	if (d->bpf && !stay)
 		sg_bpf_unpin(d->bpf);
 	sg_bpf_close(d->bpf);

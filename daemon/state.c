@@ -92,6 +92,18 @@ int sgd_state_open(struct sgd *d, struct sg_err *err)
 	return 0;
 }
 
+void sgd_state_remove(struct sgd *d)
+{
+	const struct sgd_state *s = &d->state;
+
+	for (unsigned i = 0; s->entries && i < s->n; i++)
+		if (s->entries[i].used)
+			return;
+	if (!s->entries || unlinkat(s->dir, "table", 0) < 0)
+		return;
+	(void)rmdir(d->o->state);
+}
+
 void sgd_state_close(struct sgd *d)
 {
 	struct sgd_state *s = &d->state;

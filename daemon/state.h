@@ -71,6 +71,8 @@ struct sgd_state {
 /* Opens or creates the table in dir (made, 0700). One of another version is begun anew, and that is said. */
 int sgd_state_open(struct sgd *d, struct sg_err *err);
 void sgd_state_close(struct sgd *d);
+/* The table and its directory are gone, unless a sandbox is written down. */
+void sgd_state_remove(struct sgd *d);
 /* Writes a sandbox down, or what changed of it; forgets it. */
 void sgd_state_put(struct sgd_box *b);
 void sgd_state_drop(struct sgd_box *b);

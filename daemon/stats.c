@@ -162,7 +162,8 @@ int sgd_stats_start(struct sgd *d, struct sg_err *err)
 	if (rc || !d->o->metrics_port)
 		return rc;
 	rc = sg_http_start(&s->http, d->o->metrics_address, d->o->metrics_port, &handlers, err);
-	if (rc && !d->o->metrics_asked) {
+	/* An address that is none is a slip, and no port that happens to be taken. */
+	if (rc && rc != -EINVAL && !d->o->metrics_asked) {
 		fprintf(stderr, "sgd: no metrics: %s\n", err->message);
 		sg_err_reset(err);
 		return 0;

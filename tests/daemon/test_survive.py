@@ -308,6 +308,38 @@ def test_a_second_daemon_changes_nothing(daemon):
     assert until(lambda: not daemon.sandboxes())
 
 
+def nothing_left(daemon):
+    left = [os.path.join(daemon.bpf, "sandgate"), os.path.join(daemon.work, "state"), os.path.join(cgroup_mount(), daemon.cgroup)]
+    assert not [path for path in left if os.path.exists(path)]
+
+
+def fails_to_start(daemon, says, *options):
+    usual, daemon.options = daemon.options, [*daemon.options, *options]
+    try:
+        daemon.begin()
+        assert daemon.process.wait(60) == 1 and says in daemon.errors(), daemon.errors()
+    finally:
+        daemon.options = usual
+
+
+def test_a_start_that_fails(daemon):
+    """Leaves nothing behind; nor does it take anything from what goes on."""
+    assert daemon.stop() == 0
+    bad = (("no IPv4 or IPv6 address", "--metrics-address", "localhost"), ("no such group", "--group", "nosuch"))
+    for says, *options in bad:
+        fails_to_start(daemon, says, *options)
+        nothing_left(daemon)
+    daemon.start()
+    name = daemon.detach("--lang", "c", "--", "/bin/sleep", "300")
+    daemon.crash()
+    for says, *options in bad:
+        fails_to_start(daemon, says, *options)
+    daemon.start()
+    assert [b["id"] for b in daemon.listed()] == [name]
+    assert daemon.ctl("kill", name).returncode == 0
+    assert until(lambda: not daemon.sandboxes())
+
+
 def test_an_orderly_end_leaves_what_is_kept(daemon):
     name = daemon.detach("--lang", "c", "--", "/bin/sleep", "300")
     p = daemon.popen("--lang", "c", "--", "/bin/sleep", "300")
@@ -320,8 +352,8 @@ def test_an_orderly_end_leaves_what_is_kept(daemon):
     assert daemon.ctl("kill", name).returncode == 0
     assert until(lambda: not daemon.sandboxes())
     assert daemon.stop() == 0
-    # Nobody is left: neither are the programs.
-    assert not os.path.exists(os.path.join(daemon.bpf, "sandgate"))
+    # Nobody is left: neither are the programs, nor is a table of nobody.
+    nothing_left(daemon)
     daemon.start()
 
 
