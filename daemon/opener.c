@@ -4,6 +4,7 @@
  * their mount namespace, below their root directory. It may meet file systems that hang, and what a hostile image made
  * of its paths; the daemon waits for nothing but its report.
  */
+#include "daemon/closer.h"
 #include "daemon/sgd.h"
 
 #include "runner/access.h"
@@ -34,6 +35,7 @@
 #define DEPTH 8     /* of cgroups within the container's */
 
 enum { REPORT = 3, CGROUP, ROOT, END }; /* descriptors of the process that opens */
+#define N_FDS (END - REPORT)
 
 struct sgd_opener {
 	struct sgd_opener *next, *prev;
@@ -41,7 +43,8 @@ struct sgd_opener {
 	struct sgd_box *box;   /* NULL: nobody wants it any more */
 	struct sgd_conn *conn; /* who waits for the answer; NULL: nobody */
 	int pidfd, report;     /* report -1: it came, or is not waited for */
-	struct sgd_source src;
+	int theirs, root;      /* open for it to fetch, until then; -1: not */
+	struct sgd_source src, end;
 	uint64_t deadline;
 	bool gone;
 };
@@ -372,16 +375,33 @@ __attribute__((noreturn)) static void run(const struct sgd_box *b, bool has_root
 	_exit(0);
 }
 
-/* Everything of the daemon's but the three, and what errors go to. */
-static void leave_only(int report, int cgroup, int root)
+/*
+ * A table of descriptors without what clients sent: to close a copy of that may wait for a file system that does not
+ * answer. As in runner/child.c.
+ */
+static void fetch(int daemon, int want[N_FDS])
 {
-	int want[] = {report, cgroup, root};
+	if (close_range((unsigned)daemon + 1, ~0U, CLOSE_RANGE_UNSHARE) < 0)
+		_exit(1);
+	for (size_t i = 0; i < N_FDS; i++) {
+		if (want[i] < 0)
+			continue;
+		want[i] = (int)syscall(SYS_pidfd_getfd, daemon, want[i], 0);
+		if (want[i] < 0)
+			_exit(1);
+	}
+}
 
+/* Everything of the daemon's but the three, and what errors go to. */
+static void leave_only(int daemon, int want[N_FDS])
+{
+	if (daemon >= 0)
+		fetch(daemon, want);
 	/* First out of the way of the numbers that they are to have. */
-	for (size_t i = 0; i < SG_ARRAY_SIZE(want); i++)
+	for (size_t i = 0; i < N_FDS; i++)
 		if (want[i] >= 0)
 			want[i] = fcntl(want[i], F_DUPFD_CLOEXEC, END);
-	for (size_t i = 0; i < SG_ARRAY_SIZE(want); i++)
+	for (size_t i = 0; i < N_FDS; i++)
 		if (want[i] >= 0)
 			(void)dup3(want[i], REPORT + (int)i, O_CLOEXEC);
 	(void)close_range(END, ~0U, 0);
@@ -389,12 +409,22 @@ static void leave_only(int report, int cgroup, int root)
 
 /* ---- in the daemon ---- */
 
-static void watch_end(struct sgd_opener *o)
+static void close_ends(struct sgd_opener *o)
 {
 	if (o->report >= 0)
 		close(SG_TAKE_FD(o->report));
+	if (o->theirs >= 0)
+		close(SG_TAKE_FD(o->theirs));
+	if (o->root >= 0)
+		sgd_let_go(0, SG_TAKE_FD(o->root)); /* only root attaches */
+}
+
+static void watch_end(struct sgd_opener *o)
+{
 	(void)syscall(SYS_pidfd_send_signal, o->pidfd, SIGKILL, NULL, 0);
-	(void)sgd_loop_set(&o->d->loop, &o->src, o->pidfd, EPOLLIN);
+	(void)sgd_loop_set(&o->d->loop, &o->src, -1, 0);
+	(void)sgd_loop_set(&o->d->loop, &o->end, o->pidfd, EPOLLIN);
+	close_ends(o);
 }
 
 /* The report, and two descriptors where it went well. Returns its text's length, 0: none came. */
@@ -449,30 +479,65 @@ out:
 			close(fds[i]);
 }
 
-static void on_opener(struct sgd_source *s, uint32_t events)
+static void on_report(struct sgd_source *s, uint32_t events)
+{
+	(void)events;
+	take_report(s->owner);
+}
+
+static void on_end(struct sgd_source *s, uint32_t events)
 {
 	struct sgd_opener *o = s->owner;
 
 	(void)events;
-	if (o->gone)
-		return;
-	if (o->report >= 0) {
+	/* It came at the same moment, or never comes. */
+	if (o->report >= 0)
 		take_report(o);
-		return;
-	}
 	if (waitid(P_PIDFD, (id_t)o->pidfd, &(siginfo_t){0}, WEXITED | WNOHANG) < 0 && errno != ECHILD)
 		return;
-	(void)sgd_loop_set(&o->d->loop, &o->src, -1, 0);
+	(void)sgd_loop_set(&o->d->loop, &o->end, -1, 0);
 	close(SG_TAKE_FD(o->pidfd));
 	o->gone = true;
+}
+
+/* Opens what it is to fetch, and starts it. */
+static int start(struct sgd_opener *o, struct sgd_box *b, int root)
+{
+	int pair[2], want[N_FDS];
+	pid_t pid;
+
+	if (root >= 0) {
+		o->root = fcntl(root, F_DUPFD_CLOEXEC, 0);
+		if (o->root < 0)
+			return -errno;
+	}
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	o->report = pair[0];
+	o->theirs = pair[1];
+	sgd_high(&o->report);
+	sgd_high(&o->theirs);
+	want[REPORT - REPORT] = o->theirs;
+	want[CGROUP - REPORT] = b->launch.cg.dirfd;
+	want[ROOT - REPORT] = o->root;
+	/* fork(2); where it can fetch its descriptors it is to get no copy of ours. */
+	pid = (pid_t)syscall(SYS_clone, CLONE_PIDFD | (o->d->self >= 0 ? CLONE_FILES : 0) | SIGCHLD, 0, &o->pidfd, 0,
+			     0);
+	if (pid == 0) {
+		leave_only(o->d->self, want);
+		run(b, root >= 0);
+	}
+	if (pid < 0)
+		return -errno;
+	sgd_high(&o->pidfd);
+	return 0;
 }
 
 int sgd_opener_start(struct sgd_box *b, struct sgd_conn *c, int root, struct sg_err *err)
 {
 	struct sgd *d = b->d;
 	struct sgd_opener *o;
-	int pair[2], rc;
-	pid_t pid;
+	int rc;
 
 	sgd_opener_cancel(b);
 	if (!sgd_policy_parsed(b->policy, err))
@@ -480,32 +545,16 @@ int sgd_opener_start(struct sgd_box *b, struct sgd_conn *c, int root, struct sg_
 	o = calloc(1, sizeof(*o));
 	if (!o)
 		return sg_err_set(err, ENOMEM, "out of memory");
-	*o = (struct sgd_opener){.d = d, .pidfd = -1, .report = -1};
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
-		free(o);
-		return sg_err_set(err, errno, "cannot create a socket pair: %s", strerror(errno));
-	}
-	pid = fork();
-	if (pid == 0) {
-		leave_only(pair[1], b->launch.cg.dirfd, root);
-		run(b, root >= 0);
-	}
-	rc = pid < 0 ? -errno : 0;
-	close(pair[1]);
-	o->report = pair[0];
-	sgd_high(&o->report);
-	if (!rc) {
-		o->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-		rc = o->pidfd < 0 ? -errno : 0;
-	}
+	*o = (struct sgd_opener){.d = d, .pidfd = -1, .report = -1, .theirs = -1, .root = -1};
+	rc = start(o, b, root);
 	if (rc) {
-		close(o->report);
+		close_ends(o);
 		free(o);
 		return sg_err_set(err, -rc, "cannot start the process that opens what the rules name: %s",
 				  strerror(-rc));
 	}
-	sgd_high(&o->pidfd);
-	o->src = (struct sgd_source){.fd = -1, .fn = on_opener, .owner = o};
+	o->src = (struct sgd_source){.fd = -1, .fn = on_report, .owner = o};
+	o->end = (struct sgd_source){.fd = -1, .fn = on_end, .owner = o};
 	o->box = b;
 	o->conn = c;
 	b->opener = o;
@@ -517,7 +566,8 @@ int sgd_opener_start(struct sgd_box *b, struct sgd_conn *c, int root, struct sg_
 	if (d->openers)
 		d->openers->prev = o;
 	d->openers = o;
-	return sgd_loop_set(&d->loop, &o->src, o->report, EPOLLIN);
+	rc = sgd_loop_set(&d->loop, &o->end, o->pidfd, EPOLLIN);
+	return rc ? rc : sgd_loop_set(&d->loop, &o->src, o->report, EPOLLIN);
 }
 
 void sgd_opener_cancel(struct sgd_box *b)

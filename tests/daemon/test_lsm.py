@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The lsm tier through sgd, where BPF LSM is to be had: run.py --lsm, in the kernel lab."""
+import contextlib
 import ctypes
 import json
 import os
@@ -11,6 +12,7 @@ import time
 
 import test_launch
 from harness import NOBODY, Cgroup, until
+from silent import Silent
 
 PYTHON = "/usr/bin/python3"
 SECRET = "/var/log"  # no built-in policy names it, and its mode lets everybody list it
@@ -346,6 +348,34 @@ def test_a_file_system_that_hangs_stops_nobody(daemon):
         cgroup.go(p)
         p.communicate(timeout=60)
     reload(daemon, "python: {inherit: \"builtin:python\"}\n")
+
+
+def test_a_file_whose_closing_is_never_answered_stops_no_attach(daemon):
+    """A launch hangs in its closing. Who opens what an attach's rules name has no copy of it to close."""
+    cgroup = Cgroup(daemon, "silent")
+    p = cgroup.start("sys.stdin.readline()\n")
+    fd, root = cgroup.fd(), os.open("/", os.O_PATH)
+    with Silent(daemon.process.pid) as fs:
+        file = os.open(fs.path, os.O_RDWR)
+        try:
+            with daemon.popen("--lang", "c", "--fd", file, "--", "/bin/true", pass_fds=[file]):
+                assert until(lambda: fs.waiting)
+                own = list(fs.waiting)
+                try:
+                    for fds in ([fd], [fd, root]):
+                        answer = daemon.request({"op": "attach", "by": "cgroup", "language": "python"}, fds)
+                        assert answer["ok"] and answer["sandbox"]["tier"] == "lsm", answer
+                        # No program: what it closes of ours we would have to answer, in the midst of starting it.
+                        assert daemon.request({"op": "detach", "id": answer["sandbox"]["id"]})["ok"]
+                    assert fs.waiting == own, (fs.waiting, own)
+                finally:
+                    fs.end()
+        finally:
+            with contextlib.suppress(OSError):  # what it closes is gone by then
+                os.close(file)
+            os.close(fd)
+            os.close(root)
+            p.communicate("\n\n", timeout=60)
 
 
 def attacker(daemon, flag):
