@@ -77,6 +77,10 @@ int sgd_state_open(struct sgd *d, struct sg_err *err)
 		return sg_err_set(err, errno, "cannot open the table in %s: %s", d->o->state, strerror(errno));
 	if ((st.st_size && !usable(fd, d->o->state) && ftruncate(fd, 0) < 0) || ftruncate(fd, (off_t)size) < 0)
 		return sg_err_set(err, errno, "cannot make the table in %s: %s", d->o->state, strerror(errno));
+	/* Where a file system is full later, to write into a hole of a mapping would be our death (SIGBUS). */
+	if (fallocate(fd, 0, 0, (off_t)size) < 0 && errno != EOPNOTSUPP)
+		return sg_err_set(err, errno, "cannot make the table in %s (%zu KiB): %s", d->o->state, size >> 10,
+				  strerror(errno));
 	h = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (h == MAP_FAILED)
 		return sg_err_set(err, errno, "cannot map the table in %s: %s", d->o->state, strerror(errno));

@@ -511,6 +511,37 @@ def test_a_full_disk_costs_records_and_nothing_else(daemon):
         assert daemon.records(type="lost")[0]["count"] == lost
 
 
+def test_a_full_disk_takes_nobody_down(daemon):
+    """The table of sandboxes has its room from the start, or there is no start."""
+    assert daemon.stop() == 0
+    small = os.path.join(daemon.work, "smallstate")
+    os.mkdir(small)
+    subprocess.run(["/usr/bin/mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", small], check=True)
+    usual, daemon.options = daemon.options, [*daemon.options, "--state", os.path.join(small, "state")]
+    try:
+        daemon.begin()
+        assert daemon.process.wait(60) == 1 and "KiB): No space left on device" in daemon.errors(), daemon.errors()
+        subprocess.run(["/usr/bin/mount", "-o", "remount,size=8m", small], check=True)
+        daemon.start()
+        with contextlib.suppress(OSError), open(os.path.join(small, "fill"), "wb", buffering=0) as f:
+            while f.write(bytes(4096)):
+                pass
+        for _ in range(12):
+            daemon.detach("--lang", "c", "--", "/bin/sleep", "300")
+        names = {b["id"] for b in daemon.listed()}
+        daemon.crash()
+        daemon.start()
+        assert {b["id"] for b in daemon.listed()} == names and len(names) == 12
+        for name in names:
+            assert daemon.request({"op": "kill", "id": name})["ok"]
+        assert until(lambda: not daemon.sandboxes())
+    finally:
+        daemon.stop()
+        daemon.options = usual
+        subprocess.run(["/usr/bin/umount", small], check=True)
+        daemon.start()
+
+
 def test_options_that_are_none(daemon):
     """What was not said, or said twice, is not guessed."""
     path = os.path.join(daemon.work, "sgd.yaml")
