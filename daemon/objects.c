@@ -70,6 +70,8 @@ int sgd_objects_take(struct sgd_box *b, int rules, int places, struct sg_err *er
 	if (seals < 0 || (seals & SEALS) != SEALS || fstat(rules, &st) < 0 || st.st_size < (off_t)sizeof(*o) ||
 	    st.st_size > (1 << 20))
 		return sg_err_set(err, EPROTO, "the object rules did not come in a sealed memory file");
+	if (sgd_has_holes(&st))
+		return sg_err_set(err, EPROTO, "the object rules came in a memory file with holes");
 	o = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, rules, 0);
 	if (o == MAP_FAILED)
 		return sg_err_set(err, ENOMEM, "cannot map the object rules: %s", strerror(errno));

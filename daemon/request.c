@@ -15,6 +15,8 @@
 #include <time.h>
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#define ARGS_FEW (64U << 10)     /* bytes of pointers that any launch may take while it begins */
+#define ARGS_OF_USER (64U << 20) /* and all those of a user that take more */
 #define MEMORY_MIN (16ULL << 20)
 #define OWN_LIMITS_NS 1000000000ULL
 #define SENTENCE_MAX 1024     /* as sg_launch_degrade() makes them */
@@ -34,6 +36,12 @@ struct request {
 	size_t label_size;
 };
 
+/* Bytes of pointers to the arguments and the environment. */
+static size_t args_size(const struct sg_wire_launch *w)
+{
+	return ((size_t)w->n_argv + w->n_env) * sizeof(char *);
+}
+
 static int parse(struct request *r, const void *packet, size_t size, int *fds, int n_fds, struct sg_err *err)
 {
 	const struct sg_wire_launch *w = packet;
@@ -52,6 +60,12 @@ static int parse(struct request *r, const void *packet, size_t size, int *fds, i
 	    w->n_missing > SG_PROTO_SENTENCES || w->n_degraded > SG_PROTO_SENTENCES || w->widen > 0xffff ||
 	    w->n_widened > SG_MAX_ACCESS_OPTIONS)
 		return sg_err_set(err, EPROTO, "a number in the request is out of range");
+	/* As execve(2) counts, which takes no more under any limit. */
+	if (w->strings_size + args_size(w) > SG_PROTO_STRINGS_MAX) {
+		r->alone = true;
+		return sg_err_set(err, E2BIG, "arguments and environment take more than any execution does: %u bytes",
+				  SG_PROTO_STRINGS_MAX);
+	}
 	rest = size - sizeof(*w);
 	if (rest < w->n_fds * sizeof(int32_t))
 		return sg_err_set(err, EPROTO, "the request is cut short");
@@ -101,6 +115,8 @@ static int map_sealed(int fd, size_t size, void **out, const char *what, struct 
 		return sg_err_set(err, EPROTO, "%s did not come in a sealed memory file", what);
 	if (fstat(fd, &st) < 0 || st.st_size != (off_t)size || !size)
 		return sg_err_set(err, EPROTO, "%s is not as long as the request says", what);
+	if (sgd_has_holes(&st))
+		return sg_err_set(err, EPROTO, "%s came in a memory file with holes", what);
 	*out = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
 	return *out == MAP_FAILED ? sg_err_set(err, ENOMEM, "cannot map %s: %s", what, strerror(errno)) : 0;
 }
@@ -141,6 +157,28 @@ static int take_sentence(struct request *r, struct sgd_box *b, const char *text,
 	return rc;
 }
 
+/*
+ * A launch begins for as long as its program cannot be opened, and the user may see to that. What it takes of our
+ * memory until then is bounded for all of a user's together.
+ */
+static int share_of_args(struct request *r, struct sgd_box *b, struct sg_err *err)
+{
+	size_t n = args_size(r->w);
+
+	if (b->uid == 0 || n <= ARGS_FEW)
+		return 0;
+	b->job->args_size = n;
+	for (const struct sgd_box *o = r->d->boxes; o; o = o->next)
+		if (o != b && o->uid == b->uid && o->job)
+			n += o->job->args_size;
+	if (n <= ARGS_OF_USER)
+		return 0;
+	r->alone = true;
+	return sg_err_set(err, ENOSPC,
+			  "launches of user %u that have not begun yet have too many arguments: %zu MiB of them",
+			  b->uid, n >> 20);
+}
+
 /* Splits the strings up: path, policy name, arguments, environment. *policy_name points into them. */
 static int take_strings(struct request *r, struct sgd_box *b, const char **policy_name, struct sg_err *err)
 {
@@ -149,8 +187,10 @@ static int take_strings(struct request *r, struct sgd_box *b, const char **polic
 	size_t first = 2 + (size_t)w->n_argv + w->n_env, last = first + w->n_missing + w->n_degraded;
 	size_t total = last + w->n_widened, at = 0;
 	void *map;
-	int rc = 0;
+	int rc = share_of_args(r, b, err);
 
+	if (rc)
+		return rc;
 	if (r->strings_fd >= 0) {
 		rc = map_sealed(r->strings_fd, w->strings_size, &map, "the strings", err);
 		if (rc)

@@ -15,6 +15,8 @@
 #include "runner/spawn.h"
 #include "supervisor/proto.h"
 
+#include <sys/stat.h>
+
 /*
  * The daemon: one BPF object, many sandboxes, one thread. Nothing here may wait for a client, a sandbox or a file
  * system that is not the kernel's: what could is done in the child, or by another thread (closer.h), or not at all.
@@ -103,7 +105,8 @@ struct sgd_job {
 	int oom_score_adj; /* the client's */
 	char *strings;
 	size_t strings_size;
-	bool mapped; /* strings are a mapping */
+	size_t args_size; /* of argv and env, where it counts (request.c) */
+	bool mapped;      /* strings are a mapping */
 	int fds[SG_PROTO_FDS_MAX];
 	int n_fds;
 	int n_copies; /* the last of them: of what stays open, so that to close them cannot wait */
@@ -188,6 +191,12 @@ int sgd_sys_enter_get(struct sgd *d, struct sg_err *err);
 void sgd_sys_enter_put(struct sgd *d);
 
 /* ---- request.c: a launch ---- */
+
+/* Who reads a hole of a memory file fills it, and pays: a client would have its memory from us. */
+static inline bool sgd_has_holes(const struct stat *st)
+{
+	return st->st_blocks * 512 < st->st_size;
+}
 
 /*
  * size bytes of packet, n_fds descriptors which are taken over. Answers on the connection. again: what the packet says
