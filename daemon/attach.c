@@ -2,6 +2,7 @@
 /* Existing cgroups as sandboxes, and policies that change under all of them. */
 #include "daemon/sgd.h"
 
+#include "supervisor/cgroup_ns.h"
 #include "supervisor/util.h"
 
 #include <errno.h>
@@ -14,15 +15,6 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <time.h>
-
-static unsigned components(const char *path)
-{
-	unsigned n = 0;
-
-	for (const char *p = path; *p; p++)
-		n += *p != '/' && (p == path || p[-1] == '/');
-	return n;
-}
 
 /* Whether the cgroup at rel holds the process, itself or below. */
 static bool holds(const char *rel, pid_t pid)
@@ -68,7 +60,7 @@ static int locate(struct sg_cgroup *cg, int fd, struct sg_err *err)
 	if (snprintf(cg->path, sizeof(cg->path), "%s", path) >= (int)sizeof(cg->path) ||
 	    snprintf(cg->rel, sizeof(cg->rel), "%s", path + m) >= (int)sizeof(cg->rel))
 		return sg_err_set(err, ENAMETOOLONG, "the path of the cgroup is too long: %s", path);
-	cg->level = components(cg->rel) + (strcmp(root, "/") ? components(root) : 0);
+	cg->level = sg_cgroup_level(mount, root, cg->rel);
 	/* The descriptor may be O_PATH: one of our own, for cgroup.kill and the rest. */
 	cg->dirfd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (cg->dirfd < 0)
@@ -79,7 +71,7 @@ static int locate(struct sg_cgroup *cg, int fd, struct sg_err *err)
 /* The cgroup of a process, opened while its pidfd vouches for the pid. */
 static int cgroup_of(int pidfd, int *out, pid_t *of, struct sg_err *err)
 {
-	char mount[256], root[256], path[512], file[64], buf[4096], *line;
+	char mount[256], root[256], path[512], file[64], buf[4096], rel[4096], *line;
 	long pid;
 	int rc;
 
@@ -94,18 +86,21 @@ static int cgroup_of(int pidfd, int *out, pid_t *of, struct sg_err *err)
 		return sg_err_set(err, ESRCH, "process %ld is gone", pid);
 	if (syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) < 0 && errno == ESRCH)
 		return sg_err_set(err, ESRCH, "process %ld is gone", pid);
-	line = !strncmp(buf, "0::", 3) ? buf : strstr(buf, "\n0::");
-	if (!line)
-		return sg_err_set(err, ENOENT, "process %ld is in no cgroup2 cgroup", pid);
-	line = strchr(line, '0') + 3;
-	line[strcspn(line, "\n")] = '\0';
+	rc = sg_cgroup_place(buf, rel, sizeof(rel));
+	if (rc)
+		return sg_err_set(err, -rc,
+				  rc == -ENOENT  ? "process %ld is in no cgroup2 cgroup"
+				  : rc == -EXDEV ? "process %ld is in a cgroup that is not below the one mounted here: "
+						   "sgd needs the host's cgroup2 mount"
+						 : "the cgroup of process %ld has too long a path",
+				  pid);
 	rc = sg_cgroup_find_mount(mount, sizeof(mount), root, sizeof(root), err);
 	if (rc)
 		return rc;
-	if (!strcmp(line, "/"))
+	if (!strcmp(rel, "/"))
 		return sg_err_set(err, EINVAL, "process %ld is in the root cgroup, which holds the whole host", pid);
-	if (snprintf(path, sizeof(path), "%s%s", mount, line) >= (int)sizeof(path))
-		return sg_err_set(err, ENAMETOOLONG, "the path of the cgroup is too long: %s", line);
+	if (snprintf(path, sizeof(path), "%s%s", mount, rel) >= (int)sizeof(path))
+		return sg_err_set(err, ENAMETOOLONG, "the path of the cgroup is too long: %s", rel);
 	*of = (pid_t)pid;
 	*out = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	return *out < 0 ? sg_err_set(err, errno, "cannot open the cgroup %s: %s", path, strerror(errno)) : 0;

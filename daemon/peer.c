@@ -2,6 +2,7 @@
 #include "daemon/peer.h"
 
 #include "daemon/loop.h"
+#include "supervisor/cgroup_ns.h"
 #include "supervisor/util.h"
 
 #include <errno.h>
@@ -133,7 +134,7 @@ int sgd_peer_cgroup(struct sgd_peer *p, char *out, size_t size, struct sg_err *e
 {
 	uint64_t number = cgroup_number(p);
 	const char *known = known_path(number);
-	char buf[4096], *line;
+	char buf[4096];
 	int rc;
 
 	if (known && strlen(known) < size) {
@@ -145,12 +146,12 @@ int sgd_peer_cgroup(struct sgd_peer *p, char *out, size_t size, struct sg_err *e
 		return rc;
 	if (sg_read_file(p->proc, "cgroup", buf, sizeof(buf)) < 0)
 		return sg_err_set(err, ESRCH, "the client process is gone");
-	line = !strncmp(buf, "0::", 3) ? buf : strstr(buf, "\n0::");
-	if (!line)
-		return sg_err_set(err, EXDEV, "the client is in no cgroup2 cgroup");
-	line = strchr(line, '0') + 3;
-	if (snprintf(out, size, "%.*s", (int)strcspn(line, "\n"), line) >= (int)size)
-		return sg_err_set(err, ENAMETOOLONG, "the client's cgroup has too long a path");
+	rc = sg_cgroup_place(buf, out, size);
+	/* All that are ours lie below the mount. */
+	if (rc && rc != -EXDEV)
+		return sg_err_set(err, rc == -ENOENT ? EXDEV : -rc,
+				  rc == -ENOENT ? "the client is in no cgroup2 cgroup"
+						: "the client's cgroup has too long a path");
 	rc = same(p, err);
 	if (!rc && number == cgroup_number(p))
 		know_path(number, out);

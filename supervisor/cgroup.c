@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "supervisor/cgroup.h"
 
+#include "supervisor/cgroup_ns.h"
 #include "supervisor/mountinfo.h"
 #include "supervisor/proc.h"
 #include "supervisor/util.h"
@@ -147,6 +148,14 @@ static unsigned count_components(const char *path)
 	return n;
 }
 
+unsigned sg_cgroup_level(const char *mount, const char *root, const char *rel)
+{
+	struct stat st;
+
+	/* The root of the hierarchy has the id 1, whatever a namespace shows it as. */
+	return stat(mount, &st) == 0 && st.st_ino == 1 ? count_components(rel) : sg_cgroup_depth(root, rel);
+}
+
 static int refused(const char *path, int code, struct sg_err *err)
 {
 	return sg_err_set(err, code, "cannot create a cgroup, %s: %s%s", path, strerror(code),
@@ -232,7 +241,7 @@ static int make_below(struct sg_cgroup *cg, const char *mount, const char *root,
 		return rc;
 	}
 	cg->id = st.st_ino; /* kernfs: the inode number is the cgroup id */
-	cg->level = count_components(cg->rel) + (strcmp(root, "/") ? count_components(root) : 0);
+	cg->level = sg_cgroup_level(mount, root, cg->rel);
 	if (any && sg_read_file(cg->dirfd, "cgroup.controllers", controllers, sizeof(controllers)) > 0) {
 		cg->has_pids = has_word(controllers, "pids");
 		cg->has_memory = has_word(controllers, "memory");
@@ -288,7 +297,7 @@ int sg_cgroup_create_below(struct sg_cgroup *cg, const struct sg_cgroup *parent,
 	struct stat st;
 
 	*cg = (struct sg_cgroup){.dirfd = -1,
-				 .level = parent->level + 1,
+				 .level = parent->level ? parent->level + 1 : 0,
 				 .has_pids = parent->has_pids,
 				 .has_memory = parent->has_memory,
 				 .has_cpu = parent->has_cpu};
@@ -445,21 +454,11 @@ int sg_cgroup_processes(const struct sg_cgroup *cg)
 
 bool sg_cgroup_contains(const struct sg_cgroup *cg, pid_t pid)
 {
-	char file[64], buf[4096];
-	size_t n = strlen(cg->rel);
-	char *line;
+	char file[64], buf[4096], rel[4096];
 
 	snprintf(file, sizeof(file), "/proc/%d/cgroup", (int)pid);
-	if (sg_read_file(AT_FDCWD, file, buf, sizeof(buf)) < 0)
-		return false;
-	line = !strncmp(buf, "0::", 3) ? buf : strstr(buf, "\n0::");
-	if (!line)
-		return false;
-	line = strchr(line, '0') + 3;
-	/* In a cgroup namespace below the root of the mount paths begin at the namespace's own root. */
-	while (!strncmp(line, "/../", 4))
-		line += 3;
-	return !strncmp(line, cg->rel, n) && (line[n] == '\n' || line[n] == '/' || line[n] == '\0');
+	return sg_read_file(AT_FDCWD, file, buf, sizeof(buf)) >= 0 && sg_cgroup_place(buf, rel, sizeof(rel)) == 0 &&
+	       sg_path_within(rel, cg->rel);
 }
 
 /* Removes a cgroup and those below it. Depth is bounded by the kernel's path length. */

@@ -16,10 +16,10 @@
 struct sg_cgroup {
 	int dirfd;      /* O_PATH-free directory descriptor, for CLONE_INTO_CGROUP; -1: no cgroup */
 	uint64_t id;    /* kernfs id: what bpf_get_current_cgroup_id() answers */
-	unsigned level; /* depth below the root of the hierarchy (root 0) */
+	unsigned level; /* depth below the root of the hierarchy (root 0); 0: cannot be told */
 	char path[512]; /* absolute */
 	char base[512]; /* the parent directory */
-	char rel[512];  /* as in the last field of /proc/PID/cgroup */
+	char rel[512];  /* below the mount */
 	char name[64];  /* last component: "sandgate-<pid>-<time, in ticks since boot>" */
 	bool has_pids;  /* the pids controller is enabled for it */
 	bool has_memory;
@@ -29,6 +29,9 @@ struct sg_cgroup {
 /* Where cgroup2 is mounted, from /proc/self/mountinfo. root: the mount's root inside the hierarchy ("/" usually).
  * Errors: -ENOENT when no cgroup2 is mounted. */
 int sg_cgroup_find_mount(char *mount, size_t mount_size, char *root, size_t root_size, struct sg_err *err);
+
+/* How deep the cgroup rel, a path below that mount, lies in the whole hierarchy. 0: cannot be told. */
+unsigned sg_cgroup_level(const char *mount, const char *root, const char *rel);
 
 /*
  * Creates the sandbox's cgroup: directly below the mount point for root, below the caller's own cgroup otherwise

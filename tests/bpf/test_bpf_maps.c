@@ -110,7 +110,9 @@ static void sandboxes_that_make_no_sense(void **state)
 	REFUSED(sg_bpf_add_sandbox(enter, &deleted, 1, &i, &err), EINVAL,
 		"18446744073709551615 is not the id of a cgroup");
 	REFUSED(sg_bpf_add_sandbox(enter, &fine, 0, &i, &err), EINVAL,
-		"a cgroup at depth 0 cannot be a sandbox: 1 to 15");
+		"how deep the cgroup lies cannot be told in this cgroup namespace: share the host's (--cgroupns=host), "
+		"or "
+		"mount its cgroup2");
 	REFUSED(sg_bpf_add_sandbox(enter, &fine, 16, &i, &err), EINVAL,
 		"a cgroup at depth 16 cannot be a sandbox: 1 to 15");
 	REFUSED(sg_bpf_add_sandbox(enter, &flags, 1, &i, &err), EINVAL, "unknown sandbox flags 0x100000");

@@ -26,6 +26,7 @@ import test_discover  # noqa: E402
 import test_launch  # noqa: E402
 import test_lsm  # noqa: E402
 import test_many  # noqa: E402
+import test_namespace  # noqa: E402
 import test_survive  # noqa: E402
 import test_traced  # noqa: E402
 import test_watch  # noqa: E402
@@ -54,7 +55,7 @@ def main():
     test_lsm.ROUNDS = a.rounds
     build = os.path.dirname(os.path.dirname(os.path.abspath(a.sgrun)))
     passed = failed = 0
-    for module in (test_lsm,) if a.lsm else (test_launch, test_again, test_again_more, test_batch, test_watch, test_abuse, test_closing, test_attach, test_discover, test_survive, test_traced, test_many):
+    for module in (test_lsm,) if a.lsm else (test_launch, test_again, test_again_more, test_batch, test_watch, test_abuse, test_closing, test_attach, test_discover, test_survive, test_traced, test_many, test_namespace):
         tests = [(n, f) for n, f in vars(module).items() if n.startswith("test_") and callable(f)]
         tests = [(n, f) for n, f in tests if a.only in f"{module.__name__}.{n}"]
         if not tests:
