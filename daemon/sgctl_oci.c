@@ -12,10 +12,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 
+#define SECONDS "30" /* for all of it */
 #define STATE_MAX (1U << 20)
 #define ARGS_MAX 33 /* as many are looked at */
 #define ARGS_BYTES 16384
@@ -137,7 +139,7 @@ static int open_root(const json_t *config, const char *bundle, pid_t pid, int *o
 }
 
 static int attach(const struct sgctl *s, const char *id, const char *language, const char *mode, const char *bundle,
-		  long long pid, struct sg_err *err)
+		  long long pid, bool runs, struct sg_err *err)
 {
 	json_t *request, *answer = NULL, *config;
 	SG_CLOSE int fd = -1;
@@ -150,7 +152,6 @@ static int attach(const struct sgctl *s, const char *id, const char *language, c
 	fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
 	if (fd < 0)
 		return sg_err_set(err, errno, "process %lld of the container %s: %s", pid, id, strerror(errno));
-	/* What the runtime does in the container's name until the program is executed is not the program's. */
 	config = read_config(bundle, err);
 	if (!config)
 		return -err->code;
@@ -159,8 +160,12 @@ static int attach(const struct sgctl *s, const char *id, const char *language, c
 		json_decref(config);
 		return rc;
 	}
+	/*
+	 * What the runtime does in the container's name until the program is executed is not the program's. Where that
+	 * runs already it may never execute another.
+	 */
 	request = json_pack("{s:s, s:s, s:s, s:s, s:b, s:s*, s:o}", "op", "attach", "by", "pidfd", "language", language,
-			    "container_id", id, "from_exec", 1, "mode", mode, "view", view_of(config));
+			    "container_id", id, "from_exec", !runs, "mode", mode, "view", view_of(config));
 	rc = sgctl_ask(s, request, (int[]){fd, root}, root < 0 ? 1 : 2, NULL, NULL, &answer, err);
 	json_decref(config);
 	json_decref(answer);
@@ -220,12 +225,37 @@ static int check_annotations(json_t *annotations, struct sg_err *err)
 	return 0;
 }
 
+static void too_late(int signal)
+{
+	static const char text[] = "sgctl: no answer of sgd within " SECONDS " s\n";
+
+	(void)signal;
+	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+	_exit(1);
+}
+
+/* A daemon that hangs is one that is not there, and runtimes wait for a hook for ever that has no "timeout". */
+static void limit_time(void)
+{
+	const struct sigaction end = {.sa_handler = too_late};
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	(void)sigaction(SIGALRM, &end, NULL);
+	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+	(void)alarm((unsigned)strtoul(SECONDS, NULL, 10));
+}
+
 int sgctl_oci_hook(const struct sgctl *s, struct sg_err *err)
 {
 	const char *language, *mode, *id, *status;
 	json_t *state = NULL, *annotations;
-	int rc = read_state(&state, err);
+	bool runs;
+	int rc;
 
+	limit_time();
+	rc = read_state(&state, err);
 	if (rc)
 		return rc;
 	annotations = json_object_get(state, "annotations");
@@ -233,6 +263,7 @@ int sgctl_oci_hook(const struct sgctl *s, struct sg_err *err)
 	mode = json_string_value(json_object_get(annotations, ANNOTATION_MODE));
 	id = json_string_value(json_object_get(state, "id"));
 	status = json_string_value(json_object_get(state, "status"));
+	runs = status && (!strcmp(status, "running") || !strcmp(status, "paused"));
 	if (!status || strcmp(status, "stopped") != 0)
 		rc = check_annotations(annotations, err);
 	if (rc || !language)
@@ -243,7 +274,7 @@ int sgctl_oci_hook(const struct sgctl *s, struct sg_err *err)
 		rc = detach(s, id, err);
 	else
 		rc = attach(s, id, language, mode, json_string_value(json_object_get(state, "bundle")),
-			    (long long)json_integer_value(json_object_get(state, "pid")), err);
+			    (long long)json_integer_value(json_object_get(state, "pid")), runs, err);
 	json_decref(state);
 	return rc;
 }

@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import signal
 import time
 
 import jsonschema
@@ -220,6 +221,41 @@ def test_a_hook_that_cannot_do_it_fails(daemon):
         f.write('{"root": {"path": "/"}, "process": {"args": ["x"]}}')
     r = hook(daemon, "created", {LANGUAGE: "python", "org.other": "x"}, **here)
     assert r.returncode == 0 and len(daemon.listed()) == 1, r
+    p.kill()
+    p.communicate()
+    assert until(lambda: hook(daemon, "stopped").returncode == 0 and not daemon.listed())
+
+
+def created(daemon, name, code):
+    """A container's first process, and what a runtime would tell of it."""
+    cgroup = Cgroup(daemon, name)
+    bundle = os.path.join(daemon.work, name)
+    os.makedirs(bundle)
+    with open(os.path.join(bundle, "config.json"), "w", encoding="ascii") as f:
+        f.write('{"root": {"path": "/"}, "process": {"args": ["x"]}}')
+    p = cgroup.start(code)
+    return p, {"pid": p.pid, "bundle": bundle}
+
+
+def test_a_hook_of_a_program_that_runs_already(daemon):
+    """As crun says in poststart: it need not execute another one to be judged. Before that the runtime's own work is not."""
+    for status, ends in (("created", ("survived\n", 0)), ("creating", ("survived\n", 0)), ("running", ("", -9))):
+        p, here = created(daemon, status, FORBIDDEN)
+        assert hook(daemon, status, **here).returncode == 0
+        Cgroup.go(p)
+        assert (p.communicate(timeout=60)[0], p.returncode) == ends, status
+        assert hook(daemon, "stopped").returncode == 0 and not daemon.listed()
+
+
+def test_a_hook_does_not_wait_for_ever(daemon):
+    """For a daemon that hangs: what a runtime does with its hook is to wait."""
+    p, here = created(daemon, "hangs", "")
+    daemon.process.send_signal(signal.SIGSTOP)
+    try:
+        r = hook(daemon, "created", **here)
+    finally:
+        daemon.process.send_signal(signal.SIGCONT)
+    assert (r.returncode, r.stderr) == (1, "sgctl: no answer of sgd within 30 s\n"), r
     p.kill()
     p.communicate()
     assert until(lambda: hook(daemon, "stopped").returncode == 0 and not daemon.listed())
