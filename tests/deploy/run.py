@@ -240,6 +240,25 @@ def test_package():
         completion(os.path.join(root, "usr/share/bash-completion/completions/sgrun"), os.path.join(root, "usr/bin"))
 
 
+def test_purge():
+    """What is the daemon's stays when the package is removed, and goes with its configuration."""
+    with open(os.path.join(TOP, "scripts", "deb")) as f:
+        check("deploy/deb/postrm" in f.read(), "postrm is not in the package")
+    with tempfile.TemporaryDirectory() as d:
+        places = [os.path.join(d, p) for p in ("var/log/sandgate", "run/sandgate", "sys/fs/bpf/sandgate")]
+        for place in places:
+            os.makedirs(os.path.join(place, "below"))
+        with open(path("deb", "postrm")) as f:
+            text = f.read()
+        for at in ("/var/", "/run/", "/sys/"):
+            text = text.replace(f" {at}", f" {d}{at}")
+        for action in ("remove", "upgrade", "purge"):
+            check(all(map(os.path.isdir, places)), "gone before", action)
+            r = run("sh", "-c", text, "postrm", action)
+            check(r.returncode == 0 and not r.stderr, r)
+        check(not any(map(os.path.exists, places)), "left behind")
+
+
 def manual_pages(where):
     pages = [os.path.join(at, f) for at, _, files in os.walk(where) for f in files]
     check(any(p.endswith("/sgrun.1.gz") for p in pages), pages)
