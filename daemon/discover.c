@@ -203,6 +203,7 @@ struct process {
 	pid_t pid, ppid;
 	uid_t uid;
 	int language; /* -1: none */
+	bool unread;  /* which program it executes may not be seen */
 	char comm[SG_COMM_LEN];
 };
 
@@ -225,6 +226,7 @@ static int read_process(const struct sgd_discover *x, struct process *p)
 	snprintf(p->comm, sizeof(p->comm), "%.15s", buf);
 	snprintf(file, sizeof(file), "/proc/%d/exe", (int)p->pid);
 	n = readlink(file, exe, sizeof(exe) - 1);
+	p->unread = n < 0 && (errno == EACCES || errno == EPERM);
 	exe[n > 0 ? n : 0] = '\0';
 	line = strstr(exe, " (deleted)");
 	if (line && !line[10])
@@ -359,11 +361,13 @@ void sgd_discover_tasks(struct sgd_box *b)
 	struct processes p = {0};
 	int held = freeze(b);
 	bool still = held >= 0 && frozen(b);
-	unsigned failed;
+	unsigned failed, unread = 0;
 
 	(void)sg_cgroup_each_below(&b->launch.cg, DEPTH_MAX, collect, &p);
-	for (size_t i = 0; i < p.n; i++)
+	for (size_t i = 0; i < p.n; i++) {
 		(void)read_process(b->d->discover, &p.all[i]); /* one that is gone has no language */
+		unread += p.all[i].unread;
+	}
 	failed = p.lost;
 	for (size_t i = 0; i < p.n; i++)
 		failed += know_threads(b, &p.all[i], inherited(p.all, p.n, &p.all[i]));
@@ -372,6 +376,11 @@ void sgd_discover_tasks(struct sgd_box *b)
 		thaw(b->d, b->launch.cg.dirfd);
 	if (failed)
 		sg_session_degrade(&b->session, "%u of its tasks could not be told apart by language", failed);
+	if (unread)
+		sg_session_degrade(&b->session,
+				   "which program %u of its processes execute may not be seen (CAP_SYS_PTRACE): until "
+				   "they execute an interpreter they may not be judged",
+				   unread);
 	if (!still)
 		sg_session_degrade(&b->session,
 				   "its processes could not be held while their languages were looked up: one "

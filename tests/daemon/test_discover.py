@@ -4,7 +4,7 @@ import contextlib
 import os
 import subprocess
 
-from harness import ENV, cgroup_mount, until
+from harness import ENV, Daemon, cgroup_mount, until
 
 TREE = f"/sgdfound-{os.getpid()}"
 OPTIONS = ("--discover", TREE + "/job-*", "--discover", TREE + "/quiet-*/* audit", "--discover", TREE + "/two\\x2dwords.slice")
@@ -123,6 +123,29 @@ def test_what_was_there_before(daemon):
         assert (p.communicate("\n", timeout=60)[0], p.returncode) == ("9\n", -9)
         assert until(lambda: len(kills(daemon, name)) == 2)
         assert kills(daemon, name) == [("python", "kill"), ("python", "kill")], daemon.records(sandbox=name)
+
+
+class Blind(Daemon):
+    """Without CAP_SYS_PTRACE, as in a container that was not given it."""
+
+    def begin(self):
+        self.wrapper = ["/usr/bin/setpriv", "--bounding-set", "-sys_ptrace"]
+        super().begin()
+
+
+def test_programs_that_may_not_be_seen(daemon):
+    build = os.path.dirname(os.path.dirname(daemon.sgd))
+    for kind, word in ((Daemon, None), (Blind, "CAP_SYS_PTRACE")):
+        with job(daemon, "seen") as path:
+            p = waiting(path, KILL)
+            d = kind(build, "--discover", TREE + "/seen", "--metrics-port", "0")
+            try:
+                b = d.request({"op": "show", "id": box(d, path)})["sandbox"]
+                assert any(word in r for r in b["reasons"]) if word else not b["reasons"], b
+            finally:
+                d.close()
+                p.kill()
+                p.communicate()
 
 
 def test_it_survives_the_daemon(daemon):
