@@ -149,7 +149,9 @@ static int opts_check(const struct sg_bpf_opts *o, struct sg_err *err)
 				  "the sys_exit program completes what sys_enter starts: it needs SYS_ENTER");
 	if (o->max_sandboxes > SG_MAX_SANDBOXES)
 		return sg_err_set(err, EINVAL, "%u sandboxes: at most %u", o->max_sandboxes, SG_MAX_SANDBOXES);
-	if (o->only_cgroup && (o->max_sandboxes > 1 || !o->only_level || o->only_level >= SG_MAX_LEVELS))
+	if (o->only_cgroup && !o->only_level)
+		return sg_bpf_no_depth(err);
+	if (o->only_cgroup && (o->max_sandboxes > 1 || o->only_level >= SG_MAX_LEVELS))
 		return sg_err_set(err, EINVAL, "the only sandbox: one of one, at a depth of 1 to %u",
 				  SG_MAX_LEVELS - 1);
 	if (o->max_policies > SG_MAX_POLICIES)

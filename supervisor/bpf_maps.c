@@ -121,9 +121,7 @@ static int sandbox_check(const struct sg_bpf *b, const struct sg_sandbox *cfg, u
 	if (cfg->cgroup_id == SLOT_EMPTY || cfg->cgroup_id == SLOT_DELETED)
 		return sg_err_set(err, EINVAL, "%llu is not the id of a cgroup", (unsigned long long)cfg->cgroup_id);
 	if (level == 0)
-		return sg_err_set(err, EINVAL,
-				  "how deep the cgroup lies cannot be told in this cgroup namespace: share the host's "
-				  "(--cgroupns=host), or mount its cgroup2");
+		return sg_bpf_no_depth(err);
 	if (level >= SG_MAX_LEVELS)
 		return sg_err_set(err, EINVAL, "a cgroup at depth %u cannot be a sandbox: 1 to %u", level,
 				  SG_MAX_LEVELS - 1);

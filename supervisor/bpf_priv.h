@@ -9,6 +9,7 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <errno.h>
 
 struct sg_bpf_skel;     /* generated: bpf/sg.skel.h */
 struct sg_lsm_bpf_skel; /* generated: bpf/sg_lsm.skel.h */
@@ -142,5 +143,13 @@ int sg_bpf_maps_open(struct sg_bpf *b, struct sg_err *err);
 int sg_bpf_hooks_find(struct sg_hook_at hooks[SG_HOOK_N], const char *cache_dir, const char *vmlinux,
 		      struct sg_err *err);
 int sg_bpf_btf_write(int fd, const struct btf *need, const char *cache_dir, const char *vmlinux, struct sg_err *err);
+
+/* sg_cgroup_level() knows it not, and without it the programs would take no process for one of the sandbox. */
+static inline int sg_bpf_no_depth(struct sg_err *err)
+{
+	return sg_err_set(err, EINVAL,
+			  "how deep the cgroup lies cannot be told in this cgroup namespace: share the host's "
+			  "(--cgroupns=host), or mount its cgroup2");
+}
 
 #endif
