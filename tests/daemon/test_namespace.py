@@ -84,9 +84,15 @@ def test_with_the_hosts_hierarchy(daemon):
         assert d.ctl("attach", "--pid", p.pid, "--lang", "python", "--mode", "audit").returncode == 0
         pod.go(p)
         assert "a program in a sandbox may not talk to sgd" in p.communicate(timeout=60)[0]
+        assert d.ctl("detach", d.listed()[0]["id"]).returncode == 0
 
 
 def test_with_a_hierarchy_of_its_own(daemon):
     """As a container engine mounts it. How deep it lies in the whole one no file tells, and the programs go by that."""
     with inside(daemon, InsideOwn) as d:
-        killed(d, Pod(d, "sgd/job"))
+        pod = Pod(d, "sgd/job")
+        if tuple(map(int, os.uname().release.split(".")[:2])) >= (5, 15):
+            killed(d, pod)
+            return
+        r = d.ctl("attach", "--cgroup", pod.path, "--lang", "python")
+        assert r.returncode == 1 and "how deep the cgroup lies cannot be told" in r.stderr, r
