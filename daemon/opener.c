@@ -517,9 +517,9 @@ static int start(struct sgd_opener *o, struct sgd_box *b, int root)
 	o->theirs = pair[1];
 	sgd_high(&o->report);
 	sgd_high(&o->theirs);
-	want[REPORT - REPORT] = o->theirs;
-	want[CGROUP - REPORT] = b->launch.cg.dirfd;
-	want[ROOT - REPORT] = o->root;
+	want[0] = o->theirs; /* in the order of REPORT, CGROUP, ROOT */
+	want[1] = b->launch.cg.dirfd;
+	want[2] = o->root;
 	/* fork(2); where it can fetch its descriptors it is to get no copy of ours. */
 	pid = (pid_t)syscall(SYS_clone, CLONE_PIDFD | (o->d->self >= 0 ? CLONE_FILES : 0) | SIGCHLD, 0, &o->pidfd, 0,
 			     0);

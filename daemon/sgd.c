@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/sgd.h"
 
+#include "supervisor/proc.h"
 #include "supervisor/util.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/keyctl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,11 +17,13 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <time.h>
 
 #define RING_BYTES (4U << 20)
 #define MAX_PROCS 32768
-#define END_NS 8000000000ULL /* for sandboxes to end when the daemon does */
+#define OWNER "trusted.sandgate" /* of the cgroup of all sandboxes: whose it is */
+#define END_NS 8000000000ULL     /* for sandboxes to end when the daemon does */
 
 static int fail(const struct sg_err *err)
 {
@@ -126,6 +130,49 @@ static int protect(struct sgd *d, struct sg_err *err)
 	return 0;
 }
 
+/* A process that has ended and is waited for by nobody yet does not run. */
+static bool runs(pid_t pid, uint64_t began)
+{
+	SG_CLOSE int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	return fd >= 0 && sg_proc_start_time(pid) == began && poll(&p, 1, 0) == 0;
+}
+
+/*
+ * Another daemon's sandboxes would seem to be what a crash left, and be ended. Told by an attribute, which only
+ * CAP_SYS_ADMIN writes: a lock could be held by any user. Of a daemon in another PID namespace nothing can be told.
+ */
+static int claim_cgroup(struct sgd *d, struct sg_err *err)
+{
+	unsigned long long began;
+	unsigned long ns;
+	char text[96];
+	struct stat st;
+	ssize_t n;
+	int pid;
+
+	if (stat("/proc/self/ns/pid", &st) < 0)
+		return sg_err_set(err, errno, "cannot look at /proc/self/ns/pid: %s", strerror(errno));
+	n = fgetxattr(d->parent.dirfd, OWNER, text, sizeof(text) - 1);
+	text[n > 0 ? n : 0] = '\0';
+	if (sscanf(text, "%d %llu %lu", &pid, &began, &ns) == 3 && ns == st.st_ino && pid != getpid() &&
+	    runs(pid, began)) {
+		close(SG_TAKE_FD(d->parent.dirfd)); /* nor is it ours to remove */
+		return sg_err_set(err, EADDRINUSE,
+				  "the cgroup %s is another sgd's, process %d: end that one, or name another cgroup "
+				  "with --cgroup",
+				  d->parent.path, pid);
+	}
+	n = snprintf(text, sizeof(text), "%d %llu %lu", (int)getpid(), (unsigned long long)sg_proc_start_time(getpid()),
+		     (unsigned long)st.st_ino);
+	if (fsetxattr(d->parent.dirfd, OWNER, text, (size_t)n, 0) < 0)
+		fprintf(stderr,
+			"sgd: cannot mark the cgroup %s (%s): another sgd that is given it ends our sandboxes\n",
+			d->parent.path, strerror(errno));
+	return 0;
+}
+
 static int start(struct sgd *d, struct sg_err *err)
 {
 	struct sg_bpf_opts opts = {
@@ -158,6 +205,8 @@ static int start(struct sgd *d, struct sg_err *err)
 		rc = sgd_vlog_open(&d->log, &d->loop, d->o->log, d->o->log_max, err);
 	if (!rc)
 		rc = sg_cgroup_parent(&d->parent, d->o->cgroup, err);
+	if (!rc)
+		rc = claim_cgroup(d, err);
 	if (!rc)
 		rc = sg_bpf_open(&opts, &d->bpf, err);
 	if (!rc)

@@ -19,6 +19,7 @@ import harness  # noqa: E402
 import test_abuse  # noqa: E402
 import test_again  # noqa: E402
 import test_again_more  # noqa: E402
+import test_arguments  # noqa: E402
 import test_attach  # noqa: E402
 import test_batch  # noqa: E402
 import test_closing  # noqa: E402
@@ -55,7 +56,7 @@ def main():
     test_lsm.ROUNDS = a.rounds
     build = os.path.dirname(os.path.dirname(os.path.abspath(a.sgrun)))
     passed = failed = 0
-    for module in (test_lsm,) if a.lsm else (test_launch, test_again, test_again_more, test_batch, test_watch, test_abuse, test_closing, test_attach, test_discover, test_survive, test_traced, test_many, test_namespace):
+    for module in (test_lsm,) if a.lsm else (test_launch, test_again, test_again_more, test_batch, test_watch, test_abuse, test_arguments, test_closing, test_attach, test_discover, test_survive, test_traced, test_many, test_namespace):
         tests = [(n, f) for n, f in vars(module).items() if n.startswith("test_") and callable(f)]
         tests = [(n, f) for n, f in tests if a.only in f"{module.__name__}.{n}"]
         if not tests:

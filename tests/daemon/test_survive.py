@@ -308,6 +308,28 @@ def test_a_second_daemon_changes_nothing(daemon):
     assert until(lambda: not daemon.sandboxes())
 
 
+def test_a_second_daemon_in_the_same_cgroup(daemon):
+    """Nor one with all else of its own, which would end what it does not know; nor does it take the cgroup away."""
+    assert until(lambda: not daemon.sandboxes())
+    first = daemon.process
+    for run in (False, True):
+        p = daemon.popen("--lang", "c", "--", "/bin/sleep", "300") if run else None
+        assert not run or until(lambda: [b for b in daemon.listed() if b["state"] == "running"])
+        fails_to_start(daemon, f"another sgd's, process {first.pid}: ", "--socket", os.path.join(daemon.work, "own.sock"), "--state",
+                       os.path.join(daemon.work, "own"), "--bpffs", os.path.join(daemon.bpf, "own"))
+        daemon.process = first
+        assert not os.path.exists(os.path.join(daemon.work, "own"))
+    box, = daemon.listed()
+    assert p.poll() is None and daemon.ctl("kill", box["id"]).returncode == 0
+    assert p.wait(60) == 128 + signal.SIGKILL
+    p.communicate()
+    # One that was killed has left it, also while nobody has waited for it.
+    first.kill()
+    assert until(lambda: os.waitid(os.P_PID, first.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG))
+    daemon.start()
+    first.wait()
+
+
 def nothing_left(daemon):
     left = [os.path.join(daemon.bpf, "sandgate"), os.path.join(daemon.work, "state"), os.path.join(cgroup_mount(), daemon.cgroup)]
     assert not [path for path in left if os.path.exists(path)]
