@@ -138,24 +138,6 @@ static bool enable_controllers(const char *dir)
 	return true;
 }
 
-static unsigned count_components(const char *path)
-{
-	unsigned n = 0;
-
-	for (const char *p = path; *p; p++)
-		if (*p != '/' && (p == path || p[-1] == '/'))
-			n++;
-	return n;
-}
-
-unsigned sg_cgroup_level(const char *mount, const char *root, const char *rel)
-{
-	struct stat st;
-
-	/* The root of the hierarchy has the id 1, whatever a namespace shows it as. */
-	return stat(mount, &st) == 0 && st.st_ino == 1 ? count_components(rel) : sg_cgroup_depth(root, rel);
-}
-
 static int refused(const char *path, int code, struct sg_err *err)
 {
 	return sg_err_set(err, code, "cannot create a cgroup, %s: %s%s", path, strerror(code),
@@ -163,12 +145,6 @@ static int refused(const char *path, int code, struct sg_err *err)
 							    "--user --scope -p Delegate=yes ...)"
 			  : code == EROFS                 ? "; mount cgroup2 read-write in this container"
 							  : "");
-}
-
-/* Now, as /proc/PID/stat counts when a process started. */
-static unsigned long long ticks(void)
-{
-	return sg_clock_ns(CLOCK_BOOTTIME) / (1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
 /*
@@ -223,7 +199,8 @@ static int make_below(struct sg_cgroup *cg, const char *mount, const char *root,
 		 * another one. A time that is a moment ahead says so as well.
 		 */
 		if (!named)
-			snprintf(cg->name, sizeof(cg->name), SANDBOX_PREFIX "%d-%llu", (int)getpid(), ticks() + tries);
+			snprintf(cg->name, sizeof(cg->name), SANDBOX_PREFIX "%d-%llu", (int)getpid(),
+				 (unsigned long long)sg_proc_now() + tries);
 		if (snprintf(cg->path, sizeof(cg->path), "%s/%s", cg->base, cg->name) >= (int)sizeof(cg->path) ||
 		    snprintf(cg->rel, sizeof(cg->rel), "%s/%s", r, cg->name) >= (int)sizeof(cg->rel))
 			return sg_err_set(err, ENAMETOOLONG, "the path of the cgroup2 mount is too long: %s", mount);

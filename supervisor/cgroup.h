@@ -30,9 +30,6 @@ struct sg_cgroup {
  * Errors: -ENOENT when no cgroup2 is mounted. */
 int sg_cgroup_find_mount(char *mount, size_t mount_size, char *root, size_t root_size, struct sg_err *err);
 
-/* How deep the cgroup rel, a path below that mount, lies in the whole hierarchy. 0: cannot be told. */
-unsigned sg_cgroup_level(const char *mount, const char *root, const char *rel);
-
 /*
  * Creates the sandbox's cgroup: directly below the mount point for root, below the caller's own cgroup otherwise
  * (where it was delegated), also for the root of a user namespace. Errors: -ENOENT (no cgroup2), -EACCES/-EPERM (not

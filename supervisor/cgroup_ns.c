@@ -104,10 +104,15 @@ static int namespace_depth(void)
 	return known = depth - steps(own);
 }
 
-unsigned sg_cgroup_depth(const char *root, const char *rel)
+unsigned sg_cgroup_level(const char *mount, const char *root, const char *rel)
 {
-	int depth = namespace_depth();
+	struct stat st;
+	int depth;
 
+	/* The root of the hierarchy has the id 1, whatever a namespace shows it as. */
+	if (stat(mount, &st) == 0 && st.st_ino == 1)
+		return (unsigned)steps(rel);
+	depth = namespace_depth();
 	if (depth < 0)
 		return 0;
 	depth += steps(root) + steps(rel);

@@ -9,9 +9,11 @@
  * count depth from the root of all, and where the host's hierarchy is mounted paths below the mount are others.
  */
 
-/* How deep the cgroup rel, a path below the mount, lies in the whole hierarchy. root: of the mount, as mountinfo shows
- * it. 0: cannot be told. */
-unsigned sg_cgroup_depth(const char *root, const char *rel);
+/*
+ * How deep the cgroup rel, a path below the mount, lies in the whole hierarchy. mount, root: as sg_cgroup_find_mount()
+ * tells. 0: cannot be told.
+ */
+unsigned sg_cgroup_level(const char *mount, const char *root, const char *rel);
 
 /*
  * The path below the mount of a process's cgroup, "/" for the mount itself. text: its /proc/PID/cgroup. Errors: -ENOENT

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 /* The text behind "Name:\t" of a status file, NULL when it is not there. */
 static const char *status_field(const char *status, const char *name)
@@ -83,6 +85,11 @@ static uint64_t stat_field(pid_t pid, int field)
 uint64_t sg_proc_start_time(pid_t pid)
 {
 	return stat_field(pid, 22);
+}
+
+uint64_t sg_proc_now(void)
+{
+	return sg_clock_ns(CLOCK_BOOTTIME) / (1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
 pid_t sg_proc_pgrp(pid_t pid)

@@ -21,6 +21,8 @@ struct sg_proc_info {
 int sg_proc_info(pid_t pid, struct sg_proc_info *info);
 /* Start time in clock ticks after boot (field 22 of stat); 0 when there is no such process. */
 uint64_t sg_proc_start_time(pid_t pid);
+/* Now, in the same. */
+uint64_t sg_proc_now(void);
 /* Process group and session ids, 0 when gone. */
 pid_t sg_proc_pgrp(pid_t pid);
 /*

@@ -190,7 +190,7 @@ bool sg_usage_memory(const struct sg_members *m, uint64_t limit, struct sg_look 
 		rc = sg_members_each(m, add_memory, &s);
 		s.failed = rc < 0 ? -rc : s.failed;
 		if (!s.failed && s.memory > limit && s.processes > 1) {
-			look->began = sg_clock_ns(CLOCK_BOOTTIME) / (1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK));
+			look->began = sg_proc_now();
 			rc = sg_members_each(m, list, look);
 			look->failed = rc < 0 ? -rc : look->failed;
 			s = (struct sum){.failed = look->failed};
