@@ -142,16 +142,14 @@ static int receive_report(int sock, struct sg_report *report, int *fd, int timeo
 	struct cmsghdr *h;
 	ssize_t n;
 
-	n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	if (n < 0 && errno == EAGAIN) {
+	n = sg_receive_packet(sock, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	if (n == -EAGAIN) {
 		if (poll(&p, 1, timeout_ms) <= 0)
 			return -ETIMEDOUT;
-		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+		n = sg_receive_packet(sock, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	}
-	if (n < 0)
-		return errno == ECONNRESET ? -EPIPE : -errno;
-	if (n == 0)
-		return -EPIPE;
+	if (n <= 0)
+		return n ? (int)n : -EPIPE;
 	h = CMSG_FIRSTHDR(&msg);
 	if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS && h->cmsg_len == CMSG_LEN(sizeof(int)))
 		memcpy(fd, CMSG_DATA(h), sizeof(int));

@@ -62,22 +62,9 @@ ssize_t sg_client_receive(int fd, void *buf, size_t size, int flags)
 {
 	struct iovec iov = {.iov_base = buf, .iov_len = size};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-	ssize_t n;
+	ssize_t n = sg_receive_packet(fd, &msg, flags);
 
-	/*
-	 * A peer that has closed without reading all that we sent, a signal that came at the end for one, resets the
-	 * connection; the kernel says so once, before what the peer had sent.
-	 */
-	for (bool reset = false;; reset = true) {
-		do
-			n = recvmsg(fd, &msg, flags);
-		while (n < 0 && errno == EINTR);
-		if (n >= 0 || errno != ECONNRESET || reset)
-			break;
-	}
-	if (n < 0)
-		return errno == ECONNRESET ? 0 : -errno;
-	return msg.msg_flags & MSG_TRUNC ? -EMSGSIZE : n;
+	return n > 0 && msg.msg_flags & MSG_TRUNC ? -EMSGSIZE : n;
 }
 
 int sg_client_memory(const char *name, const struct iovec *iov, size_t n_iov)

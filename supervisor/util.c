@@ -40,6 +40,28 @@ ssize_t sg_read_piece(int dirfd, const char *path, char *buf, size_t size)
 	return read_text(dirfd, path, buf, size, false);
 }
 
+/*
+ * The kernel may say that the other end has closed while packets of it are still there. Who closes without having read
+ * all that we sent, a signal that came at the end for one, resets the connection, and that is said once, before what
+ * was sent. And who looks, finds nothing, and is held up until the last packet has come and the end with it, is told
+ * of the end alone. Nothing comes after the end, so a second look is enough.
+ */
+ssize_t sg_receive_packet(int fd, struct msghdr *msg, int flags)
+{
+	const size_t control = msg->msg_controllen;
+	ssize_t n = 0;
+
+	for (int ends = 0; ends < 3; ends++) {
+		do {
+			msg->msg_controllen = control;
+			n = recvmsg(fd, msg, flags);
+		} while (n < 0 && errno == EINTR);
+		if (n > 0 || (n < 0 && errno != ECONNRESET))
+			break;
+	}
+	return n >= 0 ? n : errno == ECONNRESET ? 0 : -errno;
+}
+
 int sg_write_file(int dirfd, const char *path, const char *text)
 {
 	SG_CLOSE int fd = openat(dirfd, path, O_WRONLY | O_CLOEXEC);

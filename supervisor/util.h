@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* Cleanup attributes, so that a function can be checked for leaks without reading its callees. */
@@ -54,6 +55,12 @@ ssize_t sg_read_file(int dirfd, const char *path, char *buf, size_t size);
 /* The same by one read(2), which is all of what the kernel writes in one piece: /proc/PID/status, cgroup.events and the
  * like, up to a page. */
 ssize_t sg_read_piece(int dirfd, const char *path, char *buf, size_t size);
+/*
+ * Takes one packet from a SOCK_SEQPACKET socket of this machine, as recvmsg(2), again where a signal came. Its length;
+ * 0: the other end has closed and all that it sent was taken; negative errno (never -ECONNRESET).
+ */
+ssize_t sg_receive_packet(int fd, struct msghdr *msg, int flags);
+
 /* Writes text in one write(2) to an existing file. Returns 0 or negative errno. */
 int sg_write_file(int dirfd, const char *path, const char *text);
 
