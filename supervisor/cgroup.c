@@ -72,25 +72,13 @@ int sg_cgroup_find_mount(char *mount, size_t mount_size, char *root, size_t root
 	return 0;
 }
 
-/* The calling process's own cgroup, as /proc shows it ("/" in a cgroup namespace's root). */
+/* The path below the mount of the calling process's own cgroup. */
 static int own_cgroup(char *out, size_t size)
 {
 	char buf[4096];
-	char *line, *end;
+	ssize_t n = sg_read_file(AT_FDCWD, "/proc/self/cgroup", buf, sizeof(buf));
 
-	if (sg_read_file(AT_FDCWD, "/proc/self/cgroup", buf, sizeof(buf)) < 0)
-		return -ENOENT;
-	line = !strncmp(buf, "0::", 3) ? buf : strstr(buf, "\n0::");
-	if (!line)
-		return -ENOENT;
-	line = strchr(line, '0') + 3;
-	end = strchr(line, '\n');
-	if (end)
-		*end = '\0';
-	if (strlen(line) >= size)
-		return -ENAMETOOLONG;
-	snprintf(out, size, "%s", line);
-	return 0;
+	return n < 0 ? (int)n : sg_cgroup_place(buf, out, size);
 }
 
 static bool has_word(const char *list, const char *word)

@@ -303,7 +303,7 @@ class Namespaces(LiveTest):
         try:
             for name in (".", "cgroup.procs", "cgroup.subtree_control"):
                 os.chown(os.path.join(around, name), UID, GID)
-            for root in ([], ["unshare", "--user", "--map-root-user"]):
+            for root in ([], ["unshare", "--user", "--map-root-user"], ["unshare", "--user", "--map-root-user", "--cgroup"]):
                 r = self.bare(["/bin/sh", "-c", f'echo $$ >{around}/cgroup.procs; exec setpriv --reuid {UID} --regid {GID} --clear-groups "$@"',
                                "sh", *root, self.tier.sgrun, "--daemon", "off", "--verdicts", "-", "--lang", "compiled", "--", "/bin/true"])
                 start = json.loads(r.text.splitlines()[0])
