@@ -286,35 +286,6 @@ int sg_cgroup_create_below(struct sg_cgroup *cg, const struct sg_cgroup *parent,
 	return 0;
 }
 
-static void kill_one(void *ctx, pid_t pid)
-{
-	if (pid > 1)
-		kill(pid, SIGKILL);
-}
-
-int sg_cgroup_kill(const struct sg_cgroup *cg)
-{
-	bool old;
-	int rc;
-
-	if (cg->dirfd < 0)
-		return -ENOENT;
-	rc = sg_write_file(cg->dirfd, "cgroup.kill", "1");
-	/* Before Linux 5.14 there is no cgroup.kill: hold everything still, signal each process, let the signals act.
-	 */
-	old = rc == -ENOENT;
-	if (old)
-		rc = sg_write_file(cg->dirfd, "cgroup.freeze", "1");
-	/*
-	 * And cgroup.kill sends its signal to the first thread alone: a process whose first thread has ended while
-	 * others go on does not notice.
-	 */
-	(void)sg_cgroup_each(cg, kill_one, NULL);
-	if (old)
-		(void)sg_write_file(cg->dirfd, "cgroup.freeze", "0");
-	return rc;
-}
-
 int sg_cgroup_populated(const struct sg_cgroup *cg)
 {
 	char buf[128];
