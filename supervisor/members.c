@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -118,22 +119,25 @@ struct walk {
 	void (*fn)(void *ctx, pid_t pid);
 	void *ctx;
 	bool kill;
-	pid_t *pids, few[256];
+	struct found {
+		pid_t pid, parent;
+	} * all, few[256];
 	size_t n, room;
+	pid_t parent; /* whose children are read */
 };
 
 static int grow(struct walk *w)
 {
-	pid_t *more;
+	struct found *more;
 
 	if (w->n >= MAX_PIDS)
 		return -E2BIG;
-	more = realloc(w->pids == w->few ? NULL : w->pids, 2 * w->room * sizeof(*more));
+	more = realloc(w->all == w->few ? NULL : w->all, 2 * w->room * sizeof(*more));
 	if (!more)
 		return -ENOMEM;
-	if (w->pids == w->few)
+	if (w->all == w->few)
 		memcpy(more, w->few, sizeof(w->few));
-	w->pids = more;
+	w->all = more;
 	w->room *= 2;
 	return 0;
 }
@@ -148,8 +152,42 @@ static int found(void *ctx, pid_t pid)
 		return 0;
 	rc = w->n == w->room ? grow(w) : 0;
 	if (!rc)
-		w->pids[w->n++] = pid;
+		w->all[w->n++] = (struct found){pid, w->parent};
 	return rc;
+}
+
+/* Whether who has that number is of ours, the one that was found or another. What cannot be told counts for yes. */
+static bool is_ours(const struct walk *w, const struct found *f)
+{
+	struct sg_proc_info info;
+	int rc = sg_proc_info(f->pid, &info);
+
+	if (rc < 0)
+		return rc != -ESRCH;
+	return info.ppid == f->parent || info.ppid == w->m->supervisor || descends(w->m, f->pid);
+}
+
+/*
+ * Whom a number stands for is held before it is looked at once more, so that nobody is signalled who got it meanwhile.
+ * False: it is nobody of ours any more. *fd: -1 for want of a descriptor; then the number has to do.
+ */
+static bool hold(const struct walk *w, const struct found *f, int *fd)
+{
+	*fd = (int)syscall(SYS_pidfd_open, f->pid, 0);
+	if (*fd < 0)
+		return errno != ESRCH;
+	if (is_ours(w, f))
+		return true;
+	close(SG_TAKE_FD(*fd));
+	return false;
+}
+
+static void send_signal(const struct found *f, int fd, int sig)
+{
+	if (fd < 0)
+		(void)kill(f->pid, sig);
+	else
+		(void)syscall(SYS_pidfd_send_signal, fd, sig, NULL, 0);
 }
 
 /* 0, or negative errno when some may have been missed; those that were found have been treated all the same. */
@@ -157,27 +195,32 @@ static int walk(struct walk *w)
 {
 	int failed;
 
-	w->pids = w->few;
+	w->all = w->few;
 	w->room = SG_ARRAY_SIZE(w->few);
 	w->n = 0;
+	w->parent = w->m->supervisor;
 	failed = sg_proc_children(w->m->supervisor, found, w);
 	for (size_t i = 0; i < w->n; i++) {
-		pid_t pid = w->pids[i];
+		const struct found f = w->all[i];
+		SG_CLOSE int fd = -1;
 		int rc;
 
 		if (w->fn)
-			w->fn(w->ctx, pid);
+			w->fn(w->ctx, f.pid);
+		if (w->kill && !hold(w, &f, &fd))
+			continue;
 		/* Stop before descending, so that the children seen are all there will be. */
 		if (w->kill)
-			kill(pid, SIGSTOP);
-		rc = sg_proc_children(pid, found, w);
+			send_signal(&f, fd, SIGSTOP);
+		w->parent = f.pid;
+		rc = sg_proc_children(f.pid, found, w);
 		if (rc < 0 && rc != -ENOENT && rc != -ESRCH)
 			failed = rc;
 		if (w->kill)
-			kill(pid, SIGKILL);
+			send_signal(&f, fd, SIGKILL);
 	}
-	if (w->pids != w->few)
-		free(w->pids);
+	if (w->all != w->few)
+		free(w->all);
 	return failed;
 }
 

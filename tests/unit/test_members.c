@@ -4,6 +4,7 @@
 #include "supervisor/proc.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -15,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -194,6 +196,62 @@ static void test_others(void **state)
 	assert_int_equal(waitpid(other, NULL, 0), other);
 }
 
+static const char *said; /* of everybody's children from now on, but ours; NULL: the truth */
+static char own_file[32];
+
+/* In place of the C library's: nobody can be given the number of another at will. */
+int openat(int dirfd, const char *path, int flags, ...)
+{
+	struct stat dir, own;
+	int fd;
+
+	if (!said || !strstr(path, "/children") || fstat(dirfd, &dir) || stat(own_file, &own) ||
+	    dir.st_ino == own.st_ino)
+		return (int)syscall(SYS_openat, dirfd, path, flags, 0600);
+	fd = memfd_create("children", MFD_CLOEXEC);
+	if (fd >= 0) {
+		dprintf(fd, "%s", said);
+		(void)lseek(fd, 0, SEEK_SET);
+	}
+	return fd;
+}
+
+/* Whom a list names is somebody else by the time that the signal is sent. */
+static void test_number_of_another(void **state)
+{
+	struct sg_members m = ours();
+	int fds[2], status;
+	pid_t first, another;
+	char text[32];
+
+	(void)state;
+	/* Its parent is not of the sandbox: one that was there before. */
+	assert_int_equal(pipe(fds), 0);
+	m.others[m.n_others++] = fork();
+	if (!m.others[0]) {
+		another = child(wait_forever);
+		(void)!write(fds[1], &another, sizeof(another));
+		wait_forever();
+	}
+	assert_int_equal(read(fds[0], &another, sizeof(another)), sizeof(another));
+	first = child(wait_forever);
+	snprintf(text, sizeof(text), "%d ", another);
+	snprintf(own_file, sizeof(own_file), "/proc/%d/task", getpid());
+	said = text;
+	assert_int_equal(sg_members_kill(&m), 0);
+	said = NULL;
+	assert_int_equal(waitpid(first, &status, 0), first);
+	assert_int_equal(sg_proc_zombie(another), 0);
+	assert_int_equal(kill(another, 0), 0);
+	kill(another, SIGKILL);
+	kill(m.others[0], SIGKILL);
+	assert_int_equal(waitpid(m.others[0], NULL, 0), m.others[0]);
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+	close(fds[0]);
+	close(fds[1]);
+}
+
 /* ---- whether a fork is under way ---- */
 
 static int ready[2], go[2];
@@ -322,6 +380,7 @@ int main(void)
 		cmocka_unit_test(test_deep),
 		cmocka_unit_test(test_unseen),
 		cmocka_unit_test(test_others),
+		cmocka_unit_test(test_number_of_another),
 		cmocka_unit_test(test_who_waits_for_its_child),
 		cmocka_unit_test(test_who_has_ended),
 	};
