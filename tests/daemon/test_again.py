@@ -485,6 +485,8 @@ def test_a_launch_that_is_known(daemon):
         for fds, label, ended in (([cwd, null, null, null], b"", RESULT), ([cwd, null, null, null], b"mine", RESULT), ([cwd, null, null], b"", None),
                                   ([cwd] + [null] * 8, b"", None), ([], b"", None), ([cwd, null, null, null], b"l" * 5000, None),
                                   ([null, null, null, null], b"", 0), ([cwd, null, null, null], b"\xff", 0)):
+            # One that could not begin is told so before it has ended, and is known again then.
+            assert until(lambda: not daemon.sandboxes())
             with daemon.connect() as s:
                 assert ask(s) == KNOWN
                 packet = bytearray(go + label)
