@@ -442,7 +442,7 @@ static __always_inline int sg_refuse_class(struct sg_at *a, __u16 cls, __u8 hook
 {
 	struct sg_what w = {.cls = cls, .hook = hook, .kind = SG_OBJECT_NUMBER, .number = number};
 
-	if (sg_mode(a, cls) == SG_MODE_ALLOW)
+	if (cls != SG_CLASS_SUPERVISOR && sg_mode(a, cls) == SG_MODE_ALLOW)
 		return 0;
 	w.origin = SG_UNLISTED;
 	return sg_refuse(a, &w);

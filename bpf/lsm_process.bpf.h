@@ -4,12 +4,15 @@
 
 /*
  * ptrace_access_check ptrace_traceme  tracing, memory, descriptors and most of /proc/PID of others
+ * task_alloc                          new ones in another cgroup
  * task_kill                           signals
  * task_set* task_movememory           priority, scheduling, limits, pages of others
  * task_prlimit                        reading the limits of others
  * task_fix_set* capable userns_create identity and privilege
  * ipc_permission *ctl                 System V objects; the alloc and free hooks know who made them
  */
+
+#define SG_CLONE_INTO_CGROUP 0x200000000ULL
 
 #define SG_PTRACE_MODE_READ 0x1
 #define SG_PTRACE_MODE_ATTACH 0x2
@@ -103,6 +106,20 @@ SG_LSM(ptrace_traceme)
 
 	SG_ENTER(&a, 1);
 	return sg_refuse_trace(&a, SG_HOOK_ptrace_traceme, (struct task_struct *)ctx[0], 0, 1, 0);
+}
+
+/*
+ * Into which cgroup lies in the program's memory, and the kernel asks about writing its cgroup.procs without a hook
+ * that would be cheap. Inside there is no other one to go to: nobody makes cgroups there.
+ */
+SG_LSM(task_alloc)
+{
+	struct sg_at a;
+
+	if (!(int)ctx[2] && !(ctx[1] & SG_CLONE_INTO_CGROUP))
+		return 0;
+	SG_ENTER(&a, 2);
+	return sg_refuse_class(&a, SG_CLASS_SUPERVISOR, SG_HOOK_task_alloc, ctx[1]);
 }
 
 SG_LSM(task_kill)

@@ -216,7 +216,8 @@ struct sg_event_object {
 	X(uring_sqpoll)                                                                                                \
 	X(uring_cmd)                                                                                                   \
 	X(inode_init_security_anon)                                                                                    \
-	X(uring_allowed)
+	X(uring_allowed)                                                                                               \
+	X(task_alloc)
 
 #define SG_HOOK_ENUM(name) SG_HOOK_##name,
 enum sg_hook { SG_HOOKS(SG_HOOK_ENUM) SG_HOOK_N };

@@ -60,6 +60,9 @@ static void list_missing(struct sg_launch *l)
 {
 	const uint64_t rwx = PROT_READ | PROT_WRITE | PROT_EXEC;
 
+	if ((l->cg.dirfd >= 0 || l->tier == SG_TIER_BPF) && may(l, SYS_clone3, 0, 88, 0))
+		miss(l,
+		     "cgroup: a child can be started in another one (clone3), where the user may add processes to it");
 	if (l->plan->objects.exec_max != SG_EXEC_UNBOUNDED && may(l, SYS_execve, 1, 0, 0))
 		miss(l, "exec: how many programs are executed is not counted");
 	if (confined(l, SG_CLASS_LIMITS) && may(l, SYS_prlimit64, OUTSIDE, 0, 1))

@@ -152,6 +152,7 @@ static bool signature_known(int hook, uint32_t nargs)
 		{SG_HOOK_uring_cmd, 1, 1},
 		{SG_HOOK_inode_init_security_anon, 3, 3},
 		{SG_HOOK_uring_allowed, 0, 0},
+		{SG_HOOK_task_alloc, 2, 2},
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)

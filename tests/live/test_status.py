@@ -63,6 +63,20 @@ class ExitStatus(LiveTest):
         self.assertIn("/nonexistent/dir", self.last.exit["error"])
 
 
+class NotEnforced(LiveTest):
+    """What no layer enforces is in the start record."""
+
+    def said(self, what, wanted, lang="open"):
+        r = self.do("say", "x", lang=lang)
+        self.assertRan(r, "x\n")
+        self.assertEqual([x for x in r.start.get("not_enforced", []) if what in x] != [], wanted, r.start)
+
+    def test_cgroup(self):
+        r = self.do("say", "x")
+        self.said("clone3", r.start["tier"] != "lsm" and bool(r.start.get("cgroup_id")))
+        self.said("clone3", False, "c")
+
+
 class NotRun(LiveTest):
     """126 and 127, as a shell has them."""
 

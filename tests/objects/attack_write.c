@@ -6,6 +6,8 @@
 #include <linux/btrfs.h>
 #include <linux/capability.h>
 #include <linux/io_uring.h>
+#include <linux/sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -306,6 +308,28 @@ static void own_cgroup(char *out, size_t size, const char *file)
 		give_up("own cgroup");
 }
 
+/* A child that is somewhere else from its first instruction on, and ends with this process. */
+static int clone_into_cgroup(void)
+{
+	struct clone_args a = {.flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD};
+	int top = open(target.cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC), ends[2];
+	long pid;
+	char byte;
+
+	if (top < 0 || pipe(ends))
+		give_up("cgroup");
+	a.cgroup = (uint64_t)top;
+	pid = syscall(SYS_clone3, &a, sizeof(a));
+	if (pid == 0) {
+		close(ends[1]);
+		_exit(read(ends[0], &byte, 1) != 0);
+	}
+	if (pid < 0)
+		return -errno;
+	hold();
+	return 0;
+}
+
 static int make_cgroup(void)
 {
 	char name[8400];
@@ -365,6 +389,7 @@ const struct attack sg_objects_write[] = {
 	{"write-sysctl", sysctl},
 	{"write-oom-score", own_oom_score},
 	{"cgroup-leave", leave_cgroup},
+	{"cgroup-clone", clone_into_cgroup},
 	{"cgroup-make", make_cgroup},
 	{"cgroup-limit", raise_limit},
 	{0},

@@ -29,6 +29,7 @@ SECCOMP = "not Landlock's; the built-in policies' seccomp rules kill for the cal
 PROC = "a policy that allows new processes needs all of /proc readable; their memory is not"
 MODE_3 = "Landlock asks who opens for reading or for writing; the access mode 3 is neither"
 SUBVOLUMES = "btrfs, or mkfs.btrfs"
+CGROUP = "the kernel asks no rule about files whether a new process may be put into a cgroup"
 PASSED = "Landlock does not judge descriptors once they are open"
 
 
@@ -116,6 +117,7 @@ WRITE = [
     Attack("write-sysctl", "write|supervisor"),
     Attack("write-oom-score", "write|trace"),
     Attack("cgroup-leave", "write|supervisor"),
+    effect("cgroup-clone", "supervisor", CGROUP, policy="limits"),
     Attack("cgroup-make", "create|supervisor"),
     Attack("cgroup-limit", "write|supervisor"),
 ]

@@ -23,6 +23,7 @@ uring: {{inherit: matrix, kernel: {{uring: allow}}}}
 namespaces: {{inherit: matrix, kernel: {{namespace: allow, capability: allow}}}}
 mounts: {{inherit: matrix, kernel: {{namespace: allow, capability: allow, mount: allow}}}}
 mounts-only: {{inherit: matrix, kernel: {{namespace: allow}}}}
+limits: {{inherit: matrix, kernel: {{limits: allow}}}}
 once: {{inherit: matrix, exec: {{max: 1}}}}
 unix-outside: {{inherit: matrix, net: {{allow: ["unix:{base}/outside/sock", "unix:{base}/outside/dgram"]}}}}
 volume: {{inherit: matrix, files: {{full: ["{base}/volume"], deny: ["{base}/volume/denied"]}}}}

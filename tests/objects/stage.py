@@ -273,6 +273,9 @@ class Stage:
         n = self.attack.name
         if n == "cgroup-leave":
             return "it left its cgroup" if "0::/" in read(f"/proc/{pid}/cgroup").splitlines() else None
+        if n == "cgroup-clone":
+            away = any("0::/" in read(f"/proc/{p}/cgroup").splitlines() for p in self.family(pid))
+            return "its child is elsewhere" if away else None
         if n in ("cgroup-make", "cgroup-limit"):
             return self.look_at_cgroup(pid)
         if n in ("net-listen4", "net-listen6"):
