@@ -142,7 +142,13 @@ static __always_inline int sg_judge_sockaddr(struct sg_at *a, __u8 hook, struct 
 	if (sa.family == 0 && op == SG_NET_CONNECT && hook == SG_HOOK_socket_connect)
 		return 0; /* AF_UNSPEC: undoes a connect */
 	w.port = __builtin_bswap16(sa.port);
-	if (family == SG_AF_INET || sa.family == SG_AF_INET)
+	/*
+	 * An IPv6 socket that is told of no family sends to its peer. But it may be made an IPv4 one (IPV6_ADDRFORM)
+	 * before the kernel looks, which takes this for an IPv4 address: so it is judged as one, where it has a port.
+	 */
+	if (sa.family == 0 && hook == SG_HOOK_socket_sendmsg && family == SG_AF_INET6 && !w.port)
+		return 0;
+	if (family == SG_AF_INET || sa.family == SG_AF_INET || sa.family == 0)
 		sg_v4_mapped(w.addr, sa.v4);
 	else
 		__builtin_memcpy(w.addr, sa.v6, sizeof(w.addr));

@@ -11,6 +11,7 @@
 #include <linux/vm_sockets.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -186,6 +187,62 @@ static int udp_messages(void)
 	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	return fd < 0 ? -errno : outcome(sendmmsg(fd, &m, 1, 0));
+}
+
+/* Sends without end by the sockets of udp_no_family(); 0: there is none. What becomes of each only the driver sees. */
+static void *send_on(void *at)
+{
+	volatile int *fd = at;
+
+	for (;;) {
+		/* to IPv6 loopback, where the family counts for nothing, and to an IPv4 address where it is all there
+		 * is */
+		struct sockaddr_in6 a = v6(target.udp4);
+
+		a.sin6_family = AF_UNSPEC;
+		a.sin6_flowinfo = htonl(INADDR_LOOPBACK);
+		if (*fd)
+			(void)!sendto(*fd, "attack", 6, MSG_DONTWAIT, (struct sockaddr *)&a, sizeof(a));
+	}
+	return NULL;
+}
+
+/*
+ * An address of no family: an IPv6 socket takes it for none and sends to its peer, an IPv4 one for one of its own. The
+ * socket becomes an IPv4 one while it is judged.
+ */
+static int udp_no_family(void)
+{
+	static volatile int sending;
+	const int v4_now = AF_INET;
+	struct sockaddr_in6 peer = v6(1), none = v6(0);
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	pthread_t thread;
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&peer, sizeof(peer)))
+		give_up("connect");
+	memset(&none.sin6_addr, 7, sizeof(none.sin6_addr));
+	none.sin6_family = AF_UNSPEC;
+	if (sendto(fd, "peer", 4, 0, (struct sockaddr *)&none, sizeof(none)) < 0 && errno != ECONNREFUSED)
+		give_up("sendto the peer");
+	if (pthread_create(&thread, NULL, send_on, (void *)(uintptr_t)&sending))
+		give_up("thread");
+	(void)inet_pton(AF_INET6, "::ffff:127.0.0.1", &peer.sin6_addr);
+	for (int i = 0; i < 6000; i++) {
+		fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		if (fd < 0 || connect(fd, (struct sockaddr *)&peer, sizeof(peer)))
+			give_up("connect");
+		sending = fd;
+		for (volatile int wait = i % 50 * 40; wait; wait--)
+			;
+		if (setsockopt(fd, IPPROTO_IPV6, IPV6_ADDRFORM, &v4_now, sizeof(v4_now)))
+			give_up("IPV6_ADDRFORM");
+		for (volatile int wait = 2000; wait; wait--)
+			;
+		sending = 0;
+		close(fd);
+	}
+	return 0;
 }
 
 static int udp_bound(void)
@@ -437,6 +494,7 @@ const struct attack sg_objects_net[] = {
 	{"net-udp-connect", udp_connected},
 	{"net-udp-sendmsg", udp_message},
 	{"net-udp-sendmmsg", udp_messages},
+	{"net-udp-no-family", udp_no_family},
 	{"net-udp-bind", udp_bound},
 	{"unix-path", unix_path},
 	{"unix-dgram", unix_dgram},

@@ -184,6 +184,7 @@ NET = [
     Attack("net-udp-connect", "net"),
     Attack("net-udp-sendmsg", "net"),
     Attack("net-udp-sendmmsg", "net"),
+    Attack("net-udp-no-family", "net", policy="peer", mild=True),
     Attack("net-udp-bind", "net"),
     effect("unix-path", "unix", UNIX, landlock=9),
     effect("unix-dgram", "unix", UNIX, landlock=9),
