@@ -125,7 +125,7 @@ static __always_inline int sg_judge_memory(struct sg_at *a, __u8 hook, __u64 pro
 
 /*
  * Executable memory. written: it is, was or could be changed by the program. Files: SG_RIGHT_MAP, but for what the
- * kernel maps of the first program.
+ * kernel maps of the first program, which it opened for execve; what else the program has at its start was handed down.
  */
 static __always_inline int sg_judge_map(struct sg_at *a, __u8 hook, struct file *file, __u64 prot, int written)
 {
@@ -148,7 +148,7 @@ static __always_inline int sg_judge_map(struct sg_at *a, __u8 hook, struct file 
 	if (nameless)
 		return 0; /* its own memory, and a language that makes code as it runs */
 	r = sg_walk_up(a, d, SG_RIGHT_MAP);
-	if (!sg_missing(a, &r, SG_RIGHT_MAP) || a->lsm->starting)
+	if (!sg_missing(a, &r, SG_RIGHT_MAP) || (a->lsm->starting && (file->f_flags & SG_FMODE_EXEC)))
 		return 0;
 	w.right = SG_RIGHT_MAP;
 	w.origin = r.origin;

@@ -4,7 +4,7 @@
 
 class Attack:
     def __init__(self, name, classes, policy="matrix", landlock=2, why="", shows=None, root=False, fd=None, lacks=None,
-                 kernel=False, since=(0, 0), mild=False):
+                 kernel=False, since=(0, 0), mild=False, program="objects"):
         self.name = name
         self.classes = classes.split("|")  # any of them may be the one that the record names
         self.policy = policy               # language of the policy file
@@ -18,6 +18,7 @@ class Attack:
         self.kernel = kernel
         self.since = since                 # the first kernel with the hook by which the lsm tier stops it
         self.mild = mild                   # honest programs do it, too: EACCES where others are killed
+        self.program = program             # what is started: `objects` knows all attacks but those of others
 
 
 METADATA = "Landlock knows no right for metadata"
@@ -145,6 +146,7 @@ EXEC = [
     effect("map-library-memfd", "wx|map", MAPPING),
     Attack("map-library-outside", "read|map"),
     effect("map-file", "map", MAPPING),
+    effect("map-given", "map", MAPPING, fd="code", program="first"),
     # The mapping of a file of an overlay belongs to the layer below from 6.8 on, where no name leads to.
     effect("map-file-mprotect", "map|wx", MAPPING),
 ]

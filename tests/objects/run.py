@@ -61,11 +61,13 @@ class Matrix:
         self.dir = tempfile.mkdtemp(prefix="sandgate-objects-", dir="/var/tmp")
         os.chmod(self.dir, 0o755)
         copies = {"sgrun": args.sgrun, "objects": os.path.join(args.bin, "objects"),
+                  "first": os.path.join(args.bin, "objects_first"),
                   "library.so": os.path.join(args.bin, "objects_library.so"), "victim": args.victim}
         for name, source in copies.items():
             shutil.copy(source, os.path.join(self.dir, name))
         listing = subprocess.run([self.at("objects"), "--list"], capture_output=True, text=True, check=True)
-        if sorted(listing.stdout.split()) != sorted(a.name for a in manifest.ATTACKS):
+        if sorted(listing.stdout.split()) != sorted(a.name for a in manifest.ATTACKS
+                                                        if a.program == "objects"):
             raise SystemExit("the program's attacks and the manifest's are not the same: "
                              + str(set(listing.stdout.split()) ^ {a.name for a in manifest.ATTACKS}))
         with open(self.at("beside.yaml"), "w") as f:
@@ -87,7 +89,7 @@ class Matrix:
 
     def once(self, a, sandboxed, sibling=False):
         token = stage.word()
-        st = stage.Stage(a, self.at("objects"), self.at("library.so"), self.victim(sibling), token)
+        st = stage.Stage(a, self.at(a.program), self.at("library.so"), self.victim(sibling), token)
         verdicts, own = st.path("verdicts.jsonl"), None
         try:
             line = [st.path("prog/objects"), a.name, *st.arguments(self.cgroup)]
