@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -81,7 +82,8 @@ static void list_missing(struct sg_launch *l)
 					  may(l, SYS_semget, 0, 0, 0) || may(l, SYS_mq_open, 0, 0, 0)))
 		miss(l, "ipc: System V and POSIX IPC objects made outside can be used");
 	if (confined(l, SG_CLASS_WX)) {
-		if (may(l, SYS_mmap, 0, 4096, rwx) || may(l, SYS_mprotect, 0, 4096, rwx))
+		if (may(l, SYS_mmap, 0, 4096, rwx) || may(l, SYS_mprotect, 0, 4096, rwx) ||
+		    may(l, SYS_personality, READ_IMPLIES_EXEC, 0, 0))
 			miss(l, "wx: memory can be written and executed");
 		else
 			miss(l, "wx: a memfd or a file can be written, and mapped executable or executed");
@@ -139,6 +141,8 @@ void sg_launch_missing_hooks(struct sg_launch *l)
 		    (m->cls != SG_CLASS_NAMESPACE || may(l, SYS_unshare, CLONE_NEWUSER, 0, 0)) &&
 		    (m->cls != SG_CLASS_WX || may(l, SYS_userfaultfd, 0, 0, 0)))
 			miss(l, m->text);
+	if (l->filter && confined(l, SG_CLASS_WX) && may(l, SYS_personality, READ_IMPLIES_EXEC, 0, 0))
+		miss(l, "wx: after personality(READ_IMPLIES_EXEC) what brk(2) gives can be written and executed");
 }
 
 /*

@@ -66,8 +66,8 @@ class ExitStatus(LiveTest):
 class NotEnforced(LiveTest):
     """What no layer enforces is in the start record."""
 
-    def said(self, what, wanted, lang="open"):
-        r = self.do("say", "x", lang=lang)
+    def said(self, what, wanted, lang="open", policy=""):
+        r = self.do("say", "x", lang=lang, policy=policy)
         self.assertRan(r, "x\n")
         self.assertEqual([x for x in r.start.get("not_enforced", []) if what in x] != [], wanted, r.start)
 
@@ -75,6 +75,13 @@ class NotEnforced(LiveTest):
         r = self.do("say", "x")
         self.said("clone3", r.start["tier"] != "lsm" and bool(r.start.get("cgroup_id")))
         self.said("clone3", False, "c")
+
+    def test_executable_heap(self):
+        lsm = self.do("say", "x").start["tier"] == "lsm"
+        what = "READ_IMPLIES_EXEC" if lsm else "wx: memory can be written"
+        for allowed, wanted in (("personality", True), ('{personality: "persona == 0x40000"}', False)):
+            policy = self.write("wx.yaml", f'x: {{inherit: "builtin:compiled", allow: [{allowed}]}}')
+            self.said(what, wanted, "x", policy)
 
 
 class NotRun(LiveTest):
