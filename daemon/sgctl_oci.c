@@ -17,7 +17,9 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#define SECONDS "30" /* for all of it */
+#define SECONDS 30 /* for all of it */
+#define DIGITS_OF(n) #n
+#define DIGITS(n) DIGITS_OF(n) /* of a macro's value */
 #define STATE_MAX (1U << 20)
 #define ARGS_MAX 33 /* as many are looked at */
 #define ARGS_BYTES 16384
@@ -54,6 +56,11 @@ static json_t *read_config(const char *bundle, struct sg_err *err)
 	json_error_t where;
 	json_t *config;
 
+	/* Of one that is relative nobody says to what, and its root directory would be looked for elsewhere. */
+	if (bundle && *bundle != '/') {
+		sg_err_set(err, EINVAL, "the container's \"bundle\" is no absolute path: %s", bundle);
+		return NULL;
+	}
 	if (!bundle || snprintf(path, sizeof(path), "%s/config.json", bundle) >= (int)sizeof(path)) {
 		sg_err_set(err, EINVAL, "the container's state names no \"bundle\"");
 		return NULL;
@@ -208,6 +215,11 @@ static int check_annotations(json_t *annotations, struct sg_err *err)
 	const char *key;
 	json_t *value;
 
+	if (annotations && !json_is_object(annotations) && !json_is_null(annotations))
+		return sg_err_set(
+			err, EINVAL,
+			"the container's \"annotations\" are no object: whether it is to have a policy cannot "
+			"be told");
 	json_object_foreach(annotations, key, value)
 	{
 		if (strncmp(key, ANNOTATION, strlen(ANNOTATION)) != 0)
@@ -227,7 +239,7 @@ static int check_annotations(json_t *annotations, struct sg_err *err)
 
 static void too_late(int signal)
 {
-	static const char text[] = "sgctl: no answer of sgd within " SECONDS " s\n";
+	static const char text[] = "sgctl: no answer of sgd within " DIGITS(SECONDS) " s\n";
 
 	(void)signal;
 	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
@@ -244,7 +256,7 @@ static void limit_time(void)
 	sigaddset(&set, SIGALRM);
 	(void)sigaction(SIGALRM, &end, NULL);
 	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
-	(void)alarm((unsigned)strtoul(SECONDS, NULL, 10));
+	(void)alarm(SECONDS);
 }
 
 int sgctl_oci_hook(const struct sgctl *s, struct sg_err *err)

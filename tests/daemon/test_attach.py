@@ -207,6 +207,7 @@ def test_a_hook_that_cannot_do_it_fails(daemon):
     here = {"pid": p.pid, "bundle": bundle}
     for annotations, says in (({"org.sandgate.lang": "python"}, "unknown annotation org.sandgate.lang;"),
                               ({LANGUAGE: 5}, "is no text"),
+                              (LANGUAGE + "=python", "are no object"), ([LANGUAGE], "are no object"),
                               ({"org.sandgate.mode": "audit"}, "and no " + LANGUAGE),
                               ({LANGUAGE: "python"}, f"configuration: unable to open {bundle}/config.json: No such file")):
         r = hook(daemon, "created", annotations, **here)
@@ -219,6 +220,9 @@ def test_a_hook_that_cannot_do_it_fails(daemon):
     assert not daemon.listed()
     with open(os.path.join(bundle, "config.json"), "w", encoding="ascii") as f:
         f.write('{"root": {"path": "/"}, "process": {"args": ["x"]}}')
+    relative = os.path.relpath(bundle)
+    r = hook(daemon, "created", pid=p.pid, bundle=relative)
+    assert r.returncode == 1 and f"is no absolute path: {relative}" in r.stderr, r
     r = hook(daemon, "created", {LANGUAGE: "python", "org.other": "x"}, **here)
     assert r.returncode == 0 and len(daemon.listed()) == 1, r
     p.kill()
