@@ -30,7 +30,9 @@ static const char help[] =
 	"  tail [ID] [--type TYPE] [--lang NAME]  records as they come; on a terminal in sentences\n"
 	"  top [--once]                           a live table; q ends it\n"
 	"  oci-hook                               for OCI runtimes: container state on standard input "
-	"(docs/containers.md)\n";
+	"(docs/containers.md)\n"
+	"\n"
+	"  --help  --version\n";
 
 static int fail(const struct sg_err *err)
 {
@@ -249,7 +251,23 @@ static int too_many(const char *command, char **args, struct sg_err *err)
 
 static int parse(struct sgctl *s, int argc, char **argv, const char **command, struct sg_err *err)
 {
-	enum { SOCKET = 256, JSON, CONTAINER, CGROUP, PID, LANG, MODE, CWD, HOME, SIGNAL, STATS, TYPE, ONCE, HELP };
+	enum {
+		SOCKET = 256,
+		JSON,
+		CONTAINER,
+		CGROUP,
+		PID,
+		LANG,
+		MODE,
+		CWD,
+		HOME,
+		SIGNAL,
+		STATS,
+		TYPE,
+		ONCE,
+		HELP,
+		VERSION
+	};
 	static const struct option options[] = {{"socket", required_argument, NULL, SOCKET},
 						{"json", no_argument, NULL, JSON},
 						{"container-id", required_argument, NULL, CONTAINER},
@@ -264,6 +282,7 @@ static int parse(struct sgctl *s, int argc, char **argv, const char **command, s
 						{"type", required_argument, NULL, TYPE},
 						{"once", no_argument, NULL, ONCE},
 						{"help", no_argument, NULL, HELP},
+						{"version", no_argument, NULL, VERSION},
 						{0}};
 	int opt;
 
@@ -311,6 +330,9 @@ static int parse(struct sgctl *s, int argc, char **argv, const char **command, s
 			break;
 		case HELP:
 			fputs(help, stdout);
+			exit(0);
+		case VERSION:
+			puts("sgctl " SG_VERSION);
 			exit(0);
 		default:
 			return sg_err_set(err, EINVAL, "%s %s; see sgctl --help",

@@ -229,7 +229,14 @@ def test_package():
         package = r.stdout.strip().splitlines()[-1]
         root = os.path.join(d, "root")
         check(run("dpkg-deb", "-x", package, root).returncode == 0, package)
+        # Not essential, and where postinst has its groupadd from.
+        depends = run("dpkg-deb", "-f", package, "Depends").stdout
+        check("passwd" in depends.split(", ") and "libc6 (" in depends, depends)
         sgrun = os.path.join(root, "usr/bin/sgrun")
+        version = os.path.basename(package).split("_")[1]
+        for program in ("usr/bin/sgrun", "usr/bin/sgctl", "usr/sbin/sgd"):
+            r = run(os.path.join(root, program), "--version")
+            check((r.returncode, r.stdout) == (0, f"{os.path.basename(program)} {version}\n"), r)
         r = run(sgrun, "--lang", "c", "--verdicts", "/dev/null", "--", "/bin/echo", "from the package")
         check((r.returncode, r.stdout) == (0, "from the package\n"), r)
         # Linked statically on purpose (docs/architecture.md); the changelog is the project's own.
