@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -23,7 +24,9 @@
 #define RING_BYTES (4U << 20)
 #define MAX_PROCS 32768
 #define OWNER "trusted.sandgate" /* of the cgroup of all sandboxes: whose it is */
-#define END_NS 8000000000ULL     /* for sandboxes to end when the daemon does */
+#define LOCK_NS 3000000000L      /* for a daemon that has died to be gone */
+#define LOCK_TRIES 300
+#define END_NS 8000000000ULL /* for sandboxes to end when the daemon does */
 
 static int fail(const struct sg_err *err)
 {
@@ -139,34 +142,72 @@ static bool runs(pid_t pid, uint64_t began)
 	return fd >= 0 && sg_proc_start_time(pid) == began && poll(&p, 1, 0) == 0;
 }
 
+/* The process that the cgroup's attribute names, if it runs and is in our PID namespace; else 0. */
+static int owner(const struct sgd *d, ino_t ns)
+{
+	unsigned long long began;
+	unsigned long of;
+	char text[96];
+	ssize_t n = fgetxattr(d->parent.dirfd, OWNER, text, sizeof(text) - 1);
+	int pid;
+
+	text[n > 0 ? n : 0] = '\0';
+	return sscanf(text, "%d %llu %lu", &pid, &began, &of) == 3 && of == ns && pid != getpid() && runs(pid, began)
+		       ? pid
+		       : 0;
+}
+
 /*
- * Another daemon's sandboxes would seem to be what a crash left, and be ended. Told by an attribute, which only
- * CAP_SYS_ADMIN writes: a lock could be held by any user. Of a daemon in another PID namespace nothing can be told.
+ * 1: it is ours now; 0: another one has it; -1: cannot be told. The file is one that only root may open, where any user
+ * may open the directory, and could lock that.
+ */
+static int lock_cgroup(struct sgd *d)
+{
+	const struct timespec pause = {.tv_nsec = LOCK_NS / LOCK_TRIES};
+
+	d->claim = openat(d->parent.dirfd, "cgroup.kill", O_WRONLY | O_CLOEXEC);
+	if (d->claim < 0)
+		return -1; /* before Linux 5.14 */
+	sgd_high(&d->claim);
+	/* The keeper of one that has just died has all of its descriptors, for a moment. */
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (flock(d->claim, LOCK_EX | LOCK_NB) == 0)
+			return 1;
+		if (errno != EWOULDBLOCK)
+			return -1;
+		(void)nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
+/*
+ * Another daemon's sandboxes would seem to be what a crash left, and be ended. A lock tells, in whatever PID namespace
+ * that one is; an attribute, which CAP_SYS_ADMIN alone reads and writes, who it is, and does where there is no such
+ * file.
  */
 static int claim_cgroup(struct sgd *d, struct sg_err *err)
 {
-	unsigned long long began;
-	unsigned long ns;
-	char text[96];
+	char text[96], who[32] = "";
 	struct stat st;
-	ssize_t n;
-	int pid;
+	int pid, n, locked = 0;
 
 	if (stat("/proc/self/ns/pid", &st) < 0)
 		return sg_err_set(err, errno, "cannot look at /proc/self/ns/pid: %s", strerror(errno));
-	n = fgetxattr(d->parent.dirfd, OWNER, text, sizeof(text) - 1);
-	text[n > 0 ? n : 0] = '\0';
-	if (sscanf(text, "%d %llu %lu", &pid, &began, &ns) == 3 && ns == st.st_ino && pid != getpid() &&
-	    runs(pid, began)) {
+	pid = owner(d, st.st_ino);
+	if (pid)
+		snprintf(who, sizeof(who), ", process %d", pid);
+	else
+		locked = lock_cgroup(d);
+	if (!locked) {
 		close(SG_TAKE_FD(d->parent.dirfd)); /* nor is it ours to remove */
 		return sg_err_set(err, EADDRINUSE,
-				  "the cgroup %s is another sgd's, process %d: end that one, or name another cgroup "
-				  "with --cgroup",
-				  d->parent.path, pid);
+				  "the cgroup %s is another sgd's%s: end that one, or name another cgroup with "
+				  "--cgroup",
+				  d->parent.path, who);
 	}
 	n = snprintf(text, sizeof(text), "%d %llu %lu", (int)getpid(), (unsigned long long)sg_proc_start_time(getpid()),
 		     (unsigned long)st.st_ino);
-	if (fsetxattr(d->parent.dirfd, OWNER, text, (size_t)n, 0) < 0)
+	if (fsetxattr(d->parent.dirfd, OWNER, text, (size_t)n, 0) < 0 && locked < 0)
 		fprintf(stderr,
 			"sgd: cannot mark the cgroup %s (%s): another sgd that is given it ends our sandboxes\n",
 			d->parent.path, strerror(errno));
@@ -188,7 +229,7 @@ static int start(struct sgd *d, struct sg_err *err)
 	json_t *changed = NULL;
 	int rc = protect(d, err);
 
-	d->parent.dirfd = -1;
+	d->parent.dirfd = d->claim = -1;
 	d->started = sg_clock_ns(CLOCK_BOOTTIME);
 	d->self = rc ? -1 : sgd_common_fds();
 	if (!rc && d->self < 0)

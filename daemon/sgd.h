@@ -48,6 +48,7 @@ struct sgd {
 	bool lsm;                /* its LSM programs are attached, and act */
 	char no_lsm[512];        /* why not */
 	struct sg_cgroup parent; /* of launched sandboxes */
+	int claim;               /* it is locked: nobody else's as long as we live */
 	struct sgd_vlog log;
 	struct sgd_policies policies;
 	struct sgd_discover *discover; /* NULL: no rules */

@@ -308,16 +308,25 @@ def test_a_second_daemon_changes_nothing(daemon):
     assert until(lambda: not daemon.sandboxes())
 
 
+APART = ("unshare", "--fork", "--pid", "--mount-proc", "--kill-child", "--")
+BOUND = ("setpriv", "--bounding-set", "-sys_admin", "--")
+
+
 def test_a_second_daemon_in_the_same_cgroup(daemon):
-    """Nor one with all else of its own, which would end what it does not know; nor does it take the cgroup away."""
+    """Nor one with all else of its own, which would end what it does not know; nor does it take the cgroup away. Also where
+    it cannot see who has it: in another PID namespace, or without CAP_SYS_ADMIN, as the systemd unit and the DaemonSet run it."""
     assert until(lambda: not daemon.sandboxes())
     first = daemon.process
-    for run in (False, True):
-        p = daemon.popen("--lang", "c", "--", "/bin/sleep", "300") if run else None
+    kill = os.path.exists(os.path.join(cgroup_mount(), daemon.cgroup, "cgroup.kill"))  # since Linux 5.14
+    p = None
+    for run, wrapper in ((False, ()), (True, ()), *((True, w) for w in (APART, BOUND) if kill)):
+        p = p or (daemon.popen("--lang", "c", "--", "/bin/sleep", "300") if run else None)
         assert not run or until(lambda: [b for b in daemon.listed() if b["state"] == "running"])
-        fails_to_start(daemon, f"another sgd's, process {first.pid}: ", "--socket", os.path.join(daemon.work, "own.sock"), "--state",
+        daemon.wrapper = list(wrapper)
+        says = "another sgd's: " if wrapper else f"another sgd's, process {first.pid}: "
+        fails_to_start(daemon, says, "--socket", os.path.join(daemon.work, "own.sock"), "--state",
                        os.path.join(daemon.work, "own"), "--bpffs", os.path.join(daemon.bpf, "own"))
-        daemon.process = first
+        daemon.process, daemon.wrapper = first, []
         assert not os.path.exists(os.path.join(daemon.work, "own"))
     box, = daemon.listed()
     assert p.poll() is None and daemon.ctl("kill", box["id"]).returncode == 0
