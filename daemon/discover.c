@@ -280,15 +280,18 @@ static unsigned know_threads(struct sgd_box *b, const struct process *p, int lan
 struct processes {
 	struct process *all;
 	size_t n;
-	unsigned lost; /* no memory for them */
+	unsigned lost;  /* no memory for them */
+	unsigned apart; /* not in our PID namespace: the kernel lists them as 0 */
 };
 
 static bool collect(void *ctx, pid_t pid)
 {
 	struct processes *p = ctx;
-	struct process *bigger = realloc(p->all, (p->n + 1) * sizeof(*bigger));
+	struct process *bigger = pid ? realloc(p->all, (p->n + 1) * sizeof(*bigger)) : NULL;
 
-	if (bigger) {
+	if (!pid) {
+		p->apart++;
+	} else if (bigger) {
 		p->all = bigger;
 		bigger[p->n++] = (struct process){.pid = pid, .language = -1};
 	} else {
@@ -376,6 +379,11 @@ void sgd_discover_tasks(struct sgd_box *b)
 		thaw(b->d, b->launch.cg.dirfd);
 	if (failed)
 		sg_session_degrade(&b->session, "%u of its tasks could not be told apart by language", failed);
+	if (p.apart)
+		sg_session_degrade(&b->session,
+				   "%u of its processes are in another PID namespace than sgd, which cannot tell their "
+				   "languages: until they execute an interpreter they may not be judged",
+				   p.apart);
 	if (unread)
 		sg_session_degrade(&b->session,
 				   "which program %u of its processes execute may not be seen (CAP_SYS_PTRACE): until "

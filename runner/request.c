@@ -229,6 +229,9 @@ int sg_request_send(const struct sg_request *r, int fd, const int std[3], const 
 	for (size_t i = 0; i < n_iov; i++)
 		h.hdr.size += (uint32_t)iov[i].iov_len;
 	rc = sg_client_send(fd, iov, n_iov, g.fds, g.n);
+	/* Who is refused is told why before sgd closes, and reads that next. */
+	if (rc == -EPIPE || rc == -ECONNRESET)
+		rc = 0;
 	if (rc)
 		rc = sg_err_set(err, -rc, "cannot send to sgd: %s", strerror(-rc));
 	for (int i = 0; i < 2; i++)

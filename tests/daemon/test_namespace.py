@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""sgd in a cgroup namespace of its own, as in a container, beside cgroups that lie in none of the top ones."""
+"""sgd in a cgroup namespace of its own, as in a container, beside cgroups that lie in none of the top ones; and in a PID namespace
+of its own, where it can do little, and says so."""
 import contextlib
 import os
 
-from harness import Cgroup, Daemon, cgroup_mount
+from harness import Cgroup, Daemon, cgroup_mount, until
 from test_attach import FORBIDDEN
 
 # Goes into the cgroup that is named, makes the namespace there and executes sgd.
@@ -96,3 +97,33 @@ def test_with_a_hierarchy_of_its_own(daemon):
             return
         r = d.ctl("attach", "--cgroup", pod.path, "--lang", "python")
         assert r.returncode == 1 and "how deep the cgroup lies cannot be told" in r.stderr, r
+
+
+class Apart(Daemon):
+    def begin(self):
+        self.wrapper = ["unshare", "--fork", "--pid", "--mount-proc", "--kill-child", "--"]
+        super().begin()
+
+    def answers(self):
+        return "listens at" in self.errors()  # and refuses who asks it
+
+
+def test_in_a_pid_namespace_of_its_own(daemon):
+    """As in a container without the host's: it knows no client, and processes of the cgroups that it discovers have no numbers."""
+    pod = Cgroup(daemon, "apart")
+    p = pod.start("sys.stdin.readline()")
+    build = os.path.dirname(os.path.dirname(daemon.sgd))
+    d = Apart(build, "--metrics-port", "0", "--discover", "/" + os.path.basename(pod.path))
+    try:
+        for options in ((), ("--tier", "bpf")):
+            r = d.run(*options, "--lang", "c", "--", "/bin/true")
+            assert r.returncode == 125 and "sgd refuses: a client in another pid namespace" in r.stderr, r
+        assert until(lambda: d.records(type="start"))
+        p.kill()
+        p.communicate()
+        assert until(lambda: Daemon.gone(pod.path)) and until(lambda: d.records(type="exit"))
+        r, = d.records(type="exit")
+        assert r["integrity"] == "degraded" and any("another PID namespace than sgd" in why for why in r["reasons"]), r
+    finally:
+        p.kill()
+        d.close()
