@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <time.h>
 
@@ -23,7 +24,8 @@
 
 /*
  * The usual places first: the mount table is long, and the kernel prints all of it. Only where the mount's directory is
- * the root of the hierarchy itself (which has the id 1), so that nothing more need be known about it.
+ * the root of the hierarchy itself (which has the id 1), so that nothing more need be known about it, and can be
+ * written.
  */
 static bool usual_mount(char *mount, size_t mount_size, char *root, size_t root_size)
 {
@@ -32,8 +34,8 @@ static bool usual_mount(char *mount, size_t mount_size, char *root, size_t root_
 	struct stat st;
 
 	for (size_t i = 0; i < SG_ARRAY_SIZE(places); i++) {
-		if (statfs(places[i], &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC || stat(places[i], &st) < 0 ||
-		    st.st_ino != 1)
+		if (statfs(places[i], &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC || fs.f_flags & ST_RDONLY ||
+		    stat(places[i], &st) < 0 || st.st_ino != 1)
 			continue;
 		return snprintf(mount, mount_size, "%s", places[i]) < (int)mount_size &&
 		       snprintf(root, root_size, "/") < (int)root_size;
@@ -41,11 +43,21 @@ static bool usual_mount(char *mount, size_t mount_size, char *root, size_t root_
 	return false;
 }
 
+/* What a mount is good for: a writable one most, and the whole more than a part of it. 0: another one covers it. */
+static int rank(const struct sg_mount *m)
+{
+	struct statfs fs;
+
+	if (statfs(m->where, &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC)
+		return 0;
+	return 1 + (fs.f_flags & ST_RDONLY ? 0 : 2) + !strcmp(m->root, "/");
+}
+
 int sg_cgroup_find_mount(char *mount, size_t mount_size, char *root, size_t root_size, struct sg_err *err)
 {
 	SG_FREE char *line = NULL;
+	int best = 0;
 	size_t cap = 0;
-	int rc = -ENOENT;
 	FILE *f;
 
 	if (usual_mount(mount, mount_size, root, root_size))
@@ -54,18 +66,23 @@ int sg_cgroup_find_mount(char *mount, size_t mount_size, char *root, size_t root
 	if (!f)
 		return sg_err_set(err, errno, "cannot read /proc/self/mountinfo: %s; is /proc mounted?",
 				  strerror(errno));
-	while (rc == -ENOENT && getline(&line, &cap, f) > 0) {
+	while (getline(&line, &cap, f) > 0) {
 		struct sg_mount m;
+		int good;
 
 		if (!sg_mount_parse(line, &m) || strcmp(m.type, "cgroup2") != 0 || strlen(m.where) >= mount_size ||
 		    strlen(m.root) >= root_size)
 			continue;
+		good = rank(&m);
+		/* Of two in the same place the later one is what is seen there. */
+		if (good <= best && !(good && !strcmp(m.where, mount)))
+			continue;
 		snprintf(root, root_size, "%s", m.root);
 		snprintf(mount, mount_size, "%s", m.where);
-		rc = 0;
+		best = good;
 	}
 	fclose(f);
-	if (rc)
+	if (!best)
 		return sg_err_set(err, ENOENT,
 				  "no cgroup2 file system is mounted; mount one: mkdir -p /sys/fs/cgroup && "
 				  "mount -t cgroup2 none /sys/fs/cgroup");

@@ -26,8 +26,8 @@ struct sg_cgroup {
 	bool has_cpu;
 };
 
-/* Where cgroup2 is mounted, from /proc/self/mountinfo. root: the mount's root inside the hierarchy ("/" usually).
- * Errors: -ENOENT when no cgroup2 is mounted. */
+/* Where cgroup2 is mounted, from /proc/self/mountinfo: of several the first that can be written. root: the mount's root
+ * inside the hierarchy ("/" usually). Errors: -ENOENT when no cgroup2 is mounted. */
 int sg_cgroup_find_mount(char *mount, size_t mount_size, char *root, size_t root_size, struct sg_err *err);
 
 /*

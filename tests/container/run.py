@@ -150,6 +150,22 @@ class Container(unittest.TestCase):
                 daemon.wait()
                 daemon.stdout.close()
 
+    # --- a cgroup2 that is mounted twice ---
+
+    def test_a_writable_cgroup2_is_taken(self):
+        """Where the usual one is read-only, as engines mount it, or another file system covers it."""
+        if os.geteuid():
+            return
+        sgrun = f"{self.work}/sgrun --daemon off --tier bpf --lang c --verdicts /dev/null -- /bin/echo in && echo 0 || echo $?"
+        script = (f"set -e; at=$(awk '/ - cgroup2 / {{print $5}}' /proc/self/mountinfo); mkdir -p {self.work}/cg2\n"
+                  f"for p in $at; do mount -o remount,bind,ro $p; done; {sgrun}\n"
+                  f"mount -t cgroup2 cgroup2 {self.work}/cg2; mount -o remount,bind,rw {self.work}/cg2; {sgrun}\n"
+                  f"for p in $at; do mount -o remount,bind,rw $p; mount -t tmpfs tmpfs $p; done; {sgrun}\n")
+        got = subprocess.run(["unshare", "--mount", "/bin/sh", "-c", script], capture_output=True, text=True, timeout=120,
+                             check=False, env=ENV)
+        self.assertEqual((got.returncode, got.stdout), (0, "125\nin\n0\nin\n0\n"), got.stderr)
+        self.assertIn("Read-only file system; mount cgroup2 read-write", got.stderr)
+
     # --- and where it cannot ---
 
     def test_require(self):
