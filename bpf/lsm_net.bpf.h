@@ -5,7 +5,9 @@
 /*
  * socket_create                     families; of IPv4 and IPv6 only TCP and UDP have addresses to judge
  * socket_connect _bind _listen      the address, as the kernel copied it
- * socket_sendmsg                    the address of a datagram; control data to a peer outside (descriptors)
+ * socket_setsockopt                 options by which packets go to another address than the one that was judged
+ * socket_sendmsg                    the address of a datagram, the same options for it alone; control data to a peer
+ *                                   outside (descriptors)
  * unix_stream_connect unix_may_send who made the socket at the other end: by its cgroup
  */
 
@@ -201,6 +203,104 @@ SG_LSM(socket_listen)
 	return sg_judge_address(&a, &w);
 }
 
+/* ---- source routes ---- */
+
+#define SG_CMSG_MAX 32 /* honest programs send a handful */
+
+/*
+ * Options that put the address of a first hop of the program's own choice into each packet, in the place of the one
+ * that the rules were asked about; none of them needs a capability. A flow label may carry such a header. The protocol
+ * and the option as one number, 0: not such an option. In control data the numbers mean the same, or nothing.
+ */
+static __always_inline __u32 sg_route_option(__u32 level, __u32 option)
+{
+	if (level == SG_IPPROTO_IP && (option == SG_IP_OPTIONS || option == SG_IP_RETOPTS))
+		return SG_ROUTE(level, option);
+	if (level == SG_IPPROTO_IPV6 && (option == SG_IPV6_RTHDR || option == SG_IPV6_2292RTHDR ||
+					 option == SG_IPV6_2292PKTOPTIONS || option == SG_IPV6_FLOWLABEL_MGR))
+		return SG_ROUTE(level, option);
+	return 0;
+}
+
+/*
+ * The first such option in a message's control data, which the kernel has its own copy of by now. What is malformed is
+ * none: for that the kernel refuses the whole message. Numbers only, see sg_record_plain().
+ */
+__noinline int sg_route_in(__u64 control, __u64 size)
+{
+	__u32 i;
+
+#pragma clang loop unroll(disable)
+	for (i = 0; i < SG_CMSG_MAX; i++) {
+		struct {
+			__u64 len;
+			__u32 level, type;
+		} h = {};
+		__u32 route;
+
+		if (size < sizeof(h))
+			return 0;
+		if (bpf_probe_read_kernel(&h, sizeof(h), (const void *)control))
+			return SG_ROUTE_UNKNOWN;
+		if (h.len < sizeof(h) || h.len > size)
+			return 0;
+		route = sg_route_option(h.level, h.type);
+		if (route)
+			return (int)route;
+		h.len = (h.len + 7) & ~7ULL;
+		if (h.len > size)
+			return 0;
+		control += h.len;
+		size -= h.len;
+	}
+	return SG_ROUTE_UNKNOWN;
+}
+
+/* Whether the sandbox's rule number `at` allows every address and port. As sg_net_rule_at(). */
+__noinline int sg_net_rule_all(__u32 index, __u32 at, __u32 proto)
+{
+	const struct sg_lsm *lsm = bpf_map_lookup_elem(&sg_lsm, &index);
+
+	return lsm && at < SG_NET_MAX && sg_net_rule_allows_all(&lsm->objects.net[at], proto);
+}
+
+/* Where a packet goes by such an option nobody can say here: only where all may be reached it makes no difference. */
+static __always_inline int sg_judge_route(struct sg_at *a, __u8 hook, struct sock *sk, __u32 route)
+{
+	struct sg_what w = {.hook = hook, .cls = SG_CLASS_NET, .kind = SG_OBJECT_NUMBER, .number = route};
+	__u32 proto = sg_proto((__u32)sk->sk_type, sk->sk_protocol), n = a->lsm->objects.n_net, i;
+
+	if (sg_mode(a, SG_CLASS_NET) == SG_MODE_ALLOW)
+		return 0;
+	proto = SG_FORGET(proto);
+#pragma clang loop unroll(disable)
+	for (i = 0; i < SG_NET_MAX && i < n; i++)
+		if (sg_net_rule_all(a->index, i, proto))
+			return 0;
+	w.family = sk->__sk_common.skc_family;
+	w.proto = (__u8)proto;
+	w.op = SG_NET_CONNECT;
+	/* labels for flows are asked for in good faith, too */
+	w.mild = route == SG_ROUTE(SG_IPPROTO_IPV6, SG_IPV6_FLOWLABEL_MGR);
+	w.origin = SG_UNLISTED;
+	return sg_refuse(a, &w);
+}
+
+SG_LSM(socket_setsockopt)
+{
+	struct socket *sock = (struct socket *)ctx[0];
+	__u32 route;
+	struct sg_at a;
+	struct sock *sk;
+
+	SG_ENTER(&a, 3);
+	route = sg_route_option((__u32)ctx[1], (__u32)ctx[2]);
+	sk = sock->sk;
+	if (!route || !sk)
+		return 0;
+	return sg_judge_route(&a, SG_HOOK_socket_setsockopt, sk, route);
+}
+
 /* ---- unix ---- */
 
 /* Who made a socket: 1 someone inside the sandbox. */
@@ -334,7 +434,7 @@ SG_LSM(socket_sendmsg)
 	struct sg_what w = {.hook = SG_HOOK_socket_sendmsg, .cls = SG_CLASS_FDPASS, .family = SG_AF_UNIX};
 	struct sock *sk;
 	struct sg_at a;
-	__u32 family;
+	__u32 family, route;
 	void *name;
 
 	SG_ENTER(&a, 3);
@@ -348,6 +448,21 @@ SG_LSM(socket_sendmsg)
 			return 0;
 		w.origin = SG_UNLISTED;
 		return sg_refuse(&a, &w);
+	}
+	/* streams take no options from control data */
+	if (msg->msg_controllen && sk->sk_type != SG_SOCK_STREAM && (family == SG_AF_INET || family == SG_AF_INET6)) {
+		void *control = NULL;
+
+		route = SG_ROUTE_UNKNOWN;
+		if (bpf_core_read(&control, sizeof(control), &msg->msg_control) == 0)
+			route = (__u32)sg_route_in(sg_address(control), msg->msg_controllen);
+		asm volatile("" : "+r"(route));
+		if (route) {
+			int rc = sg_judge_route(&a, SG_HOOK_socket_sendmsg, sk, route);
+
+			if (rc)
+				return rc;
+		}
 	}
 	name = msg->msg_name;
 	if (!name)

@@ -132,6 +132,18 @@ struct sg_event_object {
 				     */
 };
 
+/* number, where a socket's option chooses the way of its packets: the level and the option. 0xffff: too many to look */
+#define SG_ROUTE(level, option) ((__u32)(level) << 8 | (__u32)(option))
+#define SG_ROUTE_UNKNOWN 0xffff
+#define SG_IPPROTO_IP 0
+#define SG_IP_OPTIONS 4
+#define SG_IP_RETOPTS 7
+#define SG_IPPROTO_IPV6 41
+#define SG_IPV6_2292RTHDR 5
+#define SG_IPV6_2292PKTOPTIONS 6
+#define SG_IPV6_FLOWLABEL_MGR 32
+#define SG_IPV6_RTHDR 57
+
 #define SG_OBJECT_HEAD 136 /* bytes before names */
 
 /* The hooks that the LSM programs sit on: name in the kernel. The order is part of the ABI. */
@@ -217,7 +229,8 @@ struct sg_event_object {
 	X(uring_cmd)                                                                                                   \
 	X(inode_init_security_anon)                                                                                    \
 	X(uring_allowed)                                                                                               \
-	X(task_alloc)
+	X(task_alloc)                                                                                                  \
+	X(socket_setsockopt)
 
 #define SG_HOOK_ENUM(name) SG_HOOK_##name,
 enum sg_hook { SG_HOOKS(SG_HOOK_ENUM) SG_HOOK_N };

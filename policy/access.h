@@ -72,6 +72,7 @@ struct sg_access {
 	uint8_t addr[16];    /* as in struct sg_net_rule */
 	unsigned proto, op;  /* SG_NET_TCP or _UDP; SG_NET_CONNECT or _BIND */
 	unsigned port;       /* host order */
+	bool anywhere;       /* NET: not this address, but any that the program chooses unseen */
 	unsigned capability; /* CAPABILITY */
 	uint32_t executed;   /* EXEC: how many programs were executed before, the launcher's own exec not counted */
 	/* DELETE: a directory with something denied in it was to be renamed: origin and one of that rule. For hints. */

@@ -58,6 +58,10 @@ static void say_net(struct sg_text *t, const json_t *o)
 {
 	const char *address = sg_record_str(o, "address");
 
+	if (*sg_record_str(o, "option")) {
+		sg_text_add(t, "choose itself which way its packets go (%s)", sg_record_str(o, "option"));
+		return;
+	}
 	if (!*address) {
 		sg_text_add(t, "make a socket of the family %s", sg_record_str(o, "family"));
 		return;

@@ -167,6 +167,13 @@ static inline __attribute__((always_inline)) int sg_net_rule_allows(const struct
 	return !other && proto && op;
 }
 
+/* Whether this rule allows every address and port there is. */
+static inline __attribute__((always_inline)) int sg_net_rule_allows_all(const struct sg_net_rule *r, __u32 proto)
+{
+	return r->prefix == 0 && r->port_lo == 0 && r->port_hi == 0xffff && (r->ops & SG_NET_CONNECT) &&
+	       (r->protos & proto);
+}
+
 #ifndef __bpf__
 /* Whether the rules allow this address. addr: 16 bytes as in struct sg_net_rule. The programs go from rule to rule
  * themselves. */

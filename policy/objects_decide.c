@@ -58,7 +58,11 @@ struct sg_decision sg_objects_decide_file(const struct sg_objects *o, const stru
 
 static struct sg_decision decide_net(const struct sg_objects *o, const struct sg_access *a)
 {
-	if (a->family) {
+	if (a->anywhere) {
+		for (uint32_t i = 0; i < SG_NET_MAX && i < o->n_net; i++)
+			if (sg_net_rule_allows_all(&o->net[i], a->proto))
+				return allowed(SG_ORIGIN_UNLISTED);
+	} else if (a->family) {
 		if (a->family < 64 && (o->families & (1ULL << a->family)))
 			return allowed(SG_ORIGIN_UNLISTED);
 	} else if (sg_net_allowed(o, a->addr, a->proto, a->op, a->port)) {

@@ -187,7 +187,7 @@ static void say_net(struct sg_text *t, const struct sg_policy *p, const struct s
 	struct sg_text rules = {.n = 0};
 	char text[128];
 
-	if (a->family == AF_INET || a->family == AF_INET6) {
+	if (a->anywhere || a->family == AF_INET || a->family == AF_INET6) {
 		snprintf(text, sizeof(text), "%s *", a->proto == SG_NET_UDP ? "udp" : "tcp");
 	} else if (a->family) {
 		if (!sg_family_name(a->family)) {

@@ -103,6 +103,7 @@ static bool signature_known(int hook, uint32_t nargs)
 		{SG_HOOK_socket_connect, 3, 3},
 		{SG_HOOK_socket_listen, 2, 2},
 		{SG_HOOK_socket_sendmsg, 3, 3},
+		{SG_HOOK_socket_setsockopt, 3, 3},
 		{SG_HOOK_unix_stream_connect, 3, 3},
 		{SG_HOOK_unix_may_send, 2, 2},
 		{SG_HOOK_ptrace_access_check, 2, 2},

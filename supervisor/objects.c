@@ -105,6 +105,40 @@ static void add_family(json_t *o, unsigned family)
 	json_object_set_new(o, "family", name ? json_string(name) : json_sprintf("%u", family));
 }
 
+static const char *protocol_name(unsigned proto)
+{
+	return proto == SG_NET_TCP ? "tcp" : proto == SG_NET_UDP ? "udp" : "other";
+}
+
+/* The program chose the way of its packets by an option of the socket, or of a message. */
+static bool is_route(const struct sg_event_object *e)
+{
+	return e->kind == SG_OBJECT_NUMBER && e->cls == SG_CLASS_NET &&
+	       (e->hook == SG_HOOK_socket_setsockopt || e->hook == SG_HOOK_socket_sendmsg);
+}
+
+static void add_route(json_t *o, const struct sg_event_object *e)
+{
+	static const struct {
+		uint32_t number;
+		const char *name;
+	} known[] = {
+		{SG_ROUTE(SG_IPPROTO_IP, SG_IP_OPTIONS), "IP_OPTIONS"},
+		{SG_ROUTE(SG_IPPROTO_IP, SG_IP_RETOPTS), "IP_RETOPTS"},
+		{SG_ROUTE(SG_IPPROTO_IPV6, SG_IPV6_2292RTHDR), "IPV6_2292RTHDR"},
+		{SG_ROUTE(SG_IPPROTO_IPV6, SG_IPV6_2292PKTOPTIONS), "IPV6_2292PKTOPTIONS"},
+		{SG_ROUTE(SG_IPPROTO_IPV6, SG_IPV6_FLOWLABEL_MGR), "IPV6_FLOWLABEL_MGR"},
+		{SG_ROUTE(SG_IPPROTO_IPV6, SG_IPV6_RTHDR), "IPV6_RTHDR"},
+		{SG_ROUTE_UNKNOWN, "too many to look through"},
+	};
+
+	add_family(o, e->family);
+	json_object_set_new(o, "protocol", json_string(protocol_name(e->proto)));
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (known[i].number == e->number)
+			json_object_set_new(o, "option", json_string(known[i].name));
+}
+
 static void add_address(json_t *o, const struct sg_event_object *e)
 {
 	char text[INET6_ADDRSTRLEN] = "";
@@ -114,10 +148,7 @@ static void add_address(json_t *o, const struct sg_event_object *e)
 		(void)inet_ntop(AF_INET, e->addr + 12, text, sizeof(text));
 	else
 		(void)inet_ntop(AF_INET6, e->addr, text, sizeof(text));
-	json_object_set_new(o, "protocol",
-			    json_string(e->proto == SG_NET_TCP   ? "tcp"
-					: e->proto == SG_NET_UDP ? "udp"
-								 : "other"));
+	json_object_set_new(o, "protocol", json_string(protocol_name(e->proto)));
 	json_object_set_new(o, "operation", json_string(e->op == SG_NET_BIND ? "bind" : "connect"));
 	json_object_set_new(o, "address", json_string(text));
 	json_object_set_new(o, "port", json_integer(e->port));
@@ -146,6 +177,8 @@ static json_t *object_json(const struct sg_event_object *e)
 			json_object_set_new(o, "capability", json_string(sg_capability_name((unsigned)e->number)));
 		else if (e->hook == SG_HOOK_socket_create)
 			add_family(o, e->family);
+		else if (is_route(e))
+			add_route(o, e);
 		else
 			json_object_set_new(o, "number", json_integer((json_int_t)e->number));
 		break;
@@ -163,7 +196,7 @@ static json_t *object_json(const struct sg_event_object *e)
 
 static void add_hint(json_t *r, const struct sg_policy *p, const struct sg_event_object *e)
 {
-	struct sg_access a = {.cls = e->cls, .proto = e->proto, .op = e->op, .port = e->port};
+	struct sg_access a = {.cls = e->cls, .proto = e->proto, .op = e->op, .port = e->port, .anywhere = is_route(e)};
 	SG_FREE char *hint = NULL;
 	struct sg_err err = {0};
 	char path[PATH_MAX];

@@ -179,6 +179,32 @@ def test_descriptors_are_passed_inside(daemon):
     assert (r.returncode, r.stdout) == (0, "1212345\n"), (r.returncode, r.stdout, r.stderr)
 
 
+# Options of sockets and messages that choose no way, and the one that does.
+OPTIONS_OF_PACKETS = r"""
+import socket, struct
+n = lambda *v: struct.pack("%di" % len(v), *v)
+a, b = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+a.setsockopt(0, 1, 8), a.setsockopt(0, 2, 9), b.setsockopt(41, 67, 8), b.setsockopt(41, 33, 1)
+few = [(0, 1, n(8)), (0, 2, n(9)), (0, 8, bytes(12)), (17, 103, struct.pack("H", 1000))]
+print(a.sendmsg([b"x"], few, 0, ("127.0.0.1", 9)), a.sendmsg([b"x"], few[:2] * 15, 0, ("127.0.0.1", 9)))
+print(b.sendmsg([b"x"], [(41, 67, n(8)), (41, 52, n(9)), (41, 50, bytes(20))], 0, ("::1", 9)))
+try: b.setsockopt(41, 57, b""); print("none")
+except PermissionError: print("refused")
+"""
+
+
+def test_only_options_that_choose_a_way_are_refused(daemon):
+    path = os.path.join(daemon.work, "routed.yaml")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write('some: {inherit: ["builtin:inet", "builtin:python"], net: {allow: [loopback]}}\n'
+                'all: {inherit: some, net: {allow: ["udp *"]}}\n')
+    for lang, says in (("some", "refused"), ("all", "none")):
+        r = daemon.run("--require", "lsm", "--policy", path, "--lang", lang, "--", PYTHON, "-c", OPTIONS_OF_PACKETS, timeout=120)
+        assert (r.returncode, r.stdout) == (0, f"1 1\n1\n{says}\n"), (lang, r.returncode, r.stdout, r.stderr)
+    seen = [v["object"] for v in daemon.records(type="lsm_violation") if v["hook"] == "socket_setsockopt"]
+    assert seen == [{"family": "inet6", "protocol": "udp", "option": "IPV6_RTHDR"}], seen
+
+
 # Where the program's code begins, which the kernel shows as 1 to who may not trace; and what three programs return.
 SHOWN = ("import os\nprint(int(open('/proc/%s/stat').read().rsplit(')', 1)[1].split()[23]) > 1, flush=True)\n"
          "for _ in range(3): print(os.spawnv(os.P_WAIT, '/bin/true', ['true']), flush=True)\n")

@@ -31,6 +31,7 @@ PROC = "a policy that allows new processes needs all of /proc readable; their me
 MODE_3 = "Landlock asks who opens for reading or for writing; the access mode 3 is neither"
 SUBVOLUMES = "btrfs, or mkfs.btrfs"
 CGROUP = "the kernel asks no rule about files whether a new process may be put into a cgroup"
+MOBILE = "Mobile IPv6's routing header"
 PASSED = "Landlock does not judge descriptors once they are open"
 
 
@@ -188,6 +189,15 @@ NET = [
     Attack("net-udp-sendmmsg", "net"),
     Attack("net-udp-no-family", "net", policy="peer", mild=True),
     Attack("net-udp-bind", "net"),
+    Attack("net-route-options", "net", policy="routed", root=True),
+    Attack("net-route-header", "net", policy="routed"),
+    Attack("net-route-old-options", "net", policy="routed", lacks=MOBILE),
+    Attack("net-route-label", "net", policy="routed", lacks=MOBILE, mild=True),
+    Attack("net-route-message", "net", policy="routed", root=True),
+    Attack("net-route-message6", "net", policy="routed", lacks=MOBILE),
+    Attack("net-route-message-old", "net", policy="routed", lacks=MOBILE),
+    Attack("net-route-message-behind", "net", policy="routed", root=True),
+    Attack("net-route-message-far-behind", "net", policy="routed", root=True),
     effect("unix-path", "unix", UNIX, landlock=9),
     effect("unix-dgram", "unix", UNIX, landlock=9),
     effect("unix-symlink", "unix", UNIX, landlock=9),

@@ -22,7 +22,7 @@ struct target target = {.base = "/nonexistent", .token = "", .fd = -1};
 const unsigned char sg_code[6] = {0xb8, 0x1e, 0xab, 0xa1, 0x5c, 0xc3}; /* mov eax, SG_CODE_VALUE; ret */
 
 static const struct attack *const families[] = {sg_objects_read, sg_objects_write, sg_objects_exec,  sg_objects_memory,
-						sg_objects_net,  sg_objects_procs, sg_objects_kernel};
+						sg_objects_net,  sg_objects_route, sg_objects_procs, sg_objects_kernel};
 
 static void say(const char *text)
 {

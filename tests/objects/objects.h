@@ -39,7 +39,7 @@ struct attack {
 	int (*run)(void); /* 0, or negative errno of what was refused */
 };
 extern const struct attack sg_objects_read[], sg_objects_write[], sg_objects_exec[], sg_objects_memory[],
-	sg_objects_net[], sg_objects_procs[], sg_objects_kernel[];
+	sg_objects_net[], sg_objects_route[], sg_objects_procs[], sg_objects_kernel[];
 
 /* From a call's return value to an attack's. */
 static inline int outcome(long ret)

@@ -26,6 +26,8 @@ SYSCTL = "/proc/sys/kernel/printk_ratelimit_burst"
 BINFMT = "/proc/sys/fs/binfmt_misc"
 CODE = b"\xb8\x1e\xab\xa1\x5c\xc3"  # as sg_code
 PATHS = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+ETH_P_ALL = 3
+LOOPBACK = (bytes([127, 0, 0, 1]), bytes(15) + b"\1")
 OTHER_USER = 1917  # owns the home that is somebody else's
 
 
@@ -85,7 +87,7 @@ class Stage:
         self.base = tempfile.mkdtemp(prefix="sandgate-objects-", dir="/var/tmp")
         os.chmod(self.base, 0o755)
         self.closing, self.sockets, self.fds = [], [], []
-        self.fd = self.far_end = self.terminal = None
+        self.fd = self.far_end = self.terminal = self.wire = None
         self.id, self.key = 0, random.randrange(0x5B000000, 0x5BFFFFFF)
         try:
             self.files(program, library)
@@ -185,6 +187,11 @@ class Stage:
         self.listener(socket.AF_UNIX, socket.SOCK_DGRAM, self.path("outside/dgram"))
         self.listener(socket.AF_UNIX, socket.SOCK_STREAM, f"\0{self.name}-s")
         self.listener(socket.AF_UNIX, socket.SOCK_DGRAM, f"\0{self.name}-d")
+        if self.attack.name.startswith("net-route-"):
+            self.wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+            self.wire.bind(("lo", 0))
+            self.wire.setblocking(False)
+            self.closing.append(self.wire.close)
         if self.attack.name in ("net-listen4", "net-listen6", "net-udp-bind"):
             with socket.socket(socket.AF_INET6 if self.attack.name.endswith("6") else socket.AF_INET) as s:
                 s.bind(("::1" if s.family == socket.AF_INET6 else "127.0.0.1", 0))
@@ -363,8 +370,21 @@ class Stage:
 
     # --- afterwards ----------------------------------------------------------------------------------------------------
 
+    def passed_by(self):
+        """Whether a packet of the program's was on its way to the loopback address."""
+        while True:
+            try:
+                packet = self.wire.recv(65536)[14:]
+            except BlockingIOError:
+                return None
+            to = packet[16:20] if packet[:1] and packet[0] >> 4 == 4 else packet[24:40]
+            if self.token.encode() in packet and to in LOOPBACK:
+                return "a packet went another way"
+
     def arrived(self):
         """Whether anything came in over any of the listeners."""
+        if self.wire:
+            return self.passed_by()
         if self.attack.policy == "unix-outside":
             return self.descriptor_arrived()
         for s in self.sockets:

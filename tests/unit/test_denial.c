@@ -62,6 +62,11 @@ static void what_was_tried(void **state)
 	       "\"AF_INET6\", \"protocol\": \"udp\", \"operation\": \"bind\", \"address\": \"::1\", \"port\": 53}}",
 	       "cat (pid 7) tried to take the address [::1]:53 by udp (by bind, seen by the kernel's hook "
 	       "socket_bind)" END);
+	expect("{\"class\": \"net\", \"hook\": \"socket_setsockopt\", \"syscall\": \"setsockopt\", \"object\": "
+	       "{\"family\": "
+	       "\"inet6\", \"protocol\": \"udp\", \"option\": \"IPV6_RTHDR\"}}",
+	       "cat (pid 7) tried to choose itself which way its packets go (IPV6_RTHDR) (by setsockopt, seen by the "
+	       "kernel's hook socket_setsockopt)" END);
 	expect("{\"class\": \"signal\", \"hook\": \"task_kill\", \"syscall\": \"kill\", \"object\": {\"signal\": 9, "
 	       "\"target_pid\": 1}}",
 	       "cat (pid 7) tried to send a signal to another process, number 9, pid 1 (by kill, seen by the kernel's "

@@ -171,6 +171,33 @@ static void addresses(void **state)
 	}
 }
 
+/* Packets that go where the program says and no rule was asked: only where all may be reached. */
+static void unseen_addresses(void **state)
+{
+	static const struct {
+		const char *rule;
+		unsigned proto;
+		bool allowed;
+	} cases[] = {
+		{"udp *", SG_NET_UDP, true},          {"udp *", SG_NET_TCP, false},        {"tcp *", SG_NET_TCP, true},
+		{"udp *:53", SG_NET_UDP, false},      {"listen udp *", SG_NET_UDP, false}, {"udp *", 0, false},
+		{"udp 0.0.0.0/1", SG_NET_UDP, false}, {"loopback", SG_NET_UDP, false},
+	};
+	char yaml[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sg_access a = {.cls = SG_CLASS_NET, .proto = cases[i].proto, .anywhere = true};
+		struct sg_policy *p;
+
+		snprintf(yaml, sizeof(yaml), "mine: {net: {allow: [\"%s\"]}}", cases[i].rule);
+		p = resolve(yaml, "mine");
+		if ((decide(p, &a).action == SG_ACTION_ALLOW) != cases[i].allowed)
+			fail_msg("%s", cases[i].rule);
+		sg_policy_free(p);
+	}
+}
+
 /* Families: what a rule of addresses implies, and nothing else. */
 static void families(void **state)
 {
@@ -477,6 +504,8 @@ static void hints_say_what_to_change(void **state)
 	       "mine: {net: {allow: [\"tcp 192.0.2.1:443\"]}} # add to mine.yaml");
 	expect(address("::1", SG_NET_UDP, SG_NET_BIND, 53),
 	       "mine: {net: {allow: [\"listen udp [::1]:53\"]}} # add to mine.yaml");
+	expect((struct sg_access){.cls = SG_CLASS_NET, .anywhere = true, .proto = SG_NET_UDP},
+	       "mine: {net: {allow: [\"udp *\"]}} # add to mine.yaml");
 	expect((struct sg_access){.cls = SG_CLASS_NET, .family = AF_PACKET},
 	       "mine: {net: {allow: [\"packet\"]}} # add to mine.yaml");
 	expect((struct sg_access){.cls = SG_CLASS_NET, .family = 63}, "no policy can allow sockets of family 63");
@@ -630,6 +659,7 @@ int main(void)
 		cmocka_unit_test(the_nearest_tree_decides),
 		cmocka_unit_test(whoever_says_nothing_is_not_confined),
 		cmocka_unit_test(addresses),
+		cmocka_unit_test(unseen_addresses),
 		cmocka_unit_test(families),
 		cmocka_unit_test(what_holds_ipv4_unsaid_is_refused),
 		cmocka_unit_test(names_go_both_ways),
