@@ -274,6 +274,27 @@ static __always_inline void sg_file_fill(struct sg_event_object *ev, const struc
 	sg_names_fill(ev, d);
 }
 
+/* The abstract address of a unix socket: what lies behind its family and a zero byte. */
+static __always_inline void sg_unix_fill(struct sg_event_object *ev, const struct unix_address *addr)
+{
+	__u64 n = SG_ZERO;
+	int len = 0;
+
+	bpf_core_read(&len, sizeof(len), &addr->len);
+	if (len > SG_UNIX_NAME_AT) {
+		n = (__u64)(__u32)len - SG_UNIX_NAME_AT;
+		asm volatile("" : "+r"(n)); /* what is compared must be what is used */
+		if (n > SG_UNIX_NAME_MAX)
+			n = SG_UNIX_NAME_MAX;
+		if (bpf_probe_read_kernel(ev->names, (__u32)n,
+					  (const void *)addr + bpf_core_field_offset(struct unix_address, name) +
+						  SG_UNIX_NAME_AT))
+			n = 0;
+		ev->names_len = n ? (__u32)n + 1 : 0;
+	}
+	ev->cut = 0;
+}
+
 /* What is being refused, as numbers. */
 #define SG_WHAT_INDEX(what) ((what)&0xffff)
 #define SG_WHAT_CLS(what) ((what) >> 16 & 0xff)
@@ -310,8 +331,8 @@ static __always_inline void sg_head_fill(struct sg_event_object *ev, const struc
 }
 
 /*
- * An operation that no rule allows: records it, and says what to answer: an errno, or 0. d: the file, 0: none. In a
- * sandbox that does not ENFORCE everything goes through, except against the supervisor.
+ * An operation that no rule allows: records it, and says what to answer: an errno, or 0. d: the file, or the address
+ * of a unix socket; 0: none. In a sandbox that does not ENFORCE everything goes through, except against the supervisor.
  */
 static __always_inline int sg_record(__u64 what, __u64 who, __u64 first, __u64 second, __u64 d)
 {
@@ -381,7 +402,9 @@ static __always_inline int sg_record(__u64 what, __u64 who, __u64 first, __u64 s
 	}
 	bpf_probe_read_kernel(ev, sizeof(head), head);
 	bpf_probe_read_kernel(ev->names, sizeof(ev->names), sg_no_names);
-	if (d)
+	if (d && SG_WHAT_KIND(what) == SG_OBJECT_UNIX)
+		sg_unix_fill(ev, (const struct unix_address *)d);
+	else if (d)
 		sg_file_fill(ev, (const struct dentry *)d);
 	if (fatal) {
 		bpf_probe_read_kernel(&sb->first_kill_object, sizeof(*ev), ev);
@@ -435,6 +458,12 @@ static __always_inline int sg_refuse_file(struct sg_at *a, struct sg_what *w, co
 	w->kind = SG_OBJECT_FILE;
 	return sg_answer((__u32)sg_record_file(sg_what_pack(a, w), w->origin | (__u64)w->target << 32, w->number,
 					       sg_address(d)));
+}
+
+static __always_inline int sg_refuse_unix(struct sg_at *a, struct sg_what *w, const struct unix_address *addr)
+{
+	w->kind = SG_OBJECT_UNIX;
+	return sg_answer((__u32)sg_record_file(sg_what_pack(a, w), w->origin, 0, sg_address(addr)));
 }
 
 /* For operations that a class judges as a whole, with a number that says which. */

@@ -162,8 +162,13 @@ struct socket {
 	short type;
 } SG_CORE;
 
+struct sockaddr_un {
+	unsigned short sun_family;
+} SG_CORE;
+
 struct unix_address {
 	int len;
+	struct sockaddr_un name[0]; /* only its place is used */
 } SG_CORE;
 
 struct unix_sock {
@@ -221,6 +226,8 @@ struct bpf_prog {
 #define SG_SB_NOUSER (1UL << 31)            /* pipes, sockets, memfd and the like */
 #define SG_MNT_INTERNAL ((__u64)-SG_EINVAL) /* ERR_PTR: the mounts that no mount namespace holds */
 
+#define SG_UNIX_NAME_AT 3    /* bytes before an abstract name: the family, and zero */
+#define SG_UNIX_NAME_MAX 107 /* bytes of it */
 #define SG_AF_UNIX 1
 #define SG_AF_INET 2
 #define SG_AF_INET6 10

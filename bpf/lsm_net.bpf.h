@@ -327,6 +327,7 @@ static __always_inline int sg_judge_unix(struct sg_at *a, __u8 hook, struct sock
 {
 	struct unix_sock *u = (struct unix_sock *)other;
 	struct sg_what w = {.hook = hook, .cls = SG_CLASS_UNIX, .family = SG_AF_UNIX, .kind = SG_OBJECT_UNIX};
+	struct unix_address *addr = NULL;
 	struct inode *inode = NULL;
 	struct dentry *d = NULL;
 	struct sg_walk r;
@@ -339,7 +340,9 @@ static __always_inline int sg_judge_unix(struct sg_at *a, __u8 hook, struct sock
 	if (!d) {
 		if (sg_mode(a, SG_CLASS_UNIX) == SG_MODE_ALLOW)
 			return 0;
-		return sg_refuse(a, &w);
+		if (bpf_core_read(&addr, sizeof(addr), &u->addr))
+			SG_COUNT(a->index, helper_failed);
+		return sg_refuse_unix(a, &w, addr);
 	}
 	if (bpf_core_read(&inode, sizeof(inode), &d->d_inode) == 0 &&
 	    sg_is_protected(SG_PROTECTED_INODE, (__u64)inode)) {

@@ -184,6 +184,9 @@ class Matrix:
         for key, want in (("action", action), ("prevented", True)):
             if r.get(key) != want:
                 bad.append(f"{key} is {r.get(key)!r}")
+        if r.get("hook", "").startswith("unix_") and a.name.startswith("unix-abstract") and (
+                not r["object"].get("name", "").startswith("sg")):
+            bad.append(f"the address is not in {r['object']!r}")
         if not r.get("hook") or not isinstance(r.get("object", {}), dict):
             bad.append(f"hook {r.get('hook')!r}, object {r.get('object')!r}")
         if action == "errno":
