@@ -64,15 +64,32 @@ static __always_inline void sg_v4_mapped(__u8 *addr, __u32 v4)
 	__builtin_memcpy(addr + 12, &v4, 4);
 }
 
-/* The unspecified address means this host when it is connected to. */
-static __always_inline void sg_any_to_loopback(__u8 *addr)
-{
-	__u64 *halves = (__u64 *)addr;
+#define SG_V4_ANY 0xffff0000ULL /* second halves of addresses */
+#define SG_V4_LOOPBACK (0x0100007fULL << 32 | SG_V4_ANY)
+#define SG_V6_LOOPBACK (1ULL << 56)
 
-	if (halves[0] == 0 && halves[1] == 0)
-		addr[15] = 1;
-	else if (halves[0] == 0 && (__u32)halves[1] == 0xffff0000U && halves[1] >> 32 == 0)
-		addr[12] = 127, addr[15] = 1;
+/*
+ * The unspecified address means this host when it is connected to: of IPv4 the address that the socket is bound to,
+ * else loopback; a socket of IPv6 that is bound to an IPv4 address stays with IPv4. Second halves of addresses, any: as
+ * the program says. A function of its own because up to 6.1 the programs that call it have no room on their stack.
+ */
+__noinline __u64 sg_net_own(__u64 sock, __u32 family, __u64 any)
+{
+	const struct sock *sk = (const struct sock *)sock;
+	__u64 own[2] = {};
+	__u32 v4 = 0;
+
+	if (family == SG_AF_INET) {
+		bpf_core_read(&v4, sizeof(v4), &sk->__sk_common.skc_rcv_saddr);
+	} else {
+		bpf_core_read(own, sizeof(own), &sk->__sk_common.skc_v6_rcv_saddr);
+		if (own[0] || (__u32)own[1] != SG_V4_ANY)
+			own[1] = 0;
+		v4 = (__u32)(own[1] >> 32);
+	}
+	if (any == 0)
+		return own[1] ? SG_V4_LOOPBACK : SG_V6_LOOPBACK;
+	return v4 ? (__u64)v4 << 32 | SG_V4_ANY : SG_V4_LOOPBACK;
 }
 
 /* Whether the sandbox's rule number `at` allows an address: a function of its own for the verifier, see
@@ -120,6 +137,7 @@ static __always_inline int sg_judge_sockaddr(struct sg_at *a, __u8 hook, struct 
 					     __u32 len, __u8 op)
 {
 	struct sg_what w __attribute__((aligned(8))) = {.hook = hook, .op = op};
+	__u64 *halves = (__u64 *)w.addr;
 	struct sg_sockaddr sa = {};
 	struct sock *sk = sock->sk;
 	__u32 family;
@@ -154,8 +172,8 @@ static __always_inline int sg_judge_sockaddr(struct sg_at *a, __u8 hook, struct 
 		sg_v4_mapped(w.addr, sa.v4);
 	else
 		__builtin_memcpy(w.addr, sa.v6, sizeof(w.addr));
-	if (op == SG_NET_CONNECT)
-		sg_any_to_loopback(w.addr);
+	if (op == SG_NET_CONNECT && !halves[0] && (!halves[1] || halves[1] == SG_V4_ANY))
+		halves[1] = sg_net_own(sg_address(sk), family, halves[1]);
 	return sg_judge_address(a, &w);
 }
 

@@ -245,6 +245,19 @@ static int udp_no_family(void)
 	return 0;
 }
 
+/* No address at all: that of the socket, which it may listen at, and not send to. */
+static int udp_to_itself(void)
+{
+	struct sockaddr_in own = v4(0), none = v4(target.id);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	own.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+	none.sin_addr.s_addr = 0;
+	if (fd < 0 || bind(fd, (struct sockaddr *)&own, sizeof(own)))
+		give_up("bind");
+	return outcome(sendto(fd, "attack", 6, 0, (struct sockaddr *)&none, sizeof(none)));
+}
+
 static int udp_bound(void)
 {
 	struct sockaddr_in a = v4(target.id);
@@ -495,6 +508,7 @@ const struct attack sg_objects_net[] = {
 	{"net-udp-sendmsg", udp_message},
 	{"net-udp-sendmmsg", udp_messages},
 	{"net-udp-no-family", udp_no_family},
+	{"net-udp-itself", udp_to_itself},
 	{"net-udp-bind", udp_bound},
 	{"unix-path", unix_path},
 	{"unix-dgram", unix_dgram},

@@ -188,6 +188,7 @@ NET = [
     Attack("net-udp-sendmsg", "net"),
     Attack("net-udp-sendmmsg", "net"),
     Attack("net-udp-no-family", "net", policy="peer", mild=True),
+    Attack("net-udp-itself", "net", policy="itself"),
     Attack("net-udp-bind", "net"),
     Attack("net-route-options", "net", policy="routed", root=True),
     Attack("net-route-header", "net", policy="routed"),

@@ -26,6 +26,7 @@ mounts-only: {{inherit: matrix, kernel: {{namespace: allow}}}}
 limits: {{inherit: matrix, kernel: {{limits: allow}}}}
 once: {{inherit: matrix, exec: {{max: 1}}}}
 unix-outside: {{inherit: matrix, net: {{allow: ["unix:{base}/outside/sock", "unix:{base}/outside/dgram"]}}}}
+itself: {{inherit: matrix, net: {{allow: ["listen udp 127.0.0.2", "udp 127.0.0.1"]}}}}
 peer: {{inherit: matrix, net: {{allow: ["udp [::1]", "udp 127.0.0.1:1"], otherwise: errno EACCES}}}}
 routed: {{inherit: matrix, net: {{allow: ["udp 192.0.2.0/24", "udp [2001:db8::]/32"]}}}}
 volume: {{inherit: matrix, files: {{full: ["{base}/volume"], deny: ["{base}/volume/denied"]}}}}

@@ -183,6 +183,8 @@ class Stage:
             "tcp6": self.listener(socket.AF_INET6, socket.SOCK_STREAM, ("::1", 0))[1],
             "udp4": self.listener(socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", 0))[1],
             "udp6": self.listener(socket.AF_INET6, socket.SOCK_DGRAM, ("::1", 0))[1]}
+        if self.attack.name == "net-udp-itself":
+            self.id = self.listener(socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.2", 0))[1]
         self.listener(socket.AF_UNIX, socket.SOCK_STREAM, self.path("outside/sock"))
         self.listener(socket.AF_UNIX, socket.SOCK_DGRAM, self.path("outside/dgram"))
         self.listener(socket.AF_UNIX, socket.SOCK_STREAM, f"\0{self.name}-s")
