@@ -114,6 +114,40 @@ static struct sg_slot *slot_free(struct sg_bpf *b, uint64_t cgroup_id)
 	return NULL;
 }
 
+/* Whether a program that looks for some sandbox comes past this slot. */
+static bool slot_passed(const struct sg_bpf *b, uint32_t at)
+{
+	for (uint32_t i = 1; i < SG_SLOT_PROBE; i++) {
+		uint32_t beyond = (at + i) & (SG_SLOTS - 1);
+		uint64_t id = b->table->slots[beyond].cgroup_id;
+
+		if (id != SLOT_EMPTY && id != SLOT_DELETED && ((beyond - sg_slot_hash(id)) & (SG_SLOTS - 1)) >= i)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Of a slot and those before it, makes those empty again that were only marked as deleted, because something might lie
+ * beyond: at one that is empty the programs know at once that a task is in no sandbox, as nearly all of a host are.
+ */
+static void slots_settle(struct sg_bpf *b, uint32_t last)
+{
+	for (uint32_t i = 0; i < SG_SLOT_PROBE; i++) {
+		uint32_t at = (last - i) & (SG_SLOTS - 1);
+		struct sg_slot *s = &b->table->slots[at];
+
+		if (s->cgroup_id == SLOT_DELETED && !slot_passed(b, at))
+			__atomic_store_n(&s->cgroup_id, SLOT_EMPTY, __ATOMIC_RELEASE);
+	}
+}
+
+static void slot_delete(struct sg_bpf *b, struct sg_slot *s)
+{
+	__atomic_store_n(&s->cgroup_id, SLOT_DELETED, __ATOMIC_RELEASE);
+	slots_settle(b, (uint32_t)(s - b->table->slots));
+}
+
 static int sandbox_check(const struct sg_bpf *b, const struct sg_sandbox *cfg, uint32_t level, struct sg_err *err)
 {
 	uint32_t needs_enter = cfg->flags & SANDBOX_NEEDS_SYS_ENTER;
@@ -262,10 +296,12 @@ int sg_bpf_adopt(struct sg_bpf *b, struct sg_bpf_known *known, size_t n, struct 
 			continue;
 		slot = slot_find(b, id);
 		if (slot)
-			__atomic_store_n(&slot->cgroup_id, SLOT_DELETED, __ATOMIC_RELEASE);
+			slot_delete(b, slot);
 		bpf_map__delete_elem(b->skel->maps.sg_claims, &index, sizeof(index), 0);
 		memset(&b->sandboxes[index], 0, sizeof(b->sandboxes[index]));
 	}
+	for (uint32_t at = 0; at < SG_SLOTS; at += SG_SLOT_PROBE) /* of a supervisor that did not */
+		slots_settle(b, at + SG_SLOT_PROBE - 1);
 	return b->lsm ? sg_bpf_objects_adopt(b, err) : 0;
 }
 
@@ -292,7 +328,7 @@ int sg_bpf_remove_sandbox(struct sg_bpf *b, uint32_t index, bool populated, stru
 	__atomic_store_n(&sb->flags, 0, __ATOMIC_SEQ_CST);
 	slot = b->table ? slot_find(b, sb->cgroup_id) : NULL;
 	if (slot)
-		__atomic_store_n(&slot->cgroup_id, SLOT_DELETED, __ATOMIC_RELEASE);
+		slot_delete(b, slot);
 	__atomic_store_n(&sb->cgroup_id, 0, __ATOMIC_RELEASE);
 	if (b->table && --b->level_users[b->level[index]] == 0)
 		levels_publish(b);

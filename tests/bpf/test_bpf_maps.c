@@ -200,6 +200,40 @@ static void a_full_neighbourhood_refuses(void **state)
 	}
 }
 
+static unsigned marks_left(void)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < SG_SLOTS; i++)
+		n += enter->table->slots[i].cgroup_id != 0;
+	return n;
+}
+
+/* At a mark of what was, the programs go on searching: for each process of the host, at each look. */
+static void what_is_gone_leaves_no_mark(void **state)
+{
+	uint64_t ids[4];
+	uint32_t index[4], one;
+	struct sg_err err;
+
+	for (uint64_t id = 1; id <= 2 * SG_SLOTS; id++) {
+		assert_int_equal(add(enter, id * 7, 1, &one, &err), 0);
+		assert_int_equal(sg_bpf_remove_sandbox(enter, one, false, &err), 0);
+	}
+	assert_int_equal(marks_left(), 0);
+	assert_int_equal(neighbours(ids, 4), 4);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(add(enter, ids[i], 1, &index[i], &err), 0);
+	/* but for what somebody comes past on the way to one that is there */
+	gone(enter, index[1]);
+	gone(enter, index[0]);
+	assert_int_equal(marks_left(), 4);
+	gone(enter, index[3]);
+	assert_int_equal(marks_left(), 3);
+	gone(enter, index[2]);
+	assert_int_equal(marks_left(), 0);
+}
+
 static void every_place_can_be_taken_again_and_again(void **state)
 {
 	uint32_t index[PLACES], extra;
@@ -411,6 +445,7 @@ int main(void)
 		cmocka_unit_test(sandboxes_that_make_no_sense),
 		cmocka_unit_test(policies_that_make_no_sense),
 		cmocka_unit_test(a_full_neighbourhood_refuses),
+		cmocka_unit_test(what_is_gone_leaves_no_mark),
 		cmocka_unit_test(every_place_can_be_taken_again_and_again),
 		cmocka_unit_test(depths_are_published_in_order),
 		cmocka_unit_test(a_number_comes_back_clean),
