@@ -9,8 +9,16 @@
  */
 #define SG_CORE __attribute__((preserve_access_index))
 
+struct pid_namespace;
+
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+} SG_CORE;
+
 struct pid {
 	unsigned int level;
+	struct upid numbers[1]; /* by level */
 } SG_CORE;
 
 struct sigaction {
@@ -36,6 +44,7 @@ struct task_struct {
 	int pid;
 	int tgid;
 	struct task_struct *real_parent;
+	struct task_struct *group_leader;
 	const void *real_cred;
 	struct pid *thread_pid;
 	struct sighand_struct *sighand;

@@ -314,12 +314,27 @@ SG_LSM(file_ioctl_compat)
 #define SG_F_SETOWN 8
 #define SG_F_SETOWN_EX 15
 
+/* A task's number in the pid namespace that it lives in, and that its own numbers are of. 0: cannot be read. */
+static __always_inline __s32 sg_number_of(struct task_struct *task)
+{
+	struct pid *pid = NULL;
+	unsigned int level = 0;
+	__s32 nr = 0;
+
+	if (bpf_core_read(&pid, sizeof(pid), &task->thread_pid) || bpf_core_read(&level, sizeof(level), &pid->level) ||
+	    bpf_probe_read_kernel(&nr, sizeof(nr),
+				  (const void *)pid + bpf_core_field_offset(struct pid, numbers) +
+					  (level & 63) * sizeof(struct upid) + bpf_core_field_offset(struct upid, nr)))
+		return 0;
+	return nr;
+}
+
 /* Signals through a descriptor's owner bypass task_kill; only oneself may be the owner. */
 SG_LSM(file_fcntl)
 {
+	struct task_struct *task, *leader = NULL;
 	struct sg_at a;
 	__u32 cmd;
-	__u64 pid_tgid;
 	__s32 arg;
 
 	SG_ENTER(&a, 3);
@@ -328,9 +343,11 @@ SG_LSM(file_fcntl)
 		return sg_judge_async(&a, SG_HOOK_file_fcntl, (struct file *)ctx[0], cmd);
 	if (cmd != SG_F_SETOWN && cmd != SG_F_SETOWN_EX)
 		return 0;
-	pid_tgid = bpf_get_current_pid_tgid();
+	task = (struct task_struct *)bpf_get_current_task();
 	arg = (__s32)ctx[2];
-	if (cmd == SG_F_SETOWN && (arg == 0 || arg == (__s32)pid_tgid || arg == (__s32)(pid_tgid >> 32)))
+	if (cmd == SG_F_SETOWN &&
+	    (arg == 0 || arg == sg_number_of(task) ||
+	     (bpf_core_read(&leader, sizeof(leader), &task->group_leader) == 0 && arg == sg_number_of(leader))))
 		return 0;
 	return sg_refuse_class(&a, SG_CLASS_SIGNAL, SG_HOOK_file_fcntl, (__u64)arg);
 }

@@ -152,6 +152,22 @@ static int sigio_victim(void)
 	return outcome(write(p[1], "x", 1));
 }
 
+/* As somebody who may name himself, also where he has another number. */
+static int sigio_from_namespace(void)
+{
+	int status, p[2];
+	pid_t pid;
+
+	if (enter_userns(CLONE_NEWPID) || pipe2(p, O_CLOEXEC))
+		give_up("namespace");
+	pid = fork();
+	if (pid == 0)
+		_exit(getpid() != 1 || fcntl(p[0], F_SETOWN, getpid()));
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+		give_up("naming oneself");
+	return sigio_victim();
+}
+
 /* The same owner by ioctl, which sockets have. */
 static int sigio_by_ioctl(unsigned long request)
 {
@@ -296,6 +312,7 @@ const struct attack sg_objects_procs[] = {
 	{"signal-sigqueue", queue_victim},
 	{"signal-pidfd", pidfd_victim},
 	{"signal-sigio", sigio_victim},
+	{"signal-sigio-namespace", sigio_from_namespace},
 	{"signal-fiosetown", fiosetown_victim},
 	{"signal-siocspgrp", siocspgrp_victim},
 	{"signal-tty-async", tty_async},

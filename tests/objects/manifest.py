@@ -242,6 +242,7 @@ PROCESSES = [
     Attack("signal-sigqueue", "signal", landlock=6),
     Attack("signal-pidfd", "signal", landlock=6),
     Attack("signal-sigio", "signal", landlock=6),
+    Attack("signal-sigio-namespace", "signal", landlock=6, policy="namespaces"),
     Attack("signal-fiosetown", "signal", landlock=6),
     Attack("signal-siocspgrp", "signal", landlock=6),
     Attack("signal-tty-async", "signal", landlock=6, fd="tty"),
