@@ -62,6 +62,14 @@ static __always_inline int sg_arch_looks(__u8 abi, __u64 nr)
 	}
 }
 
+/* sendmmsg(2), or socketcall(2) for it, whose count of messages is in the program's memory. */
+static __always_inline int sg_arch_sends_several(__u8 abi, __u32 nr, __u32 bx, __u32 dx)
+{
+	if (abi == SG_ABI_COMPAT)
+		return (nr == 345 && dx > 1) || (nr == 102 && bx == 20);
+	return nr == (abi == SG_ABI_X32 ? (SG_X32_BIT | 538) : 307) && dx > 1;
+}
+
 static __always_inline __u8 sg_arch_abi_of(__u32 audit_arch, __u64 nr)
 {
 	return sg_arch_abi(audit_arch == SG_AUDIT_ARCH_COMPAT ? SG_TS_COMPAT : 0, nr);

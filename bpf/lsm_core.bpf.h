@@ -234,22 +234,25 @@ static __always_inline void sg_names_fill(struct sg_event_object *ev, const stru
 	ev->cut = (__u8)cut;
 }
 
+static __always_inline struct sg_regs *sg_call_regs(struct task_struct *task)
+{
+	void *stack = NULL;
+
+	if (sg_has_task_pt_regs)
+		return (struct sg_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	bpf_core_read(&stack, sizeof(stack), &task->stack);
+	return stack + SG_THREAD_SIZE - sizeof(struct sg_regs);
+}
+
 /* The system call in progress; io_uring's workers have none. */
 static __always_inline void sg_call_fill(struct sg_event_object *ev)
 {
-	struct sg_regs *regs;
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct sg_regs *regs = sg_call_regs(task);
 	__u32 status = 0;
 	__u64 nr = 0;
-	void *stack = NULL;
 	long failed;
 
-	if (sg_has_task_pt_regs) {
-		regs = (struct sg_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
-	} else {
-		bpf_core_read(&stack, sizeof(stack), &task->stack);
-		regs = stack + SG_THREAD_SIZE - sizeof(*regs);
-	}
 	failed = bpf_core_read(&status, sizeof(status), &task->thread_info.status);
 	failed |= bpf_probe_read_kernel(&nr, sizeof(nr), &regs->orig_ax);
 	failed >>= 63; /* all ones, or zero */

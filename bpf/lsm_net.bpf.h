@@ -386,17 +386,44 @@ SG_LSM(unix_stream_connect)
 	return sg_judge_unix(&a, SG_HOOK_unix_stream_connect, (struct sock *)ctx[1]);
 }
 
+/*
+ * Whether the call in progress sends more than one message. Its registers are what the kernel works with. A function
+ * of its own for its stack.
+ */
+__noinline int sg_sends_several(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct sg_regs *regs = sg_call_regs(task);
+	__u64 nr = 0, bx = 0, dx = 0;
+	__u32 status = 0;
+
+	if (bpf_core_read(&status, sizeof(status), &task->thread_info.status) ||
+	    bpf_probe_read_kernel(&nr, sizeof(nr), &regs->orig_ax) ||
+	    bpf_probe_read_kernel(&bx, sizeof(bx), &regs->bx) || bpf_probe_read_kernel(&dx, sizeof(dx), &regs->dx))
+		return 1;
+	return sg_arch_sends_several(sg_arch_abi(status, nr), (__u32)nr, (__u32)bx, (__u32)dx);
+}
+
 SG_LSM(unix_may_send)
 {
+	struct sg_what w = {.hook = SG_HOOK_unix_may_send, .cls = SG_CLASS_FDPASS, .family = SG_AF_UNIX};
 	struct socket *other = (struct socket *)ctx[1];
 	struct sock *sk;
 	struct sg_at a;
+	int rc;
 
 	SG_ENTER(&a, 2);
 	sk = other->sk;
 	if (!sk)
 		return 0;
-	return sg_judge_unix(&a, SG_HOOK_unix_may_send, sk);
+	rc = sg_judge_unix(&a, SG_HOOK_unix_may_send, sk);
+	if (rc)
+		return rc;
+	/* Of sendmmsg's further messages to one address socket_sendmsg is not asked: what they pass nobody sees. */
+	if (sg_mode(&a, SG_CLASS_FDPASS) == SG_MODE_ALLOW || sg_sock_inside(&a, sk) || !sg_sends_several())
+		return 0;
+	w.origin = SG_UNLISTED;
+	return sg_refuse(&a, &w);
 }
 
 /* Whether a message carries descriptors: whatever else but credentials alone. The kernel has its own copy by now. */

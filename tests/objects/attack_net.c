@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -445,7 +446,8 @@ static int receive_mode_3(void)
 	return fd < 0 ? fd : seen(0, "RECEIVED");
 }
 
-static int pass_over(int sock, struct sockaddr_un *to)
+/* more: it is the second message of two that one call sends to the same address. */
+static int pass_over(int sock, struct sockaddr_un *to, bool more)
 {
 	union {
 		char buf[CMSG_SPACE(sizeof(int))];
@@ -460,18 +462,24 @@ static int pass_over(int sock, struct sockaddr_un *to)
 			   .msg_name = to,
 			   .msg_namelen = to ? sizeof(*to) : 0};
 	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
-	int fd = open("f", O_RDWR | O_CLOEXEC);
+	int fd = open("f", O_RDWR | O_CLOEXEC), n;
+	struct mmsghdr both[2] = {{.msg_hdr = m}, {.msg_hdr = m}};
 
 	h->cmsg_level = SOL_SOCKET;
 	h->cmsg_type = SCM_RIGHTS;
 	h->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(h), &fd, sizeof(fd));
-	return outcome(sendmsg(sock, &m, 0));
+	if (!more)
+		return outcome(sendmsg(sock, &m, 0));
+	both[0].msg_hdr.msg_control = NULL;
+	both[0].msg_hdr.msg_controllen = 0;
+	n = sendmmsg(sock, both, 2, 0);
+	return n == 2 ? 0 : n < 0 ? -errno : -EIO;
 }
 
 static int send_fd(void)
 {
-	return pass_over(target.fd, NULL);
+	return pass_over(target.fd, NULL, false);
 }
 
 /* The far end of the connection is made by us as well: who listens only takes it. */
@@ -482,14 +490,21 @@ static int send_connected(void)
 
 	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)))
 		give_up("connect");
-	return pass_over(fd, NULL);
+	return pass_over(fd, NULL, false);
 }
 
 static int send_datagram(void)
 {
 	struct sockaddr_un a = by_path(at("outside/dgram"));
 
-	return pass_over(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), &a);
+	return pass_over(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), &a, false);
+}
+
+static int send_datagrams(void)
+{
+	struct sockaddr_un a = by_path(at("outside/dgram"));
+
+	return pass_over(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), &a, true);
 }
 
 const struct attack sg_objects_net[] = {
@@ -532,5 +547,6 @@ const struct attack sg_objects_net[] = {
 	{"fd-send", send_fd},
 	{"fd-send-connected", send_connected},
 	{"fd-send-datagram", send_datagram},
+	{"fd-send-datagrams", send_datagrams},
 	{0},
 };

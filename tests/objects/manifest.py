@@ -221,6 +221,7 @@ NET = [
     effect("fd-send", "fdpass", PASSED, fd="socket"),
     effect("fd-send-connected", "fdpass", PASSED, policy="unix-outside"),
     effect("fd-send-datagram", "fdpass", PASSED, policy="unix-outside"),
+    effect("fd-send-datagrams", "fdpass", PASSED, policy="unix-outside"),
 ]
 
 PROCESSES = [

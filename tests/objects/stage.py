@@ -416,7 +416,9 @@ class Stage:
                     with s.accept()[0] as c:
                         fds = socket.recv_fds(c, 64, 4)[1]
                 else:
-                    fds = socket.recv_fds(s, 64, 4)[1]
+                    fds = []
+                    while not fds:  # the first message of two may have none
+                        fds = socket.recv_fds(s, 64, 4)[1]
             except (BlockingIOError, ConnectionResetError):
                 continue
             for fd in fds:
