@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -19,6 +20,32 @@ static void watch(int ep, int fd, uint32_t what)
 
 	if (epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e))
 		_exit(9);
+}
+
+static void *hold(void *lock)
+{
+	pthread_mutex_lock(lock);
+	return NULL;
+}
+
+/* As mono and ZeroMQ do with their threads, and psutil asks. */
+static void schedule(void)
+{
+	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	struct sched_param param = {0};
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	pthread_mutex_lock(&lock);
+	pthread_attr_init(&attr);
+	pthread_attr_setinheritsched(&attr, PTHREAD_EXPLICIT_SCHED);
+	if (pthread_create(&thread, &attr, hold, &lock))
+		_exit(8);
+	printf("%d ", pthread_setschedparam(thread, SCHED_BATCH, &param));
+	printf("%d ", pthread_setschedparam(pthread_self(), SCHED_OTHER, &param));
+	pthread_mutex_unlock(&lock);
+	pthread_join(thread, NULL);
+	printf("%ld %d\n", syscall(SYS_ioprio_get, 1, getpid()), sched_setscheduler(0, SCHED_IDLE, &param));
 }
 
 int main(void)
@@ -59,5 +86,6 @@ int main(void)
 	printf("%d\n", (int)n);
 	printf("%d %d %d\n", sched_get_priority_max(SCHED_FIFO), sched_getscheduler(0), sched_yield());
 	printf("%d %d\n", pthread_getschedparam(pthread_self(), &policy, &param), policy);
+	schedule();
 	return 0;
 }
