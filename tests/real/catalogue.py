@@ -53,7 +53,9 @@ LANGUAGES = {
                  {"run": ("/usr/bin/go run {file} {args}", None, "compile")}),
         Language("ruby", ["/usr/bin/ruby"], "ruby", "/usr/bin/ruby {file} {args}"),
         Language("perl", ["/usr/bin/perl"], "perl", "/usr/bin/perl {file} {args}"),
-        Language("php", ["/usr/bin/php"], "php", "/usr/bin/php {file} {args}"),
+        Language("php", ["/usr/bin/php"], "php",
+                 # as without Debian's php.ini: what php itself complains of is output, too
+                 "/usr/bin/php -d display_errors=1 {file} {args}"),
         Language("lua", ["/usr/bin/lua5.4"], "lua", "/usr/bin/lua5.4 {file} {args}"),
         Language("luajit", ["/usr/bin/luajit"], "luajit", "/usr/bin/luajit {file} {args}"),
     )
