@@ -184,6 +184,8 @@ class Matrix:
         for key, want in (("action", action), ("prevented", True)):
             if r.get(key) != want:
                 bad.append(f"{key} is {r.get(key)!r}")
+        if a.name == "signal-sigio-namespace" and r["object"].get("number") == 1:
+            bad.append("who named himself was refused, and not who named the victim")
         if r.get("hook", "").startswith("unix_") and a.name.startswith("unix-abstract") and (
                 not r["object"].get("name", "").startswith("sg")):
             bad.append(f"the address is not in {r['object']!r}")
