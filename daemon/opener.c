@@ -32,7 +32,8 @@
 #define EXTRA 4     /* trees that come with the program */
 #define OPERANDS 32 /* as many arguments are looked at for a file */
 #define OTHERS 256  /* as many other processes are compared */
-#define DEPTH 8     /* of cgroups within the container's */
+#define VIEW_TRIES 100
+#define DEPTH 8 /* of cgroups within the container's */
 
 enum { REPORT = 3, CGROUP, ROOT, END }; /* descriptors of the process that opens */
 #define N_FDS (END - REPORT)
@@ -53,9 +54,10 @@ struct sgd_opener {
 
 struct view {
 	const struct sgd_box *box;
-	json_t *said; /* what the client knows of the program; NULL: nothing */
-	pid_t pid;    /* whose view it is; 0: nobody's, so our own */
-	int root;
+	json_t *said;    /* what the client knows of the program; NULL: nothing */
+	pid_t pid;       /* whose view it is; 0: nobody's, so our own */
+	int own, mounts; /* its root directory and mountinfo */
+	int root;        /* the root that rules are about: its own, or what a client says that is going to be */
 	struct sg_place_root other;
 	struct sg_place_vars vars;
 	struct sg_tree extra[EXTRA];
@@ -97,12 +99,17 @@ static int open_below(const struct view *v, const char *path)
 	return v->pid ? sg_open_in_root(v->root, path, 0) : open(path, O_PATH | O_CLOEXEC);
 }
 
-static int open_of(pid_t pid, const char *what)
+static int open_as(pid_t pid, const char *what, int flags)
 {
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, what);
-	return open(path, O_PATH | O_CLOEXEC);
+	return open(path, flags | O_CLOEXEC);
+}
+
+static int open_of(pid_t pid, const char *what)
+{
+	return open_as(pid, what, O_PATH);
 }
 
 struct pick {
@@ -110,6 +117,7 @@ struct pick {
 	ino_t ns;
 	struct stat root;
 	unsigned seen, differ;
+	bool hidden; /* one is there that may not be looked at */
 };
 
 static bool look(pid_t pid, struct stat *root, ino_t *ns)
@@ -125,14 +133,22 @@ static bool look(pid_t pid, struct stat *root, ino_t *ns)
 	return true;
 }
 
+/* After a failed look. One that has just ended is refused, too; one of another PID namespace has the number 0. */
+static bool is_hidden(pid_t pid, int why)
+{
+	return !pid || ((why == EACCES || why == EPERM) && (kill(pid, 0) == 0 || errno != ESRCH));
+}
+
 static bool pick_one(void *ctx, pid_t pid)
 {
 	struct pick *p = ctx;
 	struct stat root;
 	ino_t ns;
 
-	if (!look(pid, &root, &ns))
+	if (!look(pid, &root, &ns)) {
+		p->hidden |= is_hidden(pid, errno);
 		return true;
+	}
 	p->seen++;
 	if (!p->v->pid) {
 		p->v->pid = pid;
@@ -158,21 +174,41 @@ __attribute__((format(printf, 2, 3))) static void degrade(struct view *v, const 
 static int find_view(struct view *v, bool has_root, struct sg_err *err)
 {
 	struct sg_cgroup cg = v->box->launch.cg;
-	struct pick p = {.v = v};
+	struct pick p;
 
 	cg.dirfd = CGROUP;
-	v->pid = v->box->view_pid;
-	if (v->pid && !look(v->pid, &p.root, &p.ns))
-		v->pid = 0;
-	(void)sg_cgroup_each_below(&cg, DEPTH, pick_one, &p);
+	for (unsigned tries = 0;; tries++) {
+		p = (struct pick){.v = v};
+		v->pid = v->box->view_pid;
+		if (v->pid && !look(v->pid, &p.root, &p.ns)) {
+			p.hidden = is_hidden(v->pid, errno);
+			v->pid = 0;
+		}
+		(void)sg_cgroup_each_below(&cg, DEPTH, pick_one, &p);
+		if (!v->pid)
+			break;
+		/* What is found now must still be of that process, not of one that was given its number. */
+		v->own = open_of(v->pid, "root");
+		v->mounts = open_as(v->pid, "mountinfo", O_RDONLY);
+		if (v->own >= 0 && v->mounts >= 0 && sg_cgroup_contains(&cg, v->pid))
+			break;
+		/* Where processes come and go it is another one's turn. */
+		if (v->pid == v->box->view_pid || tries == VIEW_TRIES)
+			return sg_err_set(err, ESRCH, "process %d, whose files its rules are about, is gone", v->pid);
+		if (v->own >= 0)
+			close(v->own);
+		if (v->mounts >= 0)
+			close(v->mounts);
+	}
+	v->root = has_root ? ROOT : v->own;
+	if (!v->pid && p.hidden)
+		return sg_err_set(err, EACCES,
+				  "sgd may not see which files its rules are about: those of the cgroup's processes "
+				  "(CAP_SYS_PTRACE, an AppArmor profile, or another PID namespace)");
 	if (!v->pid) {
 		degrade(v, "rules about files are about those that sgd sees: no process was in the cgroup to ask");
 		return 0;
 	}
-	/* What is found now must still be of that process, not of one that was given its number. */
-	v->root = has_root ? ROOT : open_of(v->pid, "root");
-	if (v->root < 0 || !sg_cgroup_contains(&cg, v->pid))
-		return sg_err_set(err, ESRCH, "process %d, whose files its rules are about, is gone", v->pid);
 	if (p.differ && !has_root)
 		degrade(v, "rules about files are about those that process %d sees: %u others have another root",
 			v->pid, p.differ);
@@ -180,7 +216,7 @@ static int find_view(struct view *v, bool has_root, struct sg_err *err)
 		return sg_err_set(err, errno, "cannot tell where the root directory lies: %s", strerror(errno));
 	if (!strcmp(v->base, "/"))
 		v->base[0] = '\0';
-	v->other = (struct sg_place_root){.fd = v->root, .pid = v->pid};
+	v->other = (struct sg_place_root){.fd = v->root, .own = v->own, .mounts = v->mounts};
 	v->vars.root = &v->other;
 	return 0;
 }

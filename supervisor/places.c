@@ -219,18 +219,10 @@ static char *base_of(struct build *b, int fd)
 
 static int enter_root(struct build *b)
 {
-	char path[64];
-	SG_CLOSE int own = -1;
-
 	if (look_at(b->root->fd, &b->root_is) < 0)
 		return sg_err_set(b->err, errno, "cannot look at the root directory: %s", strerror(errno));
-	snprintf(path, sizeof(path), "/proc/%d/root", b->root->pid);
-	own = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (own < 0)
-		return sg_err_set(b->err, errno, "cannot open the root directory of process %d: %s", b->root->pid,
-				  strerror(errno));
 	b->base = base_of(b, b->root->fd);
-	b->mounts = b->base ? base_of(b, own) : NULL;
+	b->mounts = b->base ? base_of(b, b->root->own) : NULL;
 	return b->mounts ? 0 : -b->err->code;
 }
 
@@ -562,16 +554,19 @@ static int add_mounts(struct build *b)
 	const size_t n_trees = b->p->n;
 	SG_FREE struct named *names = NULL;
 	SG_FREE char *line = NULL;
-	char path[64] = "/proc/self/mountinfo", where[PATH_MAX];
+	char where[PATH_MAX];
 	size_t n = 0, size = 0;
 	FILE *f;
-	int rc;
+	int fd, rc;
 
-	if (b->root)
-		snprintf(path, sizeof(path), "/proc/%d/mountinfo", b->root->pid);
-	f = fopen(path, "re");
-	if (!f)
-		return sg_err_set(b->err, errno, "cannot read %s: %s", path, strerror(errno));
+	fd = b->root ? fcntl(b->root->mounts, F_DUPFD_CLOEXEC, 0) : open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	f = fd >= 0 && lseek(fd, 0, SEEK_SET) == 0 ? fdopen(fd, "r") : NULL;
+	if (!f) {
+		rc = sg_err_set(b->err, errno, "cannot read the table of mounts: %s", strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return rc;
+	}
 	rc = name_places(b, &names, &n);
 	while (!rc && getline(&line, &size, f) > 0) {
 		struct sg_tree_rights rights;

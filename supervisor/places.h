@@ -37,8 +37,9 @@ struct sg_places {
  * nothing that an image says leads out of it.
  */
 struct sg_place_root {
-	int fd;    /* the directory, or what will be the root once the runtime has made it so */
-	pid_t pid; /* a process in whose mount namespace that is */
+	int fd;     /* the directory, or what will be the root once the runtime has made it so */
+	int own;    /* the root of a process in whose mount namespace that is */
+	int mounts; /* and its mountinfo, open for reading: the process may be gone by now */
 };
 
 /* What the variables stand for; NULL: trees that name it are left out. Absolute paths, as seen from the root. */

@@ -335,6 +335,53 @@ def test_an_attached_cgroup_is_let_go_unharmed(daemon):
     p.stdout.close()
 
 
+# Each process starts the next one and ends, a few lines of them, for as long as the first one is there.
+FORKS = ("import time\ntop = '/proc/' + str(os.getpid()) + '/exe'\nfor _ in range(3):\n    if os.fork() == 0:\n"
+         "        with open('%s', 'w') as f: f.write('0')\n        while os.path.exists(top):\n"
+         "            if os.fork(): os._exit(0)\n            time.sleep(0.002)\n"
+         "        os._exit(0)\nprint('up', flush=True)\nsys.stdin.readline()\n")
+
+
+def test_an_attach_amid_forks(daemon):
+    """By the cgroup: whatever process of it is asked for its files may have ended a moment later."""
+    # sys_enter stays attached: to patch the kernel's text amid forks is more than an emulator bears.
+    calm = daemon.ctl("--json", "attach", "--cgroup", Cgroup(daemon, "calm").path, "--lang", "c", "--mode", "audit")
+    cgroup = Cgroup(daemon, "forks")
+    first = Cgroup(daemon, "first").start(FORKS % os.path.join(cgroup.path, "cgroup.procs"))
+    Cgroup.go(first)
+    try:
+        assert first.stdout.readline() == "up\n"
+        for _ in range(5):
+            r = daemon.ctl("--json", "attach", "--cgroup", cgroup.path, "--lang", "c", "--mode", "audit", "--cwd", "/tmp")
+            assert r.returncode == 0, r
+            box = json.loads(r.stdout)["sandbox"]
+            assert box["tier"] == "lsm" and box["degraded"] == [], box
+            assert daemon.ctl("detach", box["id"]).returncode == 0
+    finally:
+        first.kill()
+        first.communicate()
+        assert daemon.ctl("detach", json.loads(calm.stdout)["sandbox"]["id"]).returncode == 0
+
+
+def test_an_attach_that_sees_no_process_of_the_cgroup(daemon):
+    """Its rules would be about other files than its own."""
+    cgroup = Cgroup(daemon, "hidden")
+    p = cgroup.start("sys.stdin.readline()\n")
+    daemon.stop()
+    daemon.wrapper = ["/usr/bin/setpriv", "--bounding-set", "-sys_ptrace"]
+    daemon.start()
+    try:
+        for by in (("--pid", p.pid), ("--cgroup", cgroup.path)):
+            r = daemon.ctl("attach", *by, "--lang", "python")
+            assert r.returncode == 1 and "may not see which files its rules are about" in r.stderr, r
+        assert not daemon.listed()
+    finally:
+        daemon.stop()
+        daemon.wrapper = []
+        daemon.start()
+        p.communicate("\n\n", timeout=60)
+
+
 def test_a_file_system_that_hangs_stops_nobody(daemon):
     """A tree on a file system whose server never answers: the attach fails in time, and the daemon serves others meanwhile."""
     libc = ctypes.CDLL(None, use_errno=True)
