@@ -124,6 +124,7 @@ def test_manifests():
     check(security["privileged"] is False and security["capabilities"]["drop"] == ["ALL"], security)
     check({"BPF", "PERFMON"} <= set(security["capabilities"]["add"]), security)
     check("SYS_ADMIN" not in security["capabilities"]["add"], "SYS_ADMIN")
+    check(security["appArmorProfile"] == {"type": "Unconfined"}, "the default profile forbids bpffs")
     mounts = {m["mountPath"]: m["name"] for m in box["volumeMounts"]}
     for where in ("/sys/fs/bpf", "/sys/fs/cgroup", "/sys/kernel/btf", "/etc/sandgate", "/run/sandgate"):
         check(where in mounts, where)
@@ -169,6 +170,11 @@ def test_image_entry_point():
         check(r.returncode == 1 and "no bpf file system on" in r.stderr and "cannot be written" in r.stderr, r)
         with private_mounts(d) as (bpffs, cgroup):
             env.update(SANDGATE_BPFFS=bpffs, SANDGATE_CGROUP=cgroup)
+            r = run("mount", "-o", "remount,bind,ro", bpffs)
+            check(r.returncode == 0, r)
+            r = run(entry, env=env)
+            check(r.returncode == 1 and f"{bpffs} cannot be written" in r.stderr and "apparmor=unconfined" in r.stderr, r)
+            run("mount", "-o", "remount,bind,rw", bpffs)
             r = run(entry, "--config", "x", env=env)
             check(r.returncode == 0 and r.stdout == "started --config x\n", r)
 
