@@ -44,10 +44,11 @@ struct sg_learn {
 };
 
 /*
- * What a run may do or not do by mere timing: waiting for a lock or not, giving memory back or not, being interrupted
- * or not; and the end. Sorted.
+ * What a run may do or not do by mere timing: waiting for a lock or not, giving memory back or moving it (a larger
+ * realloc) or not, being interrupted or not; and the end. Sorted.
  */
-#define SG_LEARN_TIMING "brk", "exit", "exit_group", "futex", "munmap", "restart_syscall", "rt_sigreturn", "sched_yield"
+#define SG_LEARN_TIMING                                                                                                \
+	"brk", "exit", "exit_group", "futex", "mremap", "munmap", "restart_syscall", "rt_sigreturn", "sched_yield"
 /* libc gives a thread's stack back when the thread ends, and a program that ends meanwhile does not get there. */
 #define SG_LEARN_TIMING_CALL "madvise"
 #define SG_LEARN_TIMING_COND "advice == MADV_DONTNEED"

@@ -225,6 +225,13 @@ class More:
             got = self.sgrun_("--tier", self.tier, *options, "--", "/usr/bin/python3", "-c", code)
             assert got.returncode == status, got
 
+    def test_more_memory_than_learnt(self):
+        """A larger realloc moves memory (mremap), which a run may need or not: Erlang's does by mere timing."""
+        code = "import sys; b = bytearray(1 << 22); len(sys.argv) > 1 and b.extend(bytes(1 << 24)); print(len(b))"
+        assert self.learn("grow", code).returncode == 0
+        got = self.sgrun_("--tier", self.tier, "--policy", self.path("grow"), "--", "/usr/bin/python3", "-c", code, "x")
+        assert got.returncode == 0, got
+
     def data(self, name, n):
         """A folder of n files, outside of what every program may read."""
         folder = self.path(name)
