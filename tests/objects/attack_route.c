@@ -69,14 +69,18 @@ static int header(void)
 	return option(AF_INET6, IPPROTO_IPV6, HEADER, segments, sizeof(segments));
 }
 
+/* A struct cmsghdr and its data. */
 struct control {
-	struct cmsghdr h;
+	size_t len;
+	int level, type;
 	unsigned char data[24];
 };
 
+#define HEADER_OF_24 .len = CMSG_LEN(24), .level = IPPROTO_IPV6, .type = HEADER
+
 static int old_options(void)
 {
-	struct control c = {.h = {.cmsg_len = CMSG_LEN(24), .cmsg_level = IPPROTO_IPV6, .cmsg_type = HEADER}};
+	struct control c = {HEADER_OF_24};
 
 	memcpy(c.data, mobile, sizeof(mobile));
 	return option(AF_INET6, IPPROTO_IPV6, OLD_OPTIONS, &c, sizeof(c));
@@ -92,12 +96,11 @@ static int label(void)
 		uint16_t flags, expires, linger;
 		uint32_t pad;
 		struct control c;
-	} ask = {.label = htonl(LABEL), .share = 255, .flags = 1};
+	} ask = {.label = htonl(LABEL), .share = 255, .flags = 1, .c = {HEADER_OF_24}};
 	struct sockaddr_in6 a = allowed6();
 	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0), one = 1;
 
 	ask.dst = a.sin6_addr;
-	ask.c.h = (struct cmsghdr){.cmsg_len = CMSG_LEN(24), .cmsg_level = IPPROTO_IPV6, .cmsg_type = HEADER};
 	memcpy(ask.c.data, mobile, sizeof(mobile));
 	a.sin6_flowinfo = htonl(LABEL);
 	if (fd < 0 || setsockopt(fd, IPPROTO_IPV6, FLOWLABEL_MGR, &ask, sizeof(ask)) ||
