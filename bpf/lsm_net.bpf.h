@@ -227,8 +227,9 @@ SG_LSM(socket_listen)
 
 /*
  * Options that put the address of a first hop of the program's own choice into each packet, in the place of the one
- * that the rules were asked about; none of them needs a capability. A flow label may carry such a header. The protocol
- * and the option as one number, 0: not such an option. In control data the numbers mean the same, or nothing.
+ * that the rules were asked about; of the capabilities that newer kernels want for some of them none is asked here. A
+ * flow label may carry such a header. The protocol and the option as one number, 0: not such an option. In control data
+ * the numbers mean the same, or nothing.
  */
 static __always_inline __u32 sg_route_option(__u32 level, __u32 option)
 {
